@@ -1,0 +1,1 @@
+//! The prime-order group interface that threshold protocols are generic over.
