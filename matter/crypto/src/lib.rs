@@ -8,8 +8,15 @@
 
 extern crate alloc;
 
+pub mod aead;
+pub mod exchange;
 pub mod group;
+pub mod hash;
+pub mod kdf;
+pub mod kem;
+pub mod password;
 mod secret;
+pub mod sign;
 
 pub use rand_core::CryptoRng;
 pub use secret::{Secret, SecretBytes};
