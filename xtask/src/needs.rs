@@ -23,8 +23,14 @@ pub(crate) enum Task {
 enum Presence {
     /// The program runs with these arguments and ends well.
     Runs(&'static str, &'static [&'static str]),
-    /// As [`Presence::Runs`], and it prints a version whose first number is at least this.
-    Version(&'static str, &'static [&'static str], u32),
+    /// The program prints a version whose first number is at least `least`.
+    Version {
+        program: &'static str,
+        args: &'static [&'static str],
+        least: u32,
+        /// Where its maker offers it, for systems that have an older one.
+        offered: &'static str,
+    },
     /// A file of this name is on the search path.
     OnPath(&'static str),
     /// The standard library for this target lies in the toolchain.
@@ -96,7 +102,12 @@ static TABLE: &[Need] = &[
     },
     Need {
         name: "Node.js 20 or later",
-        presence: Presence::Version("node", &["--version"], 20),
+        presence: Presence::Version {
+            program: "node",
+            args: &["--version"],
+            least: 20,
+            offered: "https://nodejs.org/en/download",
+        },
         source: Source::Debian("nodejs"),
         why: "one test runs an independent client that is written in JavaScript",
         tasks: &[Task::Test],
@@ -122,8 +133,11 @@ static TABLE: &[Need] = &[
 enum Found {
     Present,
     Absent,
-    /// There, but this version is too old.
-    Old(String),
+    /// There, but this version is too old; a later one is offered there.
+    Old {
+        version: String,
+        offered: &'static str,
+    },
 }
 
 /// Makes sure of everything `task` needs, or says how to get it.
@@ -161,10 +175,10 @@ fn look(task: Task, root: &Path) -> Result<Vec<&'static Need>, Failure> {
         match look_for(&need.presence, root) {
             Found::Present => {}
             Found::Absent => missing.push(need),
-            Found::Old(version) => {
+            Found::Old { version, offered } => {
                 return Err(Failure::Missing(format!(
-                    "{} is needed and {version} was found; {}. Install a later one from its \
-                     maker or from a newer release of the system, and start this again",
+                    "{} is needed and {version} was found; {}. Install a later one ({offered}) \
+                     and start this again",
                     need.name, need.why
                 )));
             }
@@ -177,8 +191,8 @@ fn look_for(presence: &Presence, root: &Path) -> Found {
     let present = |there: bool| if there { Found::Present } else { Found::Absent };
     match presence {
         Presence::Runs(program, args) => present(printed(program, args, root).is_some()),
-        Presence::Version(program, args, least) => match printed(program, args, root) {
-            Some(text) => new_enough(&text, *least),
+        Presence::Version { program, args, least, offered } => match printed(program, args, root) {
+            Some(text) => new_enough(&text, *least, offered),
             None => Found::Absent,
         },
         Presence::OnPath(program) => present(on_path(program)),
@@ -192,13 +206,13 @@ fn look_for(presence: &Presence, root: &Path) -> Found {
 }
 
 /// Compares the first number in `text` with `least`.
-fn new_enough(text: &str, least: u32) -> Found {
+fn new_enough(text: &str, least: u32, offered: &'static str) -> Found {
     let version = text.trim();
     let first: String =
         version.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
     match first.parse::<u32>() {
         Ok(number) if number >= least => Found::Present,
-        _ => Found::Old(version.to_owned()),
+        _ => Found::Old { version: version.to_owned(), offered },
     }
 }
 
@@ -292,10 +306,11 @@ mod tests {
 
     #[test]
     fn a_version_is_compared_by_its_first_number() {
-        assert_eq!(new_enough("v20.20.2\n", 20), Found::Present);
-        assert_eq!(new_enough("v100.0.0", 20), Found::Present);
-        assert_eq!(new_enough("v18.19.0\n", 20), Found::Old("v18.19.0".to_owned()));
-        assert_eq!(new_enough("what?", 20), Found::Old("what?".to_owned()));
+        let old = |version: &str| Found::Old { version: version.to_owned(), offered: "there" };
+        assert_eq!(new_enough("v20.20.2\n", 20, "there"), Found::Present);
+        assert_eq!(new_enough("v100.0.0", 20, "there"), Found::Present);
+        assert_eq!(new_enough("v18.19.0\n", 20, "there"), old("v18.19.0"));
+        assert_eq!(new_enough("what?", 20, "there"), old("what?"));
     }
 
     #[test]
@@ -303,7 +318,7 @@ mod tests {
         let here = Path::new(".");
         let absent = [
             Presence::Runs("no-such-program-exists", &[]),
-            Presence::Version("no-such-program-exists", &[], 1),
+            Presence::Version { program: "no-such-program-exists", args: &[], least: 1, offered: "" },
             Presence::OnPath("no-such-program-exists"),
             Presence::RustTarget("no-such-target"),
         ];
