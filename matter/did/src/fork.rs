@@ -18,9 +18,9 @@ use crate::{Did, Error, Log, Operation};
 /// One that was decoded proves nothing before [`Fork::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fork {
-    shared: Vec<Operation>,
-    first: Operation,
-    second: Operation,
+    pub(crate) shared: Vec<Operation>,
+    pub(crate) first: Operation,
+    pub(crate) second: Operation,
 }
 
 impl Fork {
