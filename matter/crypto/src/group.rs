@@ -98,11 +98,11 @@ pub trait Group: Copy + fmt::Debug + Eq + Send + Sync + 'static {
         + Sync;
 
     /// The canonical encoding of a scalar: a byte array of [`Self::SCALAR_LEN`].
-    type ScalarBytes: Copy + Eq + AsRef<[u8]> + AsMut<[u8]> + Zeroize + fmt::Debug + Send + Sync;
+    type ScalarBytes: Copy + Eq + AsRef<[u8]> + Zeroize + Send + Sync;
 
     /// The canonical encoding of an element: a byte array of
     /// [`Self::ELEMENT_LEN`].
-    type ElementBytes: Copy + Eq + Ord + AsRef<[u8]> + AsMut<[u8]> + Zeroize + fmt::Debug + Send + Sync;
+    type ElementBytes: Copy + Eq + Ord + AsRef<[u8]> + for<'a> TryFrom<&'a [u8]> + Zeroize + Send + Sync;
 
     /// Bytes in an encoded scalar.
     const SCALAR_LEN: usize;

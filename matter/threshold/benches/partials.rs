@@ -1,0 +1,2 @@
+//! Partial evaluations per second on one core, beside the `voprf` crate.
+fn main() {}

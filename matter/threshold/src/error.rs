@@ -1,0 +1,179 @@
+//! What can be wrong, and whose fault it is.
+
+use core::fmt;
+
+use allod_crypto::group::DecodeError;
+
+use crate::Index;
+
+/// The part of a message that an encoding belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The element a client sends.
+    BlindedElement,
+    /// The element a server answers with.
+    EvaluatedElement,
+    /// A public key, or the public key of a share.
+    PublicKey,
+    /// A private key, or a share of one.
+    PrivateKey,
+    /// A proof's first scalar.
+    ProofChallenge,
+    /// A proof's second scalar.
+    ProofResponse,
+    /// The length of a commitment, or of the message as a whole.
+    Length,
+    /// The commitment to the coefficient of this power.
+    Commitment(u16),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BlindedElement => f.write_str("blinded element"),
+            Self::EvaluatedElement => f.write_str("evaluated element"),
+            Self::PublicKey => f.write_str("public key"),
+            Self::PrivateKey => f.write_str("private key"),
+            Self::ProofChallenge => f.write_str("challenge of the proof"),
+            Self::ProofResponse => f.write_str("response of the proof"),
+            Self::Length => f.write_str("message as a whole"),
+            Self::Commitment(power) => write!(f, "commitment to coefficient {power}"),
+        }
+    }
+}
+
+/// Everything that this crate refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Zero is where the secret lies; no share has that index.
+    ZeroIndex,
+    /// Two shares carry the same index.
+    DuplicateIndex(Index),
+    /// No public key is known for a share of this index.
+    UnknownIndex(Index),
+    /// Fewer shares than the threshold.
+    TooFewShares {
+        /// The threshold.
+        needed: usize,
+        /// The shares given.
+        given: usize,
+    },
+    /// A threshold of zero, or above the number of shares.
+    ThresholdOutOfRange {
+        /// The threshold asked for.
+        threshold: u16,
+        /// The number of shares.
+        shares: u16,
+    },
+    /// A commitment is longer than the caller allows.
+    ThresholdAboveLimit {
+        /// The threshold that the commitment claims.
+        threshold: u16,
+        /// The caller's limit.
+        limit: u16,
+    },
+    /// The share of this index does not fit the dealer's commitment.
+    ShareRefused(Index),
+    /// The proof of a single server does not hold.
+    ProofRefused,
+    /// The proof of the guardian of this index does not hold.
+    PartialRefused(Index),
+    /// Bytes that encode nothing allowed in their place.
+    Malformed {
+        /// Which part of the message.
+        part: Part,
+        /// What is wrong with it.
+        reason: DecodeError,
+    },
+    /// As [`Self::Malformed`], in the partial of the guardian of this index.
+    PartialMalformed {
+        /// The guardian that sent it.
+        index: Index,
+        /// Which part of the partial.
+        part: Part,
+        /// What is wrong with it.
+        reason: DecodeError,
+    },
+    /// A batch is empty, holds more than 65,535 elements, or its sides differ in
+    /// length.
+    BatchSize {
+        /// Blinded elements.
+        blinded: usize,
+        /// Evaluated elements.
+        evaluated: usize,
+    },
+    /// The partial of this index answers another number of elements than was
+    /// asked.
+    PartialBatchSize {
+        /// The guardian that sent it.
+        index: Index,
+        /// Elements asked.
+        blinded: usize,
+        /// Elements answered.
+        evaluated: usize,
+    },
+    /// The input maps to the identity (RFC 9497, `InvalidInputError`).
+    InputInvalid,
+    /// The input or the key information is longer than 65,535 bytes.
+    InputTooLong,
+    /// No key came out of the seed (RFC 9497, `DeriveKeyPairError`).
+    KeyDerivation,
+}
+
+impl Error {
+    /// Turns a malformed part into one that names the guardian that sent it.
+    pub(crate) fn in_partial(self, index: Index) -> Self {
+        match self {
+            Self::Malformed { part, reason } => Self::PartialMalformed { index, part, reason },
+            other => other,
+        }
+    }
+
+    /// The index of the share whose holder is at fault, where one is.
+    pub fn culprit(&self) -> Option<Index> {
+        match self {
+            Self::DuplicateIndex(index)
+            | Self::UnknownIndex(index)
+            | Self::ShareRefused(index)
+            | Self::PartialRefused(index)
+            | Self::PartialMalformed { index, .. }
+            | Self::PartialBatchSize { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroIndex => f.write_str("a share cannot have index zero"),
+            Self::DuplicateIndex(index) => write!(f, "share {index} was given twice"),
+            Self::UnknownIndex(index) => write!(f, "no public key is known for share {index}"),
+            Self::TooFewShares { needed, given } => write!(f, "{given} shares where {needed} are needed"),
+            Self::ThresholdOutOfRange { threshold, shares } => {
+                write!(f, "a threshold of {threshold} among {shares} shares")
+            }
+            Self::ThresholdAboveLimit { threshold, limit } => {
+                write!(f, "a threshold of {threshold} where at most {limit} is allowed")
+            }
+            Self::ShareRefused(index) => write!(f, "share {index} does not fit its commitment"),
+            Self::ProofRefused => f.write_str("the proof does not hold"),
+            Self::PartialRefused(index) => write!(f, "the proof of share {index} does not hold"),
+            Self::Malformed { part, reason } => write!(f, "{part}: {reason}"),
+            Self::PartialMalformed { index, part, reason } => {
+                write!(f, "partial of share {index}: {part}: {reason}")
+            }
+            Self::BatchSize { blinded, evaluated } => {
+                write!(f, "a batch of {blinded} elements with {evaluated} answers")
+            }
+            Self::PartialBatchSize { index, blinded, evaluated } => {
+                write!(f, "share {index} answered {evaluated} of {blinded} elements")
+            }
+            Self::InputInvalid => f.write_str("the input maps to the identity"),
+            Self::InputTooLong => f.write_str("the input is longer than 65535 bytes"),
+            Self::KeyDerivation => f.write_str("no key came out of the seed"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}

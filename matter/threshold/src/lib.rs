@@ -1,0 +1,31 @@
+//! Threshold algebra, generic over the group: sharing a secret, committing to
+//! it, proving equal logarithms, and evaluating a verifiable oblivious function
+//! with a key that is whole or in shares.
+//!
+//! Nothing here knows a round, a peer, a clock or a count of guesses. Randomness
+//! is handed in; outside cryptography is reached through `allod-crypto` alone.
+//!
+//! - [`shamir`]: split a scalar, combine scalars or elements.
+//! - [`feldman`]: commitments that let each holder check its share.
+//! - [`chaum_pedersen`]: two elements have the same logarithm.
+//! - [`oprf`]: RFC 9497, modes OPRF and VOPRF, and partial evaluations of it.
+//! - [`juicebox`]: the oblivious function and proof of the Juicebox protocol.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod chaum_pedersen;
+mod error;
+pub mod feldman;
+mod index;
+pub mod juicebox;
+pub mod oprf;
+mod point;
+pub mod shamir;
+#[cfg(test)]
+mod test_rng;
+
+pub use error::{Error, Part};
+pub use index::Index;
+pub use point::Point;
