@@ -36,6 +36,11 @@ impl<G: Suite> KeyShare<G> {
         self.index
     }
 
+    /// The share and its public counterpart as a pair of their own.
+    pub fn key_pair(&self) -> &KeyPair<G> {
+        &self.pair
+    }
+
     /// The public key of the share.
     pub fn public_key(&self) -> &PublicKey<G> {
         self.pair.public_key()
