@@ -86,9 +86,10 @@ fn vectors() -> Vec<Vector> {
 /// Checks that these answers give the published outputs.
 fn assert_outputs(vector: &Vector, evaluated: &[Evaluated<G>]) {
     assert_eq!(evaluated, vector.evaluated);
-    for i in 0..vector.inputs.len() {
-        let output = finalize(&vector.inputs[i], &vector.blinds[i], &evaluated[i]).expect("legal input");
-        assert_eq!(output.expose().as_slice(), vector.outputs[i]);
+    let answers = evaluated.iter().zip(&vector.outputs);
+    for ((input, blind), (evaluated, published)) in vector.inputs.iter().zip(&vector.blinds).zip(answers) {
+        let output = finalize(input, blind, evaluated).expect("a legal input");
+        assert_eq!(output.expose().as_slice(), published);
     }
 }
 
