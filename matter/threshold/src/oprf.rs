@@ -200,7 +200,15 @@ impl<G: Suite> KeyPair<G> {
 pub struct Blind<G: Group>(SecretScalar<G>);
 
 impl<G: Suite> Blind<G> {
-    /// The canonical encoding, for a client that waits long for its answer.
+    /// A blind kept by a client that waits long for its answer.
+    ///
+    /// # Errors
+    /// [`Error::InputInvalid`] when it is zero.
+    pub fn new(scalar: SecretScalar<G>) -> Result<Self, Error> {
+        if scalar.is_zero() { Err(Error::InputInvalid) } else { Ok(Self(scalar)) }
+    }
+
+    /// The scalar, to be kept as a secret.
     pub fn scalar(&self) -> &SecretScalar<G> {
         &self.0
     }

@@ -81,3 +81,15 @@ fn a_commitment_gives_the_keys_of_its_shares() {
         Err(Error::ThresholdOutOfRange { threshold: 3, shares: 2 })
     );
 }
+
+#[test]
+fn a_blind_can_be_kept_and_is_never_zero() {
+    let key = KeyPair::<G>::random(&mut system());
+    let (first, blinded) = blind::<G>(Mode::Voprf, b"x", &mut system()).expect("a legal input");
+    let kept = SecretScalar::decode(first.scalar().encode().as_ref()).expect("canonical");
+    let kept = Blind::new(kept).expect("not zero");
+    let evaluated = key.blind_evaluate_unproved(&blinded);
+    assert_eq!(finalize(b"x", &kept, &evaluated), key.evaluate(Mode::Voprf, b"x"));
+    let zero = SecretScalar::<G>::new(Default::default());
+    assert_eq!(Blind::new(zero).err(), Some(Error::InputInvalid));
+}
