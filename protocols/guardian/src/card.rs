@@ -214,14 +214,15 @@ impl Wire for CodeBody {
     const SIZE_MAX: usize = 2_048;
 }
 
-/// How many addresses of this length fit a code beside the card.
+/// How many of these addresses, from the first, fit a code beside the card.
 pub fn addresses_that_fit(addresses: &[String]) -> usize {
     let mut left = CodeBody::SIZE_MAX / 2;
     addresses
         .iter()
         .take_while(|address| {
-            let size = address.len().min(limits::ADDRESS_MAX) + 3;
-            left.checked_sub(size).map(|rest| left = rest).is_some()
+            // With the three bytes of the longest head that an address has.
+            let fits = (address.len() <= limits::ADDRESS_MAX).then_some(address.len() + 3);
+            fits.and_then(|size| left.checked_sub(size)).map(|rest| left = rest).is_some()
         })
         .count()
 }

@@ -139,6 +139,10 @@ pub fn authenticate(
     let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
     let header: Header = part(header)?;
+    // RFC 7515, section 4.1.11: what a critical extension means is not known here.
+    if header.crit.is_some() {
+        return Err(TokenError::Malformed);
+    }
     let claims: Claims = part(claims)?;
     let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).map_err(|_| TokenError::Malformed)?;
 
@@ -188,7 +192,8 @@ pub fn authenticate(
 /// which is one of the account's two. Valid from some time before `now`, so
 /// that clocks may differ, until five minutes after.
 pub fn mint(keys: &AccountKeys, key: &SigningKey, realm: &RealmId, now: Instant) -> String {
-    let header = Header { alg: "EdDSA".into(), typ: Some("JWT".into()), kid: format!("{SELF_TENANT}:1") };
+    let header =
+        Header { alg: "EdDSA".into(), typ: Some("JWT".into()), kid: format!("{SELF_TENANT}:1"), crit: None };
     let claims = Claims {
         iss: SELF_TENANT.into(),
         sub: keys.id().to_string(),
@@ -209,6 +214,9 @@ struct Header {
     #[serde(skip_serializing_if = "Option::is_none")]
     typ: Option<String>,
     kid: String,
+    /// Extensions that must be understood. None are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crit: Option<serde_json::Value>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -10,6 +10,7 @@
 mod configuration;
 mod fault;
 mod kit;
+mod opening;
 mod recover;
 mod register;
 

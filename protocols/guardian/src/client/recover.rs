@@ -19,12 +19,13 @@ use core::fmt;
 
 use allod_crypto::group::{Ristretto255, SecretScalar};
 use allod_crypto::{CryptoRng, Secret, SecretBytes};
+use allod_threshold::Index;
 use allod_threshold::juicebox::{
-    BlindedInput, BlindedOutput, Blinding, Proof, PublicKey, combine, finalize, recover_scalar, start, verify,
+    BlindedInput, BlindedOutput, Blinding, Proof, PublicKey, combine, finalize, start, verify,
 };
-use allod_threshold::{Index, shamir};
 use allod_wire::{Instant, RegistrationVersion};
 
+use super::opening::Opening;
 use super::{Accused, Configuration, Fault, Input, Lie, Output, Patience, Phase, most_common};
 use crate::juicebox::secret::{self, Stretched};
 use crate::juicebox::{
@@ -115,6 +116,9 @@ pub struct Recover {
     version: Option<RegistrationVersion>,
     guess: Option<Guess>,
     unlock_key: Option<Secret<32>>,
+    /// The key that signed the public keys of the dealing that unlocked.
+    dealing: Option<[u8; 32]>,
+    opening: Opening,
     finished: bool,
     settled: bool,
     outputs: VecDeque<Output<RecoverEvent>>,
@@ -143,6 +147,8 @@ struct Peer {
     guesses_left: Option<u16>,
     partial: Option<Partial>,
     share: Option<Share>,
+    /// Its share is among those that are tried.
+    shared: bool,
     /// The last phase was answered, or given up.
     closed: bool,
     fault: Option<Fault>,
@@ -175,6 +181,7 @@ impl Recover {
         now: Instant,
     ) -> Self {
         let peers = configuration.guardians().iter().map(|_| Peer::default()).collect();
+        let opening = Opening::new(usize::from(configuration.threshold()));
         let mut recover = Self {
             configuration,
             verifying_key,
@@ -183,6 +190,8 @@ impl Recover {
             version: None,
             guess: None,
             unlock_key: None,
+            dealing: None,
+            opening,
             finished: false,
             settled: false,
             outputs: VecDeque::new(),
@@ -266,8 +275,18 @@ impl Recover {
         };
         let Err(fault) = checked else { return Ok(()) };
         let peer = &mut self.peers[guardian];
-        if phase == Phase::Third && fault.is_ambiguous() && peer.tries < self.patience.tries_max {
-            peer.retry_at = Some(now.plus_ms(self.patience.retry_ms));
+        // A guardian that asks to wait is asked again once it was waited for,
+        // though no longer than for an answer.
+        let retry_in_ms = match &fault {
+            Fault::TooMany { retry_in_ms } => {
+                Some((*retry_in_ms).min(self.patience.answer_ms_max).max(self.patience.retry_ms))
+            }
+            fault => fault.is_ambiguous().then_some(self.patience.retry_ms),
+        };
+        if let (Phase::Third, Some(retry_in_ms), true) =
+            (phase, retry_in_ms, peer.tries < self.patience.tries_max)
+        {
+            peer.retry_at = Some(now.plus_ms(retry_in_ms));
         } else if phase == Phase::Third {
             peer.closed = true;
         }
@@ -362,7 +381,7 @@ impl Recover {
     }
 
     fn stretched(&mut self, now: Instant, rng: &mut impl CryptoRng, stretched: Stretched) {
-        if self.guess.is_some() {
+        if self.guess.is_some() || self.version.is_none() {
             return;
         }
         let (blinding, blinded) = start(stretched.access_key.expose(), rng);
@@ -471,6 +490,7 @@ impl Recover {
             return;
         }
         self.unlock_key = Some(unlock_key);
+        self.dealing = Some(verifying_key);
         for peer in &mut self.peers {
             let Some(partial) = &peer.partial else { continue };
             if partial.verifying_key != verifying_key {
@@ -506,33 +526,28 @@ impl Recover {
         self.send(now, guardian, Phase::Third, request);
     }
 
-    /// Opens the secret with the first t shares.
+    /// Opens the secret with the first t shares that fit. A guardian that proved
+    /// its evaluation under the key of another dealing has a share of that one.
     fn open(&mut self) {
-        let (Some(version), Some(guess), false) = (self.version, &self.guess, self.finished) else { return };
-        let shares = || self.peers.iter().enumerate().filter_map(|(i, peer)| Some((i, peer.share.as_ref()?)));
-        let Some((encrypted, count)) = most_common(shares().map(|(_, share)| share.encrypted_secret)) else {
+        let (Some(version), Some(guess), Some(dealing)) = (self.version, &self.guess, self.dealing) else {
             return;
         };
-        if count < self.threshold() {
-            return;
-        }
-        let chosen: Vec<shamir::Share<Ristretto255>> = shares()
-            .filter(|(_, share)| share.encrypted_secret == encrypted)
-            .filter_map(|(i, share)| Some(shamir::Share { index: index(i)?, value: share.scalar.clone() }))
-            .take(self.threshold())
-            .collect();
-        let secret = recover_scalar(&chosen).ok().and_then(|scalar| {
-            let key =
-                secret::encryption_key(&guess.stretched.encryption_key_seed, &Secret::from(*scalar.encode()));
-            secret::decrypt(&encrypted, &key)
-        });
-        match secret {
-            Some(secret) => {
+        for (guardian, peer) in self.peers.iter_mut().enumerate() {
+            if peer.partial.as_ref().is_some_and(|partial| partial.verifying_key != dealing) {
+                continue;
+            }
+            let Some(Share { scalar, encrypted_secret }) = peer.share.take() else { continue };
+            peer.shared = true;
+            let seed = &guess.stretched.encryption_key_seed;
+            let Some(secret) = self.opening.add(guardian, scalar, encrypted_secret, seed) else { continue };
+            if !self.finished {
                 self.finished = true;
                 let recovered = Recovered { secret, version };
                 self.outputs.push_back(Output::Event(RecoverEvent::Recovered(recovered)));
             }
-            None => self.fail(RecoverError::Corrupt),
+        }
+        for guardian in self.opening.strays() {
+            self.peers[guardian].fault.get_or_insert(Fault::Lied(Lie::BadShare));
         }
     }
 
@@ -543,9 +558,17 @@ impl Recover {
         }
         let awaiting = |phase| self.peers.iter().filter(move |peer| peer.awaits(phase)).count();
         let (usable, hopeful) = if self.unlock_key.is_some() {
-            let shares = self.peers.iter().filter(|peer| peer.share.is_some()).count();
             let open = |peer: &&Peer| peer.tries > 0 && !peer.closed || peer.awaiting.is_some();
-            (shares, self.peers.iter().filter(|peer| peer.share.is_none()).filter(open).count())
+            let hopeful = self.peers.iter().filter(open).count();
+            let shares = self.opening.held();
+            if shares >= self.threshold() {
+                // Enough that do not fit: one more may make t that do.
+                if hopeful == 0 {
+                    self.fail(RecoverError::Corrupt);
+                }
+                return;
+            }
+            (shares, hopeful)
         } else if self.guess.is_some() {
             let best =
                 most_common(self.peers.iter().filter_map(|peer| Some(peer.partial.as_ref()?.verifying_key)));

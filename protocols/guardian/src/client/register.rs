@@ -187,7 +187,9 @@ impl Register {
                     request,
                 });
             }
-            return;
+            if self.targets.iter().any(|target| target.awaiting.is_some()) {
+                return;
+            }
         }
         self.finished = true;
         let stored = self.targets.iter().filter(|target| target.stored).count();

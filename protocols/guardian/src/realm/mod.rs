@@ -35,7 +35,11 @@ use crate::juicebox::{
     Proof, Recover1, Recover2, Recover2Answer, Recover2Request, Recover3, Recover3Answer, Recover3Request,
     Register2Request, Request, Response, secret,
 };
-use crate::token::{Caller, SELF_TENANT};
+use crate::token::Caller;
+
+/// The allowance that fetching descriptors has to itself, since anybody may. No
+/// tenant's name has a colon.
+const FETCHES: &str = ":fetch";
 
 /// The shell's name for a request, given back with the answer.
 pub type Ticket = u64;
@@ -85,11 +89,22 @@ pub enum Ask {
     Describe {
         /// What to keep.
         descriptor: SealedDescriptor,
-        /// The sequence number of what is stored, if anything is.
-        stored: Option<u64>,
+        /// Whose descriptor is stored there, if one is.
+        stored: Option<Described>,
         /// Whether the guardian has room for one more account.
         room: bool,
     },
+}
+
+/// Whose descriptor is kept at a locator. The locator belongs to the account
+/// that described first: the locator follows from the card alone, so the card's
+/// thief could make another account that shares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The account that described, as [`Change::Describe`] named it.
+    pub account: [u8; 32],
+    /// The descriptor's number.
+    pub sequence: u64,
 }
 
 /// A descriptor as guardians see it: opaque, with a number that only grows.
@@ -104,7 +119,8 @@ pub struct SealedDescriptor {
 /// What a realm wants done.
 #[derive(Debug)]
 pub enum Output {
-    /// Make this durable, then say so.
+    /// Make this durable, then say so. Writes are made in the order in which
+    /// they come here, or together: a later one builds on those before.
     Persist {
         /// To be given back.
         id: PersistId,
@@ -145,8 +161,10 @@ pub enum Change {
         /// The account.
         account: [u8; 32],
     },
-    /// Replace a descriptor.
+    /// Replace a descriptor, and keep whose it is.
     Describe {
+        /// The account that may replace it.
+        account: [u8; 32],
         /// Where it goes.
         locator: Locator,
         /// What goes there.
@@ -182,7 +200,7 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The token does not allow this: it is the card's, or of a tenant without
-    /// descriptors.
+    /// descriptors, or the descriptor is another account's.
     NotPermitted,
     /// A value in the request cannot be: which one.
     BadRequest(&'static str),
@@ -240,18 +258,29 @@ pub struct Realm {
     limiter: Limiter,
     /// Accounts whose newest state is on its way to the disk, and by which
     /// write. While an account is here, the record handed in is out of date.
-    pending: BTreeMap<[u8; 32], (PersistId, Option<Record>)>,
-    /// The same for descriptors: by which write, and its number.
-    pending_descriptors: BTreeMap<Locator, (PersistId, u64)>,
+    pending: BTreeMap<[u8; 32], Pending>,
+    /// The same for descriptors: by which write, and whose.
+    pending_descriptors: BTreeMap<Locator, (PersistId, Described)>,
     /// Answers that wait for a write.
     waiting: BTreeMap<PersistId, Waiting>,
     outputs: VecDeque<Output>,
     next_persist: PersistId,
 }
 
+/// An account's state that is not durable yet.
+#[derive(Debug)]
+struct Pending {
+    id: PersistId,
+    newest: Option<Record>,
+    /// Some write since the last durable state brought another share. Should it
+    /// fail, a later one brings the share in its place.
+    fresh: bool,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    sends: Vec<(Ticket, Answer)>,
+    /// With each, the guesses that are left if the write fails.
+    sends: Vec<(Ticket, Answer, Option<u16>)>,
     events: Vec<Event>,
 }
 
@@ -297,7 +326,7 @@ impl Realm {
                 }
             },
             Input::Fetch { ticket, stored } => {
-                let answer = match self.limiter.admit(now, SELF_TENANT, None) {
+                let answer = match self.limiter.admit(now, FETCHES, None) {
                     Ok(()) => Answer::Descriptor(stored),
                     Err(TooMany { retry_in_ms }) => refused(Refusal::TooMany { retry_in_ms }),
                 };
@@ -307,18 +336,17 @@ impl Realm {
                 self.settle(id);
                 let done = self.waiting.remove(&id).unwrap_or_default();
                 self.outputs.extend(done.events.into_iter().map(Output::Event));
-                self.outputs
-                    .extend(done.sends.into_iter().map(|(ticket, answer)| Output::Send { ticket, answer }));
+                self.outputs.extend(
+                    done.sends.into_iter().map(|(ticket, answer, _)| Output::Send { ticket, answer }),
+                );
             }
             Input::PersistFailed(id) => {
                 self.settle(id);
                 let failed = self.waiting.remove(&id).unwrap_or_default();
-                self.outputs.extend(
-                    failed
-                        .sends
-                        .into_iter()
-                        .map(|(ticket, _)| Output::Send { ticket, answer: refused(Refusal::Unavailable) }),
-                );
+                self.outputs.extend(failed.sends.into_iter().map(|(ticket, _, guesses_left)| {
+                    let answer = Answer::Refused { refusal: Refusal::Unavailable, guesses_left };
+                    Output::Send { ticket, answer }
+                }));
             }
         }
     }
@@ -345,9 +373,10 @@ impl Realm {
         room: bool,
     ) {
         let pending = self.pending.get(&caller.account);
-        let behind = pending.map(|(id, _)| *id);
+        let behind = pending.map(|pending| pending.id);
+        let renewed = pending.is_some_and(|pending| pending.fresh);
         let record = match pending {
-            Some((_, newest)) => newest.clone(),
+            Some(pending) => pending.newest.clone(),
             None => stored,
         };
 
@@ -361,28 +390,31 @@ impl Realm {
             .and_then(|()| decide(&self.id, rng, &caller.account, request, record, room));
         let (answer, change, event) = match verdict {
             Ok(Verdict { response, change, event }) => {
-                let guesses_left = guesses_left.filter(|_| refuses(&response));
-                (Answer::Response { response, guesses_left }, change, event)
+                let told = guesses_left.filter(|_| refuses(&response));
+                (Answer::Response { response, guesses_left: told }, change, event)
             }
             Err(refusal) => (Answer::Refused { refusal, guesses_left }, None, None),
         };
 
         let behind = match change {
-            Some(change) => {
-                let newest = match &change {
-                    Change::Put { record, .. } => Some((**record).clone()),
-                    Change::Destroy { .. } => Some(Record::Destroyed),
-                    Change::Remove { .. } | Change::Describe { .. } => None,
+            Some(mut change) => {
+                let (newest, fresh) = match &mut change {
+                    Change::Put { record, fresh, .. } => {
+                        *fresh |= renewed;
+                        (Some((**record).clone()), *fresh)
+                    }
+                    Change::Destroy { .. } => (Some(Record::Destroyed), true),
+                    Change::Remove { .. } | Change::Describe { .. } => (None, true),
                 };
                 let id = self.persist(change);
-                self.pending.insert(caller.account, (id, newest));
+                self.pending.insert(caller.account, Pending { id, newest, fresh });
                 Some(id)
             }
             // Even an answer that changes nothing may tell of a state that is
             // not durable yet, so it waits for it.
             None => behind,
         };
-        self.answer(ticket, answer, event, behind);
+        self.answer(ticket, answer, guesses_left, event, behind);
     }
 
     fn describe(
@@ -391,11 +423,11 @@ impl Realm {
         ticket: Ticket,
         caller: &Caller,
         descriptor: SealedDescriptor,
-        stored: Option<u64>,
+        stored: Option<Described>,
         room: bool,
     ) {
         let pending = caller.locator.and_then(|locator| self.pending_descriptors.get(&locator).copied());
-        let newest = pending.map(|(_, sequence)| sequence).or(stored);
+        let newest = pending.map(|(_, described)| described).or(stored);
         let verdict = self.admit(now, caller).and_then(|()| {
             let locator = match (caller.permit, caller.locator) {
                 (Permit::Own, Some(locator)) => locator,
@@ -405,20 +437,24 @@ impl Realm {
                 return Err(Refusal::BadRequest("the descriptor is too long"));
             }
             match newest {
-                Some(stored) if stored >= descriptor.sequence => Err(Refusal::Stale { stored }),
+                Some(Described { account, .. }) if account != caller.account => Err(Refusal::NotPermitted),
+                Some(Described { sequence, .. }) if sequence >= descriptor.sequence => {
+                    Err(Refusal::Stale { stored: sequence })
+                }
                 None if !room => Err(Refusal::Full),
                 _ => Ok(locator),
             }
         });
         match verdict {
             Ok(locator) => {
-                let sequence = descriptor.sequence;
-                let id = self.persist(Change::Describe { locator, descriptor });
-                self.pending_descriptors.insert(locator, (id, sequence));
-                self.answer(ticket, Answer::Described, None, Some(id));
+                let described = Described { account: caller.account, sequence: descriptor.sequence };
+                let account = caller.account;
+                let id = self.persist(Change::Describe { account, locator, descriptor });
+                self.pending_descriptors.insert(locator, (id, described));
+                self.answer(ticket, Answer::Described, None, None, Some(id));
             }
             Err(refusal) => {
-                self.answer(ticket, refused(refusal), None, pending.map(|(id, _)| id));
+                self.answer(ticket, refused(refusal), None, None, pending.map(|(id, _)| id));
             }
         }
     }
@@ -437,10 +473,19 @@ impl Realm {
         id
     }
 
-    fn answer(&mut self, ticket: Ticket, answer: Answer, event: Option<Event>, behind: Option<PersistId>) {
+    /// Answers, once the write `behind` it is durable; `guesses_left` is for the
+    /// refusal if that fails.
+    fn answer(
+        &mut self,
+        ticket: Ticket,
+        answer: Answer,
+        guesses_left: Option<u16>,
+        event: Option<Event>,
+        behind: Option<PersistId>,
+    ) {
         match behind.and_then(|id| self.waiting.get_mut(&id)) {
             Some(waiting) => {
-                waiting.sends.push((ticket, answer));
+                waiting.sends.push((ticket, answer, guesses_left));
                 waiting.events.extend(event);
             }
             None => {
@@ -452,7 +497,7 @@ impl Realm {
 
     /// The write is over: what the store says holds again.
     fn settle(&mut self, id: PersistId) {
-        self.pending.retain(|_, (pending, _)| *pending != id);
+        self.pending.retain(|_, pending| pending.id != id);
         self.pending_descriptors.retain(|_, (pending, _)| *pending != id);
     }
 }
