@@ -19,6 +19,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod account;
 pub mod card;
@@ -26,4 +28,6 @@ pub mod client;
 pub mod descriptor;
 pub mod juicebox;
 pub mod realm;
+#[cfg(test)]
+mod test_rng;
 pub mod token;

@@ -26,3 +26,6 @@ pub use message::{
     ENCRYPTED_SECRET, Policy, Proof, Recover1, Recover2, Recover2Answer, Recover2Request, Recover3,
     Recover3Answer, Recover3Request, Register2Request, Request, Response, SignedPublicKey,
 };
+
+#[cfg(test)]
+mod tests;
