@@ -1,0 +1,77 @@
+//! Files that are whole or absent, readable by their owner alone, and on the
+//! disk before anybody is told so.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file or folder could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}", path = path.display())]
+pub struct FileError {
+    /// Which.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// Names the file in an error.
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    let path = path.to_owned();
+    move |source| FileError { path, source }
+}
+
+/// Makes a folder, with those above it, that only its owner can enter.
+pub(crate) fn private_folder(path: &Path) -> Result<(), FileError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
+}
+
+/// Opens or makes a file that only its owner can read, for reading and writing.
+pub(crate) fn private_file(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(at(path))
+}
+
+/// Replaces a file's content: afterwards the new content is durable, and at no
+/// moment is there anything but the old or the new.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let temporary = folder.join(name);
+    // What a crash left behind may be of another owner's making; start afresh.
+    match fs::remove_file(&temporary) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&temporary)(e)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .map_err(at(&temporary))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(at(&temporary))?;
+    fs::rename(&temporary, path).map_err(at(path))?;
+    sync_folder(folder)
+}
+
+/// Makes a folder's entries durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+}
+
+/// A file's content, or nothing where there is no file.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(at(path)(e)),
+    }
+}

@@ -1,0 +1,227 @@
+//! A guardian's HTTP interface.
+//!
+//! | call | token | body | answer |
+//! |---|---|---|---|
+//! | `POST /req` | yes | a Juicebox request | a Juicebox response |
+//! | `PUT /descriptor/{sequence}` | the owner's | the sealed descriptor | nothing |
+//! | `GET /descriptor/{locator}` | no | – | the sealed descriptor; its number in `allod-sequence` |
+//! | `GET /` | no | – | JSON: the realm's id |
+//! | `GET /health` | no | – | `ok` |
+//! | `GET /metrics` | no | – | counters, for Prometheus |
+//!
+//! Refusals that Juicebox has no words for are JSON: `error` (a fixed name),
+//! `message`, and where they apply `guesses_left` and `retry_in_ms`. A Juicebox
+//! response that refuses carries `allod-guesses-left` as a header as well.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use allod_guardian::juicebox::Request;
+use allod_guardian::realm::{Answer, Refusal, SealedDescriptor};
+use allod_guardian::token::{self, Caller, Tenants};
+use allod_wire::{Locator, limits};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+
+use super::service::{Call, Service};
+
+/// Says which version of the protocol a Juicebox client speaks.
+const VERSION: HeaderName = HeaderName::from_static("x-juicebox-version");
+/// The oldest version that is served, as Juicebox's own realms have it.
+const VERSION_MIN: (u64, u64) = (0, 2);
+
+const GUESSES_LEFT: HeaderName = HeaderName::from_static("allod-guesses-left");
+const SEQUENCE: HeaderName = HeaderName::from_static("allod-sequence");
+
+struct Shared {
+    service: Service,
+    tenants: Tenants,
+}
+
+/// All routes of a guardian.
+pub(super) fn router(service: Service, tenants: Tenants) -> Router {
+    Router::new()
+        .route("/", get(about))
+        .route("/health", get(async || "ok"))
+        .route("/metrics", get(metrics))
+        .route("/req", post(request).layer(DefaultBodyLimit::max(limits::REALM_REQUEST_MAX)))
+        .route(
+            "/descriptor/{name}",
+            put(describe).get(fetch).layer(DefaultBodyLimit::max(limits::DESCRIPTOR_MAX)),
+        )
+        .layer(middleware::from_fn(cors))
+        .with_state(Arc::new(Shared { service, tenants }))
+}
+
+async fn about(State(shared): State<Arc<Shared>>) -> Response {
+    json(StatusCode::OK, &serde_json::json!({ "realmID": shared.service.realm().to_string() }))
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> String {
+    let counters = shared.service.counters();
+    let mut text = String::new();
+    for (name, help, counter) in [
+        ("registered", "Registrations stored", &counters.registered),
+        ("guesses", "Guesses spent", &counters.guesses),
+        ("recovered", "Right unlock tags shown", &counters.recovered),
+        ("destroyed", "Shares destroyed for want of guesses", &counters.destroyed),
+        ("deleted", "Registrations deleted by their owners", &counters.deleted),
+    ] {
+        let value = counter.load(Ordering::Relaxed);
+        text += &format!(
+            "# HELP allod_guardian_{name}_total {help}.\n# TYPE allod_guardian_{name}_total counter\n\
+             allod_guardian_{name}_total {value}\n"
+        );
+    }
+    text
+}
+
+async fn request(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    if !speaks_our_version(&headers) {
+        return refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            "upgrade-required",
+            "a newer client is needed",
+            None,
+            None,
+        );
+    }
+    let caller = match caller(&shared, &headers) {
+        Ok(caller) => caller,
+        Err(response) => return *response,
+    };
+    match Request::decode(&body) {
+        Ok(request) => respond(shared.service.call(Call::Secret(caller, request)).await),
+        Err(why) => refuse(StatusCode::BAD_REQUEST, "malformed", &why.to_string(), None, None),
+    }
+}
+
+async fn describe(
+    State(shared): State<Arc<Shared>>,
+    Path(sequence): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let caller = match caller(&shared, &headers) {
+        Ok(caller) => caller,
+        Err(response) => return *response,
+    };
+    let Ok(sequence) = sequence.parse() else {
+        return refuse(StatusCode::BAD_REQUEST, "malformed", "the sequence is not a number", None, None);
+    };
+    let descriptor = SealedDescriptor { sequence, sealed: body.to_vec() };
+    respond(shared.service.call(Call::Describe(caller, descriptor)).await)
+}
+
+async fn fetch(State(shared): State<Arc<Shared>>, Path(locator): Path<String>) -> Response {
+    match locator.parse::<Locator>() {
+        Ok(locator) => respond(shared.service.call(Call::Fetch(locator)).await),
+        Err(why) => refuse(StatusCode::BAD_REQUEST, "malformed", &why.to_string(), None, None),
+    }
+}
+
+/// Who is calling. A refused token is answered as such; the box keeps the
+/// common case small.
+fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
+    let unauthorized =
+        |message: &str| Box::new(refuse(StatusCode::UNAUTHORIZED, "unauthorized", message, None, None));
+    let token = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+        .ok_or_else(|| unauthorized("a bearer token is needed"))?;
+    token::authenticate(token, &shared.service.realm(), &shared.tenants, crate::now())
+        .map_err(|why| unauthorized(&why.to_string()))
+}
+
+fn respond(answer: Answer) -> Response {
+    match answer {
+        Answer::Response { response, guesses_left } => {
+            let mut response = bytes(response.encode().to_vec());
+            if let Some(left) = guesses_left {
+                response.headers_mut().insert(GUESSES_LEFT, left.into());
+            }
+            response
+        }
+        Answer::Described => StatusCode::NO_CONTENT.into_response(),
+        Answer::Descriptor(Some(SealedDescriptor { sequence, sealed })) => {
+            let mut response = bytes(sealed);
+            response.headers_mut().insert(SEQUENCE, sequence.into());
+            response
+        }
+        Answer::Descriptor(None) => {
+            refuse(StatusCode::NOT_FOUND, "not-found", "nothing is kept there", None, None)
+        }
+        Answer::Refused { refusal, guesses_left } => {
+            let (status, name, retry_in_ms) = match refusal {
+                Refusal::NotPermitted => (StatusCode::FORBIDDEN, "not-permitted", None),
+                Refusal::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", None),
+                Refusal::TooMany { retry_in_ms } => {
+                    (StatusCode::TOO_MANY_REQUESTS, "too-many", Some(retry_in_ms))
+                }
+                Refusal::Full => (StatusCode::INSUFFICIENT_STORAGE, "full", None),
+                Refusal::Stale { .. } => (StatusCode::CONFLICT, "stale", None),
+                Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", None),
+            };
+            refuse(status, name, &refusal.to_string(), guesses_left, retry_in_ms)
+        }
+    }
+}
+
+fn bytes(body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, "application/octet-stream")], body).into_response()
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+}
+
+fn refuse(
+    status: StatusCode,
+    name: &str,
+    message: &str,
+    guesses_left: Option<u16>,
+    retry_in_ms: Option<u64>,
+) -> Response {
+    let mut body = serde_json::json!({ "error": name, "message": message });
+    if let Some(left) = guesses_left {
+        body["guesses_left"] = left.into();
+    }
+    if let Some(ms) = retry_in_ms {
+        body["retry_in_ms"] = ms.into();
+    }
+    json(status, &body)
+}
+
+fn speaks_our_version(headers: &HeaderMap) -> bool {
+    let version = || {
+        let mut numbers = headers.get(VERSION)?.to_str().ok()?.split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    };
+    version().is_some_and(|version: (u64, u64)| version >= VERSION_MIN)
+}
+
+/// Lets web pages of any origin call: what they may do, their token says.
+async fn cors(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-methods", "GET, POST, PUT"),
+        ("access-control-allow-headers", "authorization, content-type, user-agent, x-juicebox-version"),
+        ("access-control-expose-headers", "allod-guesses-left, allod-sequence, date"),
+        ("access-control-max-age", "86400"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,51 @@
+//! One guardian as a service.
+//!
+//! ```text
+//! socket → http (decode, authenticate) → service thread (the realm machine)
+//!        → store (one commit for all that came together) → answer → socket
+//! ```
+
+mod config;
+mod http;
+mod record_keys;
+mod server;
+mod service;
+mod store;
+mod tls;
+
+pub use config::{Algorithm, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
+pub use server::{Running, run};
+pub use store::Store;
+pub use tls::pin_of;
+
+use crate::FileError;
+
+/// Why a guardian cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardianError {
+    /// A file of its state or configuration.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The configuration does not make sense.
+    #[error("the configuration {path} is wrong: {why}")]
+    Config {
+        /// The file.
+        path: String,
+        /// What is wrong in it.
+        why: String,
+    },
+    /// The state cannot be opened.
+    #[error("the guardian's state cannot be opened: {0}. Is another guardian using it?")]
+    Store(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("the certificate cannot be used: {0}")]
+    Tls(String),
+}

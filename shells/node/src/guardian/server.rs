@@ -1,0 +1,153 @@
+//! Accepting connections, and ending in good order.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use allod_wire::RealmId;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio_rustls::TlsAcceptor;
+
+use super::service::Service;
+use super::{Config, GuardianError, Store, http, tls};
+
+/// Connections at a time. Past it, new ones wait in the system's queue.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// How long a connection may take for its TLS handshake, and for each request's
+/// headers.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long requests under way may take when the guardian ends.
+const LAST_CALL: Duration = Duration::from_secs(5);
+
+/// A guardian that is up.
+#[derive(Debug)]
+pub struct Running {
+    address: String,
+    realm: RealmId,
+    stop: oneshot::Sender<()>,
+    accepting: tokio::task::JoinHandle<()>,
+    service: JoinHandle<()>,
+}
+
+/// Starts a guardian on the current runtime.
+///
+/// # Errors
+/// See [`GuardianError`].
+pub async fn run(config: &Config) -> Result<Running, GuardianError> {
+    let tenants = config.tenant_keys()?;
+    let store = Store::open(&config.state)?;
+    let identity = tls::load(&config.tls, &config.state)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| GuardianError::Listen { address: config.listen, source })?;
+    let local =
+        listener.local_addr().map_err(|source| GuardianError::Listen { address: config.listen, source })?;
+
+    let realm = store.realm();
+    let (service, thread) = Service::start(store, config.limits.into(), config.accounts_max);
+    let address = match &identity {
+        None => format!("http://{local}"),
+        Some(tls::Identity { pin: None, .. }) => format!("https://{local}"),
+        Some(tls::Identity { pin: Some(pin), .. }) => format!("https://{local}#{pin}"),
+    };
+    let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
+    let (stop, stopped) = oneshot::channel();
+    let router = http::router(service, tenants);
+    let accepting = tokio::spawn(accept(listener, acceptor, router, stopped));
+    Ok(Running { address, realm, stop, accepting, service: thread })
+}
+
+impl Running {
+    /// The address that clients use, with the certificate's pin if it has one.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The realm's id.
+    pub fn realm(&self) -> RealmId {
+        self.realm
+    }
+
+    /// Takes no more connections, lets requests under way end, and closes the
+    /// store.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.accepting.await;
+        let thread = self.service;
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&room).acquire_owned() => permit,
+            _ = &mut stopped => break,
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(why) => {
+                    // Out of file descriptors, most likely: others must end first.
+                    tracing::warn!(%why, "accepting a connection failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            _ = &mut stopped => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Err(why) = serve(stream, acceptor, router, watcher).await {
+                tracing::debug!(%peer, %why, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(LAST_CALL, graceful.shutdown()).await;
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    match acceptor {
+        None => speak(stream, router, watcher).await,
+        Some(acceptor) => {
+            let stream = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await??;
+            speak(stream, router, watcher).await
+        }
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    Ok(watcher.watch(connection).await?)
+}

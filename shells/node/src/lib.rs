@@ -1,0 +1,29 @@
+//! The Linux shell: the sockets, files, threads, clock and entropy that the
+//! protocols below do without.
+//!
+//! - [`guardian`]: one guardian as a service: its store, its HTTP(S) interface.
+//! - [`person`]: one person's side: the home folder, links to guardians, and
+//!   what a person does with them.
+//! - [`network`]: several guardians on one machine, for trying out and testing.
+//!
+//! No protocol decision is made here: bytes come in, are decoded once, pass
+//! through a machine of the floor below, and leave.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod files;
+pub mod guardian;
+pub mod network;
+pub mod person;
+
+pub use clock::now;
+pub use files::FileError;
+
+/// The operating system's entropy, in the form that protocols take.
+///
+/// # Panics
+/// On first use, where the system has no entropy to give: going on without
+/// would be worse.
+pub fn entropy() -> impl allod_crypto::CryptoRng {
+    getrandom::rand_core::UnwrapErr(getrandom::SysRng)
+}

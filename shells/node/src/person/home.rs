@@ -1,0 +1,194 @@
+//! The home folder: what one device keeps of its person.
+//!
+//! ```text
+//! person/identity   root, device key, operation log, registration kit
+//! person/lock       held while the identity is being changed
+//! network/          guardians of a local network, if there is one
+//! ```
+//!
+//! The identity is one file, replaced as a whole: it is the old one or the new
+//! one, whatever happens. Its protection is the folder's permissions.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use allod_crypto::sign::SigningKey;
+use allod_crypto::{Secret, Zeroizing};
+use allod_did::{Log, Root};
+use allod_guardian::card::Card;
+use allod_guardian::client::Kit;
+use allod_guardian::descriptor::owner_key;
+use allod_wire::Wire;
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+
+use super::identity::PersonError;
+use crate::files::{self, at};
+
+/// A home folder.
+#[derive(Clone, Debug)]
+pub struct Home {
+    path: PathBuf,
+}
+
+/// What a device knows of its person. The secrets in it are never printed.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The identity's root secret.
+    pub root: Root,
+    /// This device's own key.
+    pub device: SigningKey,
+    /// The identity's operation log.
+    pub log: Log,
+    /// How often the card was renewed.
+    pub card_generation: u32,
+    /// The number of the newest descriptor that this device wrote or saw.
+    pub sequence: u64,
+    /// The registration, where this device made it. Where another device made a
+    /// newer one, this one cannot heal it, and has none.
+    pub kit: Option<Kit>,
+}
+
+impl Home {
+    /// The home at this path. Nothing is made until something is kept.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a local network's state is.
+    pub fn network(&self) -> PathBuf {
+        self.path.join("network")
+    }
+
+    /// The identity, if there is one.
+    ///
+    /// # Errors
+    /// [`PersonError::File`]; [`PersonError::Damaged`] for a file that is not
+    /// an identity.
+    pub fn load(&self) -> Result<Option<Person>, PersonError> {
+        let path = self.identity();
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
+        let bytes = Zeroizing::new(bytes);
+        Person::decode(&bytes).map(Some).ok_or(PersonError::Damaged { path })
+    }
+
+    /// Keeps the identity. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`PersonError::File`].
+    pub fn save(&self, person: &Person) -> Result<(), PersonError> {
+        files::private_folder(&self.folder())?;
+        Ok(files::replace(&self.identity(), &person.encode())?)
+    }
+
+    /// Holds the identity for a change, until the result is dropped. Another
+    /// process that wants to change it waits.
+    ///
+    /// # Errors
+    /// [`PersonError::File`].
+    pub fn lock(&self) -> Result<File, PersonError> {
+        files::private_folder(&self.folder())?;
+        let path = self.folder().join("lock");
+        let file = files::private_file(&path)?;
+        file.lock().map_err(at(&path))?;
+        Ok(file)
+    }
+
+    /// The folder that holds the person's state and nothing else: without it,
+    /// the device has forgotten the person.
+    pub fn folder(&self) -> PathBuf {
+        self.path.join("person")
+    }
+
+    fn identity(&self) -> PathBuf {
+        self.folder().join("identity")
+    }
+}
+
+impl Person {
+    /// The recovery card.
+    pub fn card(&self) -> Card {
+        Card::new(&self.root, &self.log.state().did(), self.card_generation)
+    }
+
+    /// The key that registers, deletes and describes.
+    pub fn owner(&self) -> SigningKey {
+        owner_key(&self.root)
+    }
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let stored = Stored {
+            format: 1,
+            root: Zeroizing::new(*self.root.expose().expose()),
+            device: Zeroizing::new(*self.device.seed().expose()),
+            log: self.log.encode().into(),
+            card_generation: self.card_generation,
+            sequence: self.sequence,
+            kit: Zeroizing::new(self.kit.as_ref().map(allod_wire::encode).unwrap_or_default()),
+        };
+        Zeroizing::new(allod_wire::encode(&stored))
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let stored: Stored = allod_wire::decode(bytes).ok()?;
+        let kit = if stored.kit.is_empty() { None } else { Some(allod_wire::decode(&stored.kit).ok()?) };
+        let person = Self {
+            root: Root::from_bytes(Secret::from(*stored.root)),
+            device: SigningKey::from_seed(&Secret::from(*stored.device)),
+            log: Log::decode(&stored.log).ok()?,
+            card_generation: stored.card_generation,
+            sequence: stored.sequence,
+            kit,
+        };
+        (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
+    }
+}
+
+#[derive(Encode, Decode)]
+struct Stored {
+    #[n(0)]
+    format: u8,
+    #[cbor(n(1), with = "secret")]
+    root: Zeroizing<[u8; 32]>,
+    #[cbor(n(2), with = "secret")]
+    device: Zeroizing<[u8; 32]>,
+    #[n(3)]
+    log: ByteVec,
+    #[n(4)]
+    card_generation: u32,
+    #[n(5)]
+    sequence: u64,
+    #[cbor(n(6), with = "secret")]
+    kit: Zeroizing<Vec<u8>>,
+}
+
+impl Wire for Stored {
+    const SIZE_MAX: usize = 2 * 1024 * 1024;
+}
+
+/// Byte strings that are zeroized.
+mod secret {
+    use allod_crypto::{Zeroize, Zeroizing};
+    use minicbor::decode::{Decoder, Error as DecodeError};
+    use minicbor::encode::{Encoder, Error as EncodeError, Write};
+
+    pub(super) fn encode<C, T: AsRef<[u8]> + Zeroize, W: Write>(
+        value: &Zeroizing<T>,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        e.bytes((**value).as_ref())?.ok()
+    }
+
+    pub(super) fn decode<'b, C, T: TryFrom<&'b [u8]> + Zeroize>(
+        d: &mut Decoder<'b>,
+        _: &mut C,
+    ) -> Result<Zeroizing<T>, DecodeError> {
+        d.bytes()?.try_into().map(Zeroizing::new).map_err(|_| DecodeError::message("of another length"))
+    }
+}

@@ -1,0 +1,238 @@
+//! One guardian over HTTP(S): a connection that is kept while it is good, and
+//! answers turned into the client machines' words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use allod_guardian::client::{Fault, Lie};
+use allod_guardian::juicebox::{Request, Response};
+use allod_guardian::realm::SealedDescriptor;
+use allod_wire::{Locator, RealmId, limits};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::address::Address;
+use super::tls;
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take altogether; the machines' own patience is less.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The version of the Juicebox protocol that is spoken.
+const VERSION: &str = "0.3.7";
+
+/// A way to one guardian.
+#[derive(Debug)]
+pub struct Link {
+    address: Address,
+    tls: Option<Arc<ClientConfig>>,
+    /// The connection, while no request is under way on it. A request that is
+    /// given up takes its connection with it.
+    idle: Mutex<Option<SendRequest<Full<Bytes>>>>,
+}
+
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Link {
+    /// A way to the guardian at this address. Connects when first used.
+    pub fn new(address: Address) -> Self {
+        // A provider that supports its own defaults cannot fail to be set up.
+        let tls = if address.tls { tls::config(address.pin.as_deref()).ok() } else { None };
+        Self { address, tls, idle: Mutex::new(None) }
+    }
+
+    /// Where it leads.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Asks in the Juicebox protocol.
+    ///
+    /// # Errors
+    /// The [`Fault`] to hand to the client machine.
+    pub async fn ask(&self, token: &str, request: &Request) -> Result<Response, Fault> {
+        let body = Bytes::copy_from_slice(&request.encode());
+        let reply =
+            self.exchange(Method::POST, "/req", Some(token), body, limits::REALM_RESPONSE_MAX).await?;
+        if reply.status == StatusCode::OK {
+            Response::decode(&reply.body).map_err(|_| Fault::Lied(Lie::Garbage))
+        } else {
+            Err(fault(&reply))
+        }
+    }
+
+    /// The realm that answers there.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn realm(&self) -> Result<RealmId, Fault> {
+        let reply = self.exchange(Method::GET, "/", None, Bytes::new(), 4096).await?;
+        if reply.status != StatusCode::OK {
+            return Err(fault(&reply));
+        }
+        serde_json::from_slice::<serde_json::Value>(&reply.body)
+            .ok()
+            .and_then(|about| about.get("realmID")?.as_str()?.parse().ok())
+            .ok_or(Fault::Lied(Lie::Garbage))
+    }
+
+    /// Has a descriptor kept.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn describe(&self, token: &str, descriptor: &SealedDescriptor) -> Result<(), Fault> {
+        let path = format!("/descriptor/{}", descriptor.sequence);
+        let body = Bytes::copy_from_slice(&descriptor.sealed);
+        let reply = self.exchange(Method::PUT, &path, Some(token), body, 4096).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(fault(&reply)) }
+    }
+
+    /// The descriptor that is kept, if there is one.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn descriptor(&self, locator: &Locator) -> Result<Option<SealedDescriptor>, Fault> {
+        let path = format!("/descriptor/{locator}");
+        let reply = self.exchange(Method::GET, &path, None, Bytes::new(), limits::DESCRIPTOR_MAX).await?;
+        match reply.status {
+            StatusCode::OK => {
+                let sequence = reply
+                    .headers
+                    .get("allod-sequence")
+                    .and_then(|value| value.to_str().ok()?.parse().ok())
+                    .ok_or(Fault::Lied(Lie::Garbage))?;
+                Ok(Some(SealedDescriptor { sequence, sealed: reply.body.to_vec() }))
+            }
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(fault(&reply)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Bytes,
+        body_max: usize,
+    ) -> Result<Reply, Fault> {
+        tokio::time::timeout(ANSWER, self.try_exchange(method, path, token, body, body_max))
+            .await
+            .unwrap_or(Err(Fault::Slow))
+    }
+
+    async fn try_exchange(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Bytes,
+        body_max: usize,
+    ) -> Result<Reply, Fault> {
+        let mut sender = self.connection().await?;
+        let mut request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.address.authority())
+            .header("x-juicebox-version", VERSION);
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(body)).map_err(|e| Fault::Unreachable(e.to_string()))?;
+        // From here on the request may have arrived, so it is not sent again.
+        let response = sender.send_request(request).await.map_err(|e| Fault::Unreachable(reason(&e)))?;
+        let (head, incoming) = response.into_parts();
+        let body = Limited::new(incoming, body_max)
+            .collect()
+            .await
+            .map_err(|e| match e.downcast_ref::<hyper::Error>() {
+                Some(e) => Fault::Unreachable(reason(e)),
+                None => Fault::Lied(Lie::Garbage),
+            })?
+            .to_bytes();
+        *self.idle.lock().await = Some(sender);
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// The idle connection if it is still good, or a new one.
+    async fn connection(&self) -> Result<SendRequest<Full<Bytes>>, Fault> {
+        let idle = self.idle.lock().await.take();
+        if let Some(mut sender) = idle
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender);
+        }
+        let unreachable = |e: &dyn std::fmt::Display| Fault::Unreachable(e.to_string());
+        let address = (self.address.host.as_str(), self.address.port);
+        let stream = tokio::time::timeout(CONNECT, TcpStream::connect(address))
+            .await
+            .map_err(|_| Fault::Unreachable("connecting took too long".into()))?
+            .map_err(|e| unreachable(&e))?;
+        let _ = stream.set_nodelay(true);
+        let Some(config) = &self.tls else { return speak(stream).await };
+        let name = ServerName::try_from(self.address.host.clone()).map_err(|e| unreachable(&e))?;
+        let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);
+        let stream = tokio::time::timeout(CONNECT, handshake)
+            .await
+            .map_err(|_| Fault::Unreachable("the TLS handshake took too long".into()))?
+            .map_err(|e| Fault::Unreachable(format!("TLS: {e}")))?;
+        speak(stream).await
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>, Fault> {
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|e| Fault::Unreachable(reason(&e)))?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// The innermost cause says most.
+fn reason(error: &hyper::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// What a refusal in JSON means.
+fn fault(reply: &Reply) -> Fault {
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    // A guardian's words go to a person's terminal: printable, and not many.
+    let message: String = body
+        .get("message")
+        .and_then(|message| message.as_str())
+        .unwrap_or("no reason given")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect();
+    match reply.status {
+        StatusCode::UNAUTHORIZED => Fault::NotAuthorized(message),
+        StatusCode::UPGRADE_REQUIRED => Fault::UpgradeRequired,
+        StatusCode::TOO_MANY_REQUESTS => {
+            let retry_in_ms = body.get("retry_in_ms").and_then(serde_json::Value::as_u64).unwrap_or(1_000);
+            Fault::TooMany { retry_in_ms }
+        }
+        status => Fault::Refused(format!("{}: {message}", status.as_u16())),
+    }
+}
