@@ -1,0 +1,189 @@
+//! Writes real messages into `corpus/`, for the fuzzers to begin from.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use allod_crypto::group::Ristretto255;
+use allod_crypto::sign::SigningKey;
+use allod_crypto::{Secret, SecretBytes, aead, hash};
+use allod_did::{PublicKey, Root};
+use allod_fuzz::{FIXTURE_KEY, fixture_card, fixture_log, fixture_realm, fixture_root, stream};
+use allod_guardian::account::AccountKeys;
+use allod_guardian::card::Code;
+use allod_guardian::client::{Configuration, Guardian, Kit};
+use allod_guardian::descriptor::{Descriptor, owner_key};
+use allod_guardian::juicebox::secret::Stretched;
+use allod_guardian::juicebox::{
+    Proof, Recover1, Recover2, Recover2Answer, Recover2Request, Recover3, Recover3Answer, Recover3Request,
+    Request, Response,
+};
+use allod_guardian::realm::{Record, Registration};
+use allod_guardian::token::mint;
+use allod_threshold::oprf::{self, KeyPair};
+use allod_threshold::{Index, feldman, juicebox, shamir};
+use allod_wire::{AccountId, Instant, Locator, RealmId, RegistrationVersion};
+use data_encoding::BASE64URL_NOPAD;
+
+type Group = Ristretto255;
+
+fn put(name: &str, number: usize, bytes: impl AsRef<[u8]>) -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(fs::write(folder.join(format!("seed-{number}")), bytes)?)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    wire()?;
+    did()?;
+    threshold()?;
+    messages()?;
+    card_and_token()
+}
+
+fn wire() -> Result<(), Box<dyn Error>> {
+    let mut encoder = minicbor::Encoder::new(Vec::new());
+    encoder.array(6)?.encode(RealmId([1; 16]))?.encode(AccountId([2; 32]))?.encode(Locator([3; 32]))?;
+    encoder.encode(RegistrationVersion([4; 16]))?.encode(Instant(1_767_225_600_000))?;
+    encoder.encode(Some(vec![RealmId([5; 16])]))?;
+    put("wire_ids", 0, encoder.into_writer())?;
+    put("wire_id_text", 0, RealmId([0xA1; 16]).to_string())?;
+    put("wire_id_text", 1, Locator([0xB2; 32]).to_string())
+}
+
+fn did() -> Result<(), Box<dyn Error>> {
+    let root = fixture_root();
+    let key = |n| -> PublicKey { SigningKey::from_seed(&Secret::from([n; 32])).verifying_key().into() };
+    let mut log = fixture_log();
+    put("did_log", 0, log.encode())?;
+    log.add_device(&root, key(11), "laptop", Instant::from_secs(200))?;
+    let mut other = log.clone();
+    log.remove_device(&root, key(11).device_id(), Instant::from_secs(300))?;
+    log.rotate_root(&root, &Root::from_bytes(Secret::from([9; 32])), Instant::from_secs(400))?;
+    put("did_log", 1, log.encode())?;
+    for (number, operation) in log.operations().iter().enumerate() {
+        put("did_operation", number, operation.encode())?;
+    }
+    other.add_device(&root, key(12), "tablet", Instant::from_secs(250))?;
+    put("did_fork", 0, log.fork(&other).ok_or("no fork")?.encode())?;
+    put("did_key", 0, key(11).to_did_key())?;
+    put("did_text", 0, log.state().did().to_string())
+}
+
+fn threshold() -> Result<(), Box<dyn Error>> {
+    let rng = &mut stream();
+    let secret = allod_crypto::group::SecretScalar::<Group>::random(rng);
+    let polynomial = shamir::Polynomial::random(&secret, 2, rng)?;
+    put("threshold_commitment", 0, feldman::Commitment::new(&polynomial)?.encode())?;
+    let key = KeyPair::<Group>::random(rng);
+    let (_, blinded) = oprf::blind::<Group>(oprf::Mode::Voprf, b"input", rng)?;
+    let (evaluated, proof) = key.blind_evaluate(&[blinded, blinded], rng)?;
+    put("threshold_point", 0, blinded.bytes())?;
+    put("threshold_oprf", 0, blinded.bytes())?;
+    put("threshold_proof", 0, proof.encode())?;
+    let partial = oprf::Partial { index: Index::new(1)?, evaluated, proof };
+    put("threshold_partial", 0, [&[2][..], &partial.encode()].concat())?;
+    let private = juicebox::PrivateKey::random(rng);
+    let (_, blinded) = juicebox::start(b"1234", rng);
+    let (output, proof) = juicebox::blind_evaluate(&private, &private.public_key(), &blinded, rng);
+    let parts =
+        [blinded.to_bytes(), output.to_bytes(), private.public_key().to_bytes(), proof.c(), proof.beta_z()];
+    put("threshold_juicebox", 0, parts.concat())
+}
+
+fn kit() -> Result<Kit, Box<dyn Error>> {
+    let guardian = |n| Guardian { realm: RealmId([n; 16]), address: format!("https://guardian-{n}.example") };
+    let configuration = Configuration::new(vec![guardian(6), guardian(7), guardian(8)], 2)?;
+    let stretched =
+        Stretched { access_key: Secret::from([4; 32]), encryption_key_seed: Secret::from([5; 32]) };
+    let secret = SecretBytes::from(b"secret".to_vec());
+    Ok(Kit::deal(&secret, &stretched, RegistrationVersion([3; 16]), 10, configuration, &mut stream())?)
+}
+
+fn messages() -> Result<(), Box<dyn Error>> {
+    let kit = kit()?;
+    put("kit", 0, allod_wire::encode(&kit))?;
+    let Some(Request::Register2(parts)) = kit.request(1) else { return Err("no part".into()) };
+    let version = parts.version;
+    let requests = [
+        Request::Register1,
+        Request::Register2(parts.clone()),
+        Request::Recover1,
+        Request::Recover2(Recover2Request { version, oprf_blinded_input: [1; 32] }),
+        Request::Recover3(Recover3Request { version, unlock_key_tag: parts.unlock_key_tag.clone() }),
+        Request::Delete,
+    ];
+    for (number, request) in requests.iter().enumerate() {
+        put("juicebox_request", number, &*request.encode())?;
+    }
+    let responses = [
+        Response::Register1,
+        Response::Register2,
+        Response::Recover1(Recover1::Ok { version }),
+        Response::Recover1(Recover1::NotRegistered),
+        Response::Recover2(Recover2::Ok(Box::new(Recover2Answer {
+            oprf_signed_public_key: parts.oprf_signed_public_key,
+            oprf_blinded_result: [1; 32],
+            oprf_proof: Proof { c: [2; 32], beta_z: [3; 32] },
+            unlock_key_commitment: parts.unlock_key_commitment,
+            num_guesses: 10,
+            guess_count: 1,
+        }))),
+        Response::Recover2(Recover2::VersionMismatch),
+        Response::Recover3(Recover3::Ok(Box::new(Recover3Answer {
+            encryption_key_scalar_share: parts.encryption_key_scalar_share.clone(),
+            encrypted_secret: parts.encrypted_secret,
+            encrypted_secret_commitment: parts.encrypted_secret_commitment,
+        }))),
+        Response::Recover3(Recover3::BadUnlockKeyTag { guesses_remaining: 300 }),
+        Response::Recover3(Recover3::NoGuesses),
+        Response::Delete,
+    ];
+    for (number, response) in responses.iter().enumerate() {
+        put("juicebox_response", number, &*response.encode())?;
+    }
+    let record = Record::Registered(Registration { parts: *parts, guess_count: 3 });
+    put("record", 0, allod_wire::encode(&record))?;
+    put("record", 1, allod_wire::encode(&Record::Destroyed))
+}
+
+fn card_and_token() -> Result<(), Box<dyn Error>> {
+    let (root, card, kit) = (fixture_root(), fixture_card(), kit()?);
+    let descriptor = Descriptor {
+        sequence: 1,
+        log: fixture_log(),
+        card_generation: 0,
+        owner: owner_key(&root).verifying_key(),
+        configuration: kit.configuration().clone(),
+        version: kit.version(),
+        verifying_key: kit.verifying_key(),
+    };
+    let shown = descriptor.seal(&root, &card, &mut stream());
+    let plain = aead::open(&card.descriptor_key(), card.locator().as_bytes(), &shown.sealed)
+        .map_err(|_| "does not open")?;
+    put("sealed_descriptor", 0, [&shown.sequence.to_be_bytes()[..], &shown.sealed].concat())?;
+    put("descriptor", 0, plain.expose())?;
+    let mut decoder = minicbor::Decoder::new(plain.expose());
+    decoder.array()?;
+    put("descriptor_signed", 0, decoder.bytes()?)?;
+
+    put("card_words", 0, card.words().as_bytes())?;
+    let did = fixture_log().state().did();
+    let code = Code { card: card.clone(), did, addresses: vec!["https://guardian-7.example".into()] };
+    put("card_code", 0, code.to_text().as_bytes())?;
+
+    let now = Instant::from_secs(1_767_225_600);
+    let recover = card.recover_key();
+    let keys = AccountKeys { recover: recover.verifying_key(), owner: descriptor.owner };
+    put("token", 0, mint(&keys, &recover, &fixture_realm(), now))?;
+    put("token", 1, mint(&keys, &owner_key(&root), &fixture_realm(), now))?;
+    let header = br#"{"alg":"HS256","typ":"JWT","kid":"hs:1"}"#;
+    let claims = format!(
+        r#"{{"iss":"hs","sub":"a","aud":"{}","nbf":1767225590,"exp":1767225900,"scope":"user"}}"#,
+        fixture_realm()
+    );
+    put("token_signed", 0, [&header[..], b"\n", claims.as_bytes()].concat())?;
+    let signed = format!("{}.{}", BASE64URL_NOPAD.encode(header), BASE64URL_NOPAD.encode(claims.as_bytes()));
+    let signature = BASE64URL_NOPAD.encode(&hash::hmac_sha256(FIXTURE_KEY, signed.as_bytes()));
+    put("token", 2, format!("{signed}.{signature}"))
+}

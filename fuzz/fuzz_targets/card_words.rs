@@ -1,0 +1,4 @@
+//! Hands inputs to [`allod_fuzz::card_words`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| allod_fuzz::card_words(data));

@@ -1,0 +1,54 @@
+//! One total function for each decoder of bytes that a peer can send: whatever
+//! comes in, nothing panics, and what is taken has exactly one encoding.
+//!
+//! `fuzz_targets/` hands these functions to libFuzzer; `tests/corpus.rs` replays
+//! the committed corpora on stable. No function has state, so that one file
+//! always does the same.
+
+mod did;
+mod guardian;
+mod threshold;
+mod wire;
+
+pub use did::{did_fork, did_key, did_log, did_operation, did_text};
+pub use guardian::{
+    FIXTURE_KEY, card_code, card_words, descriptor, descriptor_signed, fixture_card, fixture_log,
+    fixture_realm, fixture_root, juicebox_request, juicebox_response, kit, record, sealed_descriptor, stream,
+    token, token_signed,
+};
+pub use threshold::{
+    threshold_commitment, threshold_juicebox, threshold_oprf, threshold_partial, threshold_point,
+    threshold_proof,
+};
+pub use wire::{wire_id_text, wire_ids};
+
+/// A target's name, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
+pub const TARGETS: [Target; 24] = [
+    ("card_code", card_code),
+    ("card_words", card_words),
+    ("descriptor", descriptor),
+    ("descriptor_signed", descriptor_signed),
+    ("did_fork", did_fork),
+    ("did_key", did_key),
+    ("did_log", did_log),
+    ("did_operation", did_operation),
+    ("did_text", did_text),
+    ("juicebox_request", juicebox_request),
+    ("juicebox_response", juicebox_response),
+    ("kit", kit),
+    ("record", record),
+    ("sealed_descriptor", sealed_descriptor),
+    ("threshold_commitment", threshold_commitment),
+    ("threshold_juicebox", threshold_juicebox),
+    ("threshold_oprf", threshold_oprf),
+    ("threshold_partial", threshold_partial),
+    ("threshold_point", threshold_point),
+    ("threshold_proof", threshold_proof),
+    ("token", token),
+    ("token_signed", token_signed),
+    ("wire_id_text", wire_id_text),
+    ("wire_ids", wire_ids),
+];
