@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, Zeroizing};
-use allod_did::{Log, Root};
+use allod_did::{DeviceId, Log, PublicKey, Root};
 use allod_guardian::card::Card;
 use allod_guardian::client::Kit;
 use allod_guardian::descriptor::owner_key;
@@ -47,6 +47,9 @@ pub struct Person {
     /// The registration, where this device made it. Where another device made a
     /// newer one, this one cannot heal it, and has none.
     pub kit: Option<Kit>,
+    /// Where the guardians are, by the newest descriptor that this device wrote
+    /// or saw; what is left to go by without a kit.
+    pub addresses: Vec<String>,
 }
 
 impl Home {
@@ -116,6 +119,17 @@ impl Person {
         Card::new(&self.root, &self.log.state().did(), self.card_generation)
     }
 
+    /// This device's id in the identity's log.
+    pub fn device_id(&self) -> DeviceId {
+        PublicKey::Ed25519(self.device.verifying_key()).device_id()
+    }
+
+    /// The addresses of the guardians that this device knows of.
+    pub fn known_guardians(&self) -> Vec<String> {
+        let Some(kit) = &self.kit else { return self.addresses.clone() };
+        kit.configuration().guardians().iter().map(|guardian| guardian.address.clone()).collect()
+    }
+
     /// The key that registers, deletes and describes.
     pub fn owner(&self) -> SigningKey {
         owner_key(&self.root)
@@ -130,6 +144,7 @@ impl Person {
             card_generation: self.card_generation,
             sequence: self.sequence,
             kit: Zeroizing::new(self.kit.as_ref().map(allod_wire::encode).unwrap_or_default()),
+            addresses: self.known_guardians(),
         };
         Zeroizing::new(allod_wire::encode(&stored))
     }
@@ -144,6 +159,7 @@ impl Person {
             card_generation: stored.card_generation,
             sequence: stored.sequence,
             kit,
+            addresses: stored.addresses,
         };
         (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
     }
@@ -165,6 +181,8 @@ struct Stored {
     sequence: u64,
     #[cbor(n(6), with = "secret")]
     kit: Zeroizing<Vec<u8>>,
+    #[n(7)]
+    addresses: Vec<String>,
 }
 
 impl Wire for Stored {

@@ -207,7 +207,8 @@ impl NewIdentity {
         let device = SigningKey::from_seed(&Secret::random(&mut rng));
         let key = PublicKey::Ed25519(device.verifying_key());
         let log = Log::create(&root, key, &self.device_name, crate::now())?;
-        let mut person = Person { root, device, log, card_generation: 0, sequence: 0, kit: None };
+        let mut person =
+            Person { root, device, log, card_generation: 0, sequence: 0, kit: None, addresses: Vec::new() };
         let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
         Ok((person, registering))
     }
@@ -262,6 +263,10 @@ pub async fn find_descriptor(source: &CardSource) -> Result<Descriptor, PersonEr
                 .extend(newest.configuration.guardians().iter().map(|guardian| guardian.address.clone()));
         }
     }
+}
+
+fn addresses(configuration: &Configuration) -> Vec<String> {
+    configuration.guardians().iter().map(|guardian| guardian.address.clone()).collect()
 }
 
 /// How one guardian is.
@@ -368,6 +373,7 @@ impl Person {
             card_generation: descriptor.card_generation,
             sequence: descriptor.sequence,
             kit: None,
+            addresses: addresses(&descriptor.configuration),
         };
         // What is back stays back, whatever comes of registering it again.
         home.save(&person)?;
@@ -502,6 +508,7 @@ impl Person {
         }
         self.sequence = newest.sequence;
         self.card_generation = newest.card_generation;
+        self.addresses = addresses(&newest.configuration);
         let ours = self.kit.as_ref().is_some_and(|kit| {
             kit.version() == newest.version && kit.verifying_key() == newest.verifying_key
         });

@@ -1,0 +1,297 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it failed; the message says why
+  2  the command line is not right
+  3  wrong PIN
+  4  no guesses left: final
+  5  too few guardians could be asked; try again later
+  6  there is no identity here, or there is one already
+
+Environment:
+  ALLOD_HOME  the home folder, unless --home names one
+  ALLOD_LOG   what to log, such as info or allod_node=debug
+  NO_COLOR    print without colours";
+
+/// Your identity, guarded by many, owned by you alone.
+#[derive(Debug, Parser)]
+#[command(name = "allod", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// The folder that holds everything [default: $XDG_DATA_HOME/allod]
+    #[arg(long, global = true, env = "ALLOD_HOME", value_name = "DIR", hide_env = true)]
+    pub(crate) home: Option<PathBuf>,
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a local network of five guardians and your node, and stay up
+    #[command(after_help = "Examples:\n  allod up\n  allod --home /media/stick up --plain")]
+    Up(Up),
+    /// Create an identity and have it guarded
+    #[command(after_help = "Examples:\n  \
+        allod init\n  \
+        allod init --card card.html\n  \
+        allod init --guardian https://a.example --guardian https://b.example --guardian https://c.example\n  \
+        allod init --pin-fd 3 3< pin.txt")]
+    Init(Init),
+    /// Show the identity, and how its guardians are
+    #[command(after_help = "Examples:\n  allod status\n  allod --json status")]
+    Status,
+    /// Get everything back, with the card and the PIN
+    #[command(after_help = "Examples:\n  \
+        allod recover --card card.txt\n  \
+        allod recover --words --guardian https://a.example\n  \
+        allod recover --card - --pin-fd 3 < card.txt 3< pin.txt")]
+    Recover(Recover),
+    /// Print the recovery card again, or renew it when it was lost
+    #[command(
+        after_help = "Examples:\n  allod card\n  allod card --out card.html\n  allod card --renew --out card.txt"
+    )]
+    Card(Card),
+    /// List, add and remove the devices that belong to the identity
+    #[command(
+        after_help = "Examples:\n  allod devices\n  allod devices add did:key:z6Mk… --name phone\n  allod devices remove 1f2e3d4c"
+    )]
+    Devices(Devices),
+    /// List, heal and replace your guardians, or change the PIN
+    #[command(
+        after_help = "Examples:\n  allod guardians list\n  allod guardians heal\n  allod guardians replace 2 https://new.example"
+    )]
+    Guardians(Guardians),
+    /// Be a guardian for others
+    #[command(
+        after_help = "Examples:\n  allod guardian init --listen 0.0.0.0:7800\n  allod guardian run --config guardian.toml"
+    )]
+    Guardian(Guardian),
+    /// Keys that come from the identity, for programs you use already
+    #[command(after_help = "Examples:\n  \
+        allod key ssh > ~/.ssh/id_allod\n  \
+        allod key ssh --public\n  \
+        allod key age > key.txt\n  \
+        allod key did")]
+    Key(Key),
+    /// Run several guardians as separate processes, and disturb them
+    #[command(after_help = "Examples:\n  \
+        allod testnet --guardians 7 --threshold 4\n  \
+        allod testnet --kill 2\n  \
+        allod testnet --lie 3 --how bad-proof")]
+    Testnet(Testnet),
+    /// Print a shell's completions
+    #[command(
+        after_help = "Examples:\n  allod completions bash > ~/.local/share/bash-completion/completions/allod"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Print a line for each change instead of a live table
+    #[arg(long)]
+    pub(crate) plain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PinSource {
+    /// Read the PIN's line from this file descriptor instead of the terminal
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<i32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// A guardian's address; once for each [default: the local network of `allod up`]
+    #[arg(long = "guardian", value_name = "URL")]
+    pub(crate) guardians: Vec<String>,
+    /// How many guardians are needed to recover [default: one more than half]
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: Option<u8>,
+    /// How many wrong PINs each guardian allows
+    #[arg(long, value_name = "L", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) guesses: u16,
+    /// What this device is called [default: the machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+    /// Where the recovery card goes: a .txt or .html file, or - for here
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) card: PathBuf,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// The card's file, or its code's (ALLOD1:…), or - to read either from here
+    #[arg(long, value_name = "FILE", conflicts_with = "words")]
+    pub(crate) card: Option<PathBuf>,
+    /// Type the card's 24 words
+    #[arg(long)]
+    pub(crate) words: bool,
+    /// A guardian's address, where the card's are not known or out of date
+    #[arg(long = "guardian", value_name = "URL")]
+    pub(crate) guardians: Vec<String>,
+    /// How many wrong PINs each guardian allows from now on
+    #[arg(long, value_name = "L", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) guesses: u16,
+    /// What this device is called [default: the machine's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Card {
+    /// Make the old card useless and print a new one
+    #[arg(long)]
+    pub(crate) renew: bool,
+    /// Where the card goes: a .txt or .html file, or - for here
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Devices {
+    #[command(subcommand)]
+    pub(crate) command: Option<DevicesCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DevicesCommand {
+    /// List the devices
+    List,
+    /// Add a device by its public key
+    Add {
+        /// Its key, as did:key
+        key: String,
+        /// What it is called
+        #[arg(long)]
+        name: String,
+    },
+    /// Remove a device: it can't act for the identity any more
+    Remove {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guardians {
+    #[command(subcommand)]
+    pub(crate) command: Option<GuardiansCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardiansCommand {
+    /// List the guardians and how they are
+    List,
+    /// Give guardians that lost their part, or missed it, their part again
+    Heal,
+    /// Exchange one guardian for another
+    Replace {
+        /// The one that goes: its number in the list, or its address
+        old: String,
+        /// The address of the one that comes
+        new: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guardian {
+    #[command(subcommand)]
+    pub(crate) command: GuardianCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardianCommand {
+    /// Write a configuration file to begin with
+    Init {
+        /// Where the configuration goes
+        #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
+        config: PathBuf,
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7800")]
+        listen: std::net::SocketAddr,
+        /// Where the state goes [default: guardian-state beside the configuration]
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+        /// Speak plain HTTP: only for loopback, or behind a proxy with TLS
+        #[arg(long)]
+        no_tls: bool,
+    },
+    /// Run until stopped
+    Run {
+        /// The configuration file
+        #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    /// Which kind
+    pub(crate) kind: KeyKind,
+    /// Print the public key instead of the private one
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Which of the many keys of this kind
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) index: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    /// An Ed25519 key for OpenSSH
+    Ssh,
+    /// An X25519 identity for age
+    Age,
+    /// The identity's DID document, which is public
+    Did,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Testnet {
+    /// How many guardians
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) guardians: u8,
+    /// How many of them are needed [default: one more than half]
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: Option<u8>,
+    /// The network's folder [default: network in the home folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print a line for each change instead of a live table
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Kill guardian I of the running network at once, as a crash would
+    #[arg(long, value_name = "I", group = "action")]
+    pub(crate) kill: Option<u8>,
+    /// Stop guardian I from running on, as an overloaded machine would
+    #[arg(long, value_name = "I", group = "action")]
+    pub(crate) pause: Option<u8>,
+    /// Let guardian I run on
+    #[arg(long, value_name = "I", group = "action")]
+    pub(crate) resume: Option<u8>,
+    /// Start guardian I again, honest
+    #[arg(long, value_name = "I", group = "action")]
+    pub(crate) start: Option<u8>,
+    /// Put a liar in front of guardian I
+    #[arg(long, value_name = "I", group = "action")]
+    pub(crate) lie: Option<u8>,
+    /// How it lies
+    #[arg(long, value_name = "KIND", requires = "lie", default_value = "bad-proof")]
+    pub(crate) how: String,
+}

@@ -1,0 +1,38 @@
+//! `allod card`: printing the recovery card again, or renewing it.
+
+use allod_node::person::Home;
+use serde_json::json;
+
+use super::load;
+use crate::card::{self, Printed};
+use crate::cli::Card;
+use crate::failure::Failure;
+use crate::progress::Waiting;
+use crate::screen::Screen;
+
+pub(super) async fn run(home: &Home, args: &Card, screen: &Screen) -> Result<(), Failure> {
+    card::check_target(&args.out)?;
+    let _lock = home.lock()?;
+    let mut person = load(home)?;
+    if args.renew {
+        let waiting = Waiting::new(screen);
+        waiting.say("moving what is guarded to a new account");
+        let renewed = person.renew_card(home).await;
+        waiting.end();
+        let registering = renewed?;
+        if let Err(error) = &registering.outcome {
+            return Err(Failure::registering(error, &registering.report)
+                .next("the old card is still good; try again when more guardians are back"));
+        }
+        screen.note("The old card is of no use any more.");
+    }
+    let printed = Printed::of(&person);
+    printed.write(&args.out, screen)?;
+    if screen.is_json() || args.out.as_os_str() != "-" {
+        screen.result(
+            &json!({ "card": printed.to_json(&args.out), "renewed": args.renew }),
+            &format!("The recovery card is in {}.", args.out.display()),
+        );
+    }
+    Ok(())
+}

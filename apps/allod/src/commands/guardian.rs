@@ -1,0 +1,49 @@
+//! `allod guardian`: being a guardian.
+
+use std::path::Path;
+
+use allod_node::guardian::{self, Config, Tls};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Guardian, GuardianCommand};
+use crate::failure::{Failure, Kind};
+use crate::screen::Screen;
+
+pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> {
+    match args.command {
+        GuardianCommand::Init { config, listen, state, no_tls } => {
+            if config.exists() {
+                return Err(Failure::usage(format!("{} is there already", config.display())));
+            }
+            let tls = if no_tls { Tls::Off } else { Tls::SelfSigned };
+            let state = state.unwrap_or_else(|| "guardian-state".into());
+            Config::new(listen, state, tls).write(&config)?;
+            let path = config.display().to_string();
+            screen.result(
+                &json!({ "config": path }),
+                &format!("Wrote {path}. Start the guardian with `allod guardian run --config {path}`."),
+            );
+            Ok(())
+        }
+        GuardianCommand::Run { config } => serve(&config, screen).await,
+    }
+}
+
+/// Runs until SIGINT or SIGTERM.
+async fn serve(config: &Path, screen: &Screen) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::new(Kind::Failed, format!("cannot wait for signals: {e}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let running = guardian::run(&Config::read(config)?).await?;
+    screen.result(
+        &json!({ "address": running.address(), "realm": running.realm().to_string() }),
+        &format!("Guardian {} is up at {}", running.realm(), running.address()),
+    );
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    running.stop().await;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! One file for each thing that can be asked for.
+
+mod card;
+mod devices;
+mod guardian;
+mod guardians;
+mod init;
+mod key;
+mod recover;
+mod status;
+mod testnet;
+mod up;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use allod_node::person::{Home, Person};
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// Does what was asked for.
+pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
+    if let Command::Completions { shell } = cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "allod", &mut script);
+        let _ = std::io::stdout().write_all(&script);
+        return Ok(());
+    }
+    log_to_stderr();
+    let home = Home::new(home_path(cli.home)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(crate::failure::Kind::Failed, format!("cannot start: {e}")))?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Up(args) => up::run(&home, &args, screen).await,
+            Command::Init(args) => init::run(&home, args, screen).await,
+            Command::Status => status::run(&home, screen).await,
+            Command::Recover(args) => recover::run(&home, args, screen).await,
+            Command::Card(args) => card::run(&home, &args, screen).await,
+            Command::Devices(args) => devices::run(&home, args, screen).await,
+            Command::Guardians(args) => guardians::run(&home, args, screen).await,
+            Command::Guardian(args) => guardian::run(args, screen).await,
+            Command::Key(args) => key::run(&home, &args, screen),
+            Command::Testnet(args) => testnet::run(&home, args, screen).await,
+            Command::Completions { .. } => Ok(()),
+        }
+    })
+}
+
+/// The identity, which must be there.
+fn load(home: &Home) -> Result<Person, Failure> {
+    home.load()?.ok_or_else(Failure::no_identity)
+}
+
+/// What this machine is called, for want of a better name for the device.
+fn machine_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name.trim().chars().filter(|c| !c.is_control()).take(32).collect();
+    if name.is_empty() { "this device".into() } else { name }
+}
+
+fn home_path(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given
+        .or_else(|| from("XDG_DATA_HOME").filter(|path| path.is_absolute()).map(|path| path.join("allod")))
+        .or_else(|| from("HOME").map(|path| path.join(".local/share/allod")))
+        .ok_or_else(|| Failure::usage("no home folder is known; name one with --home"))
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ALLOD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let ansi = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .try_init();
+}

@@ -1,0 +1,163 @@
+//! How a command ends when it does not end well.
+
+use std::fmt;
+
+use allod_guardian::client::{Fault, RecoverError, RegisterError};
+use allod_node::FileError;
+use allod_node::guardian::GuardianError;
+use allod_node::person::{PersonError, Report};
+use serde_json::{Value, json};
+
+/// What happened, what was kept safe, and what to do next.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    details: Vec<String>,
+    next: Option<String>,
+    data: Value,
+}
+
+/// What the exit code tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Failed = 1,
+    Usage = 2,
+    WrongPin = 3,
+    OutOfGuesses = 4,
+    TooFewGuardians = 5,
+    Identity = 6,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), details: Vec::new(), next: None, data: json!({}) }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    pub(crate) fn no_identity() -> Self {
+        Self::new(Kind::Identity, "there is no identity here")
+            .next("create one with `allod init`, or get yours back with `allod recover`")
+    }
+
+    pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.kind as u8
+    }
+
+    pub(crate) fn details(&self) -> &[String] {
+        &self.details
+    }
+
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let mut value = json!({ "error": self.message, "exit_code": self.code(), "details": self.details, "next": self.next });
+        if let (Some(all), Some(data)) = (value.as_object_mut(), self.data.as_object()) {
+            all.extend(data.clone());
+        }
+        value
+    }
+
+    fn report(mut self, report: &Report) -> Self {
+        self.details.extend(report.faults.iter().map(|(address, fault)| format!("{address} {fault}")));
+        self
+    }
+
+    fn data(mut self, data: Value) -> Self {
+        self.data = data;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<PersonError> for Failure {
+    fn from(error: PersonError) -> Self {
+        let message = error.to_string();
+        match error {
+            PersonError::Recover { error, report } => recover(&error, message).report(&report),
+            PersonError::Register { error, report } => register(&error).report(&report),
+            PersonError::NoDescriptor(report) => {
+                let silent = report.faults.iter().all(|(_, fault)| !matches!(fault, Fault::NotRegistered));
+                let kind = if silent { Kind::TooFewGuardians } else { Kind::Failed };
+                Self::new(kind, "none of the guardians asked keeps anything for this card")
+                    .next("name one of your guardians with --guardian; check that the card is the newest you printed")
+                    .report(&report)
+            }
+            PersonError::NotMet(report) => {
+                Self::new(Kind::TooFewGuardians, "some guardians could not be reached; nothing was changed")
+                    .next("check the addresses, or leave those guardians out")
+                    .report(&report)
+            }
+            PersonError::NotDescribed(report) => Self::new(
+                Kind::TooFewGuardians,
+                "no guardian could be told; the change is kept on this device",
+            )
+            .next("run `allod guardians heal` when guardians are back")
+            .report(&report),
+            PersonError::Exists(_) => Self::new(Kind::Identity, message)
+                .next("choose another home with --home, or move this one's `person` folder away"),
+            PersonError::Address(_) | PersonError::Configuration(_) | PersonError::NoSuchGuardian(_) => {
+                Self::usage(message)
+            }
+            _ => Self::new(Kind::Failed, message),
+        }
+    }
+}
+
+fn recover(error: &RecoverError, message: String) -> Failure {
+    match error {
+        RecoverError::WrongPin { guesses_left } => {
+            let failure = Failure::new(Kind::WrongPin, message).data(json!({ "guesses_left": guesses_left }));
+            if *guesses_left == 0 { failure } else { failure.next("try again; each try counts, on every guardian") }
+        }
+        RecoverError::OutOfGuesses { .. } => Failure::new(Kind::OutOfGuesses, message)
+            .data(json!({ "guesses_left": 0 }))
+            .next(
+                "a device that still has the identity can register it again (`allod card --renew`); without one, it is lost",
+            ),
+        RecoverError::TooFew { .. } => Failure::new(Kind::TooFewGuardians, message)
+            .next("this says nothing about the PIN; try again when more guardians are back"),
+        RecoverError::NotRegistered => Failure::new(Kind::Failed, message)
+            .next("if you printed a newer card, use that one"),
+        RecoverError::Corrupt => Failure::new(Kind::Failed, message),
+    }
+}
+
+fn register(error: &RegisterError) -> Failure {
+    let failure = Failure::new(Kind::TooFewGuardians, error.to_string());
+    failure.next("your identity is complete on this device, but not guarded yet: run `allod guardians heal`")
+}
+
+impl Failure {
+    /// A registration that did not come about.
+    pub(crate) fn registering(error: &RegisterError, report: &Report) -> Self {
+        register(error).report(report)
+    }
+}
+
+impl From<GuardianError> for Failure {
+    fn from(error: GuardianError) -> Self {
+        Self::new(Kind::Failed, error.to_string())
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(Kind::Failed, error.to_string())
+    }
+}
