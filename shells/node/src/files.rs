@@ -42,7 +42,10 @@ pub(crate) fn private_file(path: &Path) -> Result<File, FileError> {
 /// Replaces a file's content: afterwards the new content is durable, and at no
 /// moment is there anything but the old or the new.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let temporary = folder.join(name);

@@ -71,9 +71,10 @@ pub(super) fn word(check: &Check) -> (String, AnsiColor) {
         Check::Missing => {
             ("holds nothing; `allod guardians heal` gives it its part".into(), AnsiColor::Yellow)
         }
-        Check::Other => {
-            ("holds another registration; `allod guardians heal` mends it".into(), AnsiColor::Yellow)
-        }
+        Check::Other(_) => (
+            "holds an earlier registration; `allod guardians heal` brings it up to date".into(),
+            AnsiColor::Yellow,
+        ),
         Check::NoGuesses => (
             "its guesses were used up: somebody has your card. `allod card --renew` makes it useless".into(),
             AnsiColor::Red,

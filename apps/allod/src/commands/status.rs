@@ -19,20 +19,25 @@ pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
 
     let (guarded, text, rows) = match checks {
         Ok(checks) => {
-            let threshold = person.kit.as_ref().map_or(0, |kit| kit.configuration().threshold());
+            let configuration = person.guarded.as_ref().map(|guarded| &guarded.configuration);
+            let threshold = configuration.map_or(1, |configuration| usize::from(configuration.threshold()));
             let good = checks.iter().filter(|found| found.check == Check::Good).count();
-            let text = format!(
-                "guarded    {good} of {} guardians hold their part; {threshold} are needed\n{}",
-                checks.len(),
-                guardians::to_text(&checks, screen)
-            );
-            (good >= usize::from(threshold), text, guardians::to_json(&checks))
+            // Before a new registration has come about, the one before is good.
+            let before = person.guarded.as_ref().map_or(0, |guarded| {
+                checks.iter().filter(|found| found.check == Check::Other(guarded.version)).count()
+            });
+            let summary = if before > good {
+                format!(
+                    "{before} of {} guardians hold the registration in force; {threshold} are needed. A newer one waits until more are there",
+                    checks.len()
+                )
+            } else {
+                format!("{good} of {} guardians hold their part; {threshold} are needed", checks.len())
+            };
+            let text = format!("guarded    {summary}\n{}", guardians::to_text(&checks, screen));
+            (good.max(before) >= threshold, text, guardians::to_json(&checks))
         }
-        Err(PersonError::NoKit) => (
-            false,
-            "guarded    by a registration that another device made and looks after".to_owned(),
-            json!(null),
-        ),
+        Err(PersonError::NotGuarded) => (false, "guarded    by nobody yet".to_owned(), json!([])),
         Err(other) => return Err(other.into()),
     };
     screen.result(

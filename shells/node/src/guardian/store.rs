@@ -19,8 +19,10 @@ use super::record_keys::RecordKeys;
 use crate::files;
 
 const ACCOUNTS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("accounts");
-const DESCRIPTORS: TableDefinition<'_, [u8; 32], ([u8; 32], u64, &[u8])> =
-    TableDefinition::new("descriptors");
+/// The account that described, the descriptor's number, and its bytes.
+type DescriptorRow<'a> = ([u8; 32], u64, &'a [u8]);
+
+const DESCRIPTORS: TableDefinition<'_, [u8; 32], DescriptorRow<'_>> = TableDefinition::new("descriptors");
 const REALM: TableDefinition<'_, &str, [u8; 16]> = TableDefinition::new("realm");
 
 /// A guardian's memory.

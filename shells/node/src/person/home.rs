@@ -16,9 +16,9 @@ use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, Zeroizing};
 use allod_did::{DeviceId, Log, PublicKey, Root};
 use allod_guardian::card::Card;
-use allod_guardian::client::Kit;
+use allod_guardian::client::{Configuration, Kit};
 use allod_guardian::descriptor::owner_key;
-use allod_wire::Wire;
+use allod_wire::{RegistrationVersion, Wire};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
@@ -44,12 +44,38 @@ pub struct Person {
     pub card_generation: u32,
     /// The number of the newest descriptor that this device wrote or saw.
     pub sequence: u64,
-    /// The registration, where this device made it. Where another device made a
-    /// newer one, this one cannot heal it, and has none.
+    /// The registration that this device dealt: in force, or waiting until
+    /// enough guardians are there to take it. Where another device made a newer
+    /// one, this one cannot heal it, and has none.
     pub kit: Option<Kit>,
-    /// Where the guardians are, by the newest descriptor that this device wrote
-    /// or saw; what is left to go by without a kit.
-    pub addresses: Vec<String>,
+    /// The registration in force, as the newest descriptor names it. None before
+    /// the first has come about.
+    pub guarded: Option<Guarded>,
+}
+
+/// A registration that guardians hold.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Guarded {
+    /// Who holds it.
+    #[n(0)]
+    pub configuration: Configuration,
+    /// Which it is.
+    #[n(1)]
+    pub version: RegistrationVersion,
+    /// The key that signed its public keys.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub verifying_key: [u8; 32],
+}
+
+impl Guarded {
+    /// The registration that a kit deals.
+    pub fn by(kit: &Kit) -> Self {
+        Self {
+            configuration: kit.configuration().clone(),
+            version: kit.version(),
+            verifying_key: kit.verifying_key(),
+        }
+    }
 }
 
 impl Home {
@@ -126,8 +152,12 @@ impl Person {
 
     /// The addresses of the guardians that this device knows of.
     pub fn known_guardians(&self) -> Vec<String> {
-        let Some(kit) = &self.kit else { return self.addresses.clone() };
-        kit.configuration().guardians().iter().map(|guardian| guardian.address.clone()).collect()
+        let configuration = match (&self.guarded, &self.kit) {
+            (Some(guarded), _) => &guarded.configuration,
+            (None, Some(kit)) => kit.configuration(),
+            (None, None) => return Vec::new(),
+        };
+        configuration.guardians().iter().map(|guardian| guardian.address.clone()).collect()
     }
 
     /// The key that registers, deletes and describes.
@@ -144,7 +174,7 @@ impl Person {
             card_generation: self.card_generation,
             sequence: self.sequence,
             kit: Zeroizing::new(self.kit.as_ref().map(allod_wire::encode).unwrap_or_default()),
-            addresses: self.known_guardians(),
+            guarded: self.guarded.clone(),
         };
         Zeroizing::new(allod_wire::encode(&stored))
     }
@@ -159,7 +189,7 @@ impl Person {
             card_generation: stored.card_generation,
             sequence: stored.sequence,
             kit,
-            addresses: stored.addresses,
+            guarded: stored.guarded,
         };
         (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
     }
@@ -182,7 +212,7 @@ struct Stored {
     #[cbor(n(6), with = "secret")]
     kit: Zeroizing<Vec<u8>>,
     #[n(7)]
-    addresses: Vec<String>,
+    guarded: Option<Guarded>,
 }
 
 impl Wire for Stored {

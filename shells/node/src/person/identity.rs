@@ -12,7 +12,7 @@ use allod_did::{Did, Log, PublicKey, Root};
 use allod_guardian::account::AccountKeys;
 use allod_guardian::card::Card;
 use allod_guardian::client::{
-    BadConfiguration, Configuration, Fault, Guardian, Kit, KitError, Patience, Recover, RecoverError,
+    BadConfiguration, Configuration, Fault, Guardian, Kit, KitError, Lie, Patience, Recover, RecoverError,
     Register, RegisterError,
 };
 use allod_guardian::descriptor::{Descriptor, owner_key};
@@ -21,7 +21,7 @@ use allod_wire::RegistrationVersion;
 use tokio::task::JoinSet;
 
 use super::drive::{Access, Registering, Report, stretch_aside};
-use super::home::{Home, Person};
+use super::home::{Guarded, Home, Person};
 use super::link::Link;
 use super::{Address, BadAddress};
 use crate::FileError;
@@ -105,6 +105,9 @@ pub enum PersonError {
         "another device holds the newest registration; do this there, or recover here with the card and the PIN"
     )]
     NoKit,
+    /// Nothing is registered anywhere yet.
+    #[error("the identity is not guarded yet")]
+    NotGuarded,
     /// No guardian in the set has this address or number.
     #[error("{0} is none of your guardians")]
     NoSuchGuardian(String),
@@ -208,7 +211,7 @@ impl NewIdentity {
         let key = PublicKey::Ed25519(device.verifying_key());
         let log = Log::create(&root, key, &self.device_name, crate::now())?;
         let mut person =
-            Person { root, device, log, card_generation: 0, sequence: 0, kit: None, addresses: Vec::new() };
+            Person { root, device, log, card_generation: 0, sequence: 0, kit: None, guarded: None };
         let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
         Ok((person, registering))
     }
@@ -265,8 +268,10 @@ pub async fn find_descriptor(source: &CardSource) -> Result<Descriptor, PersonEr
     }
 }
 
-fn addresses(configuration: &Configuration) -> Vec<String> {
-    configuration.guardians().iter().map(|guardian| guardian.address.clone()).collect()
+/// How many guardians must take a registration: one more than the threshold,
+/// where there are so many, so that the loss of one is no loss.
+fn quorum(configuration: &Configuration) -> usize {
+    (usize::from(configuration.threshold()) + 1).min(configuration.guardians().len())
 }
 
 /// How one guardian is.
@@ -285,8 +290,8 @@ pub enum Check {
     Good,
     /// It holds nothing.
     Missing,
-    /// It holds a part of another registration.
-    Other,
+    /// It holds a part of another registration, such as the one before.
+    Other(RegistrationVersion),
     /// Its guesses ran out: somebody who has the card used them up.
     NoGuesses,
     /// It could not be asked, or answered wrongly.
@@ -373,7 +378,11 @@ impl Person {
             card_generation: descriptor.card_generation,
             sequence: descriptor.sequence,
             kit: None,
-            addresses: addresses(&descriptor.configuration),
+            guarded: Some(Guarded {
+                configuration: descriptor.configuration.clone(),
+                version: descriptor.version,
+                verifying_key: descriptor.verifying_key,
+            }),
         };
         // What is back stays back, whatever comes of registering it again.
         home.save(&person)?;
@@ -409,22 +418,26 @@ impl Person {
         home.save(self)?;
         progress(Progress::Registering);
         let registering = self.register_everywhere().await?;
-        if registering.outcome.is_ok() {
-            self.describe(home).await?;
-        }
+        self.conclude(home, &registering).await?;
         Ok(registering)
     }
 
-    /// Gives every guardian its part. One more than the threshold must take it,
-    /// where there are so many, so that the loss of one is no loss.
+    /// Tells the guardians which registration is in force: the kit's, if it came
+    /// about, or still the one before.
+    async fn conclude(&mut self, home: &Home, registering: &Registering) -> Result<(), PersonError> {
+        if registering.outcome.is_ok() {
+            self.guarded = self.kit.as_ref().map(Guarded::by);
+        }
+        if self.guarded.is_some() { self.describe(home).await } else { Ok(()) }
+    }
+
+    /// Gives every guardian its part.
     async fn register_everywhere(&self) -> Result<Registering, PersonError> {
         let kit = self.kit.as_ref().ok_or(PersonError::NoKit)?;
-        let (size, threshold) =
-            (kit.configuration().guardians().len(), usize::from(kit.configuration().threshold()));
-        let all: Vec<usize> = (0..size).collect();
+        let all: Vec<usize> = (0..kit.configuration().guardians().len()).collect();
         let access = self.access(kit.configuration().clone())?;
         let machine =
-            Register::new(kit.clone(), &all, (threshold + 1).min(size), Patience::default(), crate::now());
+            Register::new(kit.clone(), &all, quorum(kit.configuration()), Patience::default(), crate::now());
         Ok(access.register(machine).await)
     }
 
@@ -442,7 +455,7 @@ impl Person {
 
     /// Has the guardians keep a new descriptor. One that keeps it is enough.
     async fn describe(&mut self, home: &Home) -> Result<(), PersonError> {
-        let kit = self.kit.as_ref().ok_or(PersonError::NoKit)?;
+        let guarded = self.guarded.clone().ok_or(PersonError::NotGuarded)?;
         // Time as a number keeps two devices of one person apart.
         self.sequence = (self.sequence + 1).max(crate::now().0);
         let descriptor = Descriptor {
@@ -450,12 +463,12 @@ impl Person {
             log: self.log.clone(),
             card_generation: self.card_generation,
             owner: self.owner().verifying_key(),
-            configuration: kit.configuration().clone(),
-            version: kit.version(),
-            verifying_key: kit.verifying_key(),
+            configuration: guarded.configuration.clone(),
+            version: guarded.version,
+            verifying_key: guarded.verifying_key,
         };
         let sealed = Arc::new(descriptor.seal(&self.root, &self.card(), &mut crate::entropy()));
-        let access = self.access(kit.configuration().clone())?;
+        let access = self.access(guarded.configuration)?;
         let mut puts = JoinSet::new();
         for (i, link) in access.links().iter().enumerate() {
             let (link, token, sealed) = (Arc::clone(link), access.token(i), Arc::clone(&sealed));
@@ -508,7 +521,11 @@ impl Person {
         }
         self.sequence = newest.sequence;
         self.card_generation = newest.card_generation;
-        self.addresses = addresses(&newest.configuration);
+        self.guarded = Some(Guarded {
+            configuration: newest.configuration.clone(),
+            version: newest.version,
+            verifying_key: newest.verifying_key,
+        });
         let ours = self.kit.as_ref().is_some_and(|kit| {
             kit.version() == newest.version && kit.verifying_key() == newest.verifying_key
         });
@@ -522,11 +539,12 @@ impl Person {
     /// Asks each guardian what it holds. Spends no guesses.
     ///
     /// # Errors
-    /// [`PersonError::NoKit`], [`PersonError::Address`].
+    /// [`PersonError::NotGuarded`], [`PersonError::Address`].
     pub async fn check(&self) -> Result<Vec<GuardianCheck>, PersonError> {
-        let kit = self.kit.as_ref().ok_or(PersonError::NoKit)?;
-        let access = Arc::new(self.access(kit.configuration().clone())?);
-        let version = kit.version();
+        let dealt = self.kit.as_ref().map(Guarded::by);
+        let Guarded { configuration, version, .. } =
+            dealt.or_else(|| self.guarded.clone()).ok_or(PersonError::NotGuarded)?;
+        let access = Arc::new(self.access(configuration)?);
         let mut asked = JoinSet::new();
         for i in 0..access.links().len() {
             let access = Arc::clone(&access);
@@ -536,10 +554,10 @@ impl Person {
         while let Some(Ok((i, answer))) = asked.join_next().await {
             checks[i] = Some(match answer {
                 Ok(Response::Recover1(Recover1::Ok { version: held })) if held == version => Check::Good,
-                Ok(Response::Recover1(Recover1::Ok { .. })) => Check::Other,
+                Ok(Response::Recover1(Recover1::Ok { version: held })) => Check::Other(held),
                 Ok(Response::Recover1(Recover1::NotRegistered)) => Check::Missing,
                 Ok(Response::Recover1(Recover1::NoGuesses)) => Check::NoGuesses,
-                Ok(_) => Check::Fault(Fault::Lied(allod_guardian::client::Lie::WrongMessage)),
+                Ok(_) => Check::Fault(Fault::Lied(Lie::WrongMessage)),
                 Err(fault) => Check::Fault(fault),
             });
         }
@@ -556,26 +574,28 @@ impl Person {
 
     /// Gives guardians that lost their part, or missed a registration, their
     /// part again. One whose guesses ran out is left alone: giving it more would
-    /// give them to whoever used them up.
+    /// give them to whoever used them up. Nor is an earlier registration
+    /// replaced before as many guardians are there as a registration needs.
     ///
     /// # Errors
     /// See [`PersonError`].
     pub async fn heal(&mut self, home: &Home) -> Result<Heal, PersonError> {
+        let kit = self.kit.clone().ok_or(PersonError::NoKit)?;
         let checks = self.check().await?;
-        let lost: Vec<usize> =
-            (0..checks.len()).filter(|i| matches!(checks[*i].check, Check::Missing | Check::Other)).collect();
-        if lost.is_empty() {
+        let good = checks.iter().filter(|found| found.check == Check::Good).count();
+        let lost: Vec<usize> = (0..checks.len())
+            .filter(|i| matches!(checks[*i].check, Check::Missing | Check::Other(_)))
+            .collect();
+        let needed = quorum(kit.configuration()).saturating_sub(good).max(1);
+        if lost.len() < needed {
             return Ok(Heal { healed: Vec::new(), checks });
         }
-        let kit = self.kit.clone().ok_or(PersonError::NoKit)?;
         let access = self.access(kit.configuration().clone())?;
         let registering =
-            access.register(Register::new(kit, &lost, 1, Patience::default(), crate::now())).await;
+            access.register(Register::new(kit, &lost, needed, Patience::default(), crate::now())).await;
         let healed =
             registering.stored.iter().filter_map(|i| Some(checks.get(*i)?.address.clone())).collect();
-        if registering.outcome.is_ok() {
-            self.describe(home).await?;
-        }
+        self.conclude(home, &registering).await?;
         Ok(Heal { healed, checks })
     }
 
@@ -605,8 +625,8 @@ impl Person {
         self.kit = Some(kit.redeal(configuration, &mut crate::entropy())?);
         home.save(self)?;
         let registering = self.register_everywhere().await?;
+        self.conclude(home, &registering).await?;
         if registering.outcome.is_ok() {
-            self.describe(home).await?;
             // What the old one still holds fits no share of the new dealing.
             let _ = self.access(old_configuration)?.ask(gone, &Request::Delete).await;
         }
@@ -626,7 +646,7 @@ impl Person {
         self.kit = Some(kit.redeal(configuration, &mut crate::entropy())?);
         let registering = self.register_everywhere().await?;
         if registering.outcome.is_ok() {
-            self.describe(home).await?;
+            self.conclude(home, &registering).await?;
             for guardian in 0..old.links().len() {
                 let _ = old.ask(guardian, &Request::Delete).await;
                 // Nothing is sealed for the old card any more.
@@ -654,7 +674,9 @@ impl Person {
     ) -> Result<T, PersonError> {
         let changed = change(&mut self.log, &self.root)?;
         home.save(self)?;
-        self.describe(home).await?;
+        if self.guarded.is_some() {
+            self.describe(home).await?;
+        }
         Ok(changed)
     }
 }

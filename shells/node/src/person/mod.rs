@@ -10,7 +10,7 @@ mod tls;
 
 pub use address::{Address, BadAddress};
 pub use drive::{Access, Recovering, Registering, Report};
-pub use home::{Home, Person};
+pub use home::{Guarded, Home, Person};
 pub use identity::{
     CardSource, Check, GuardianCheck, Heal, NewIdentity, PersonError, Progress, Replacement, find_descriptor,
     meet,
