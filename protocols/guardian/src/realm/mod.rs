@@ -671,4 +671,4 @@ fn refused(refusal: Refusal) -> Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -56,8 +56,14 @@ fn the_largest_request_and_response_stay_within_their_limits() {
 fn the_messages_are_frozen() {
     let requests: alloc::vec::Vec<u8> = requests().iter().flat_map(|r| r.encode().to_vec()).collect();
     let responses: alloc::vec::Vec<u8> = responses().iter().flat_map(|r| r.encode().to_vec()).collect();
-    assert_eq!(HEXLOWER.encode(&hash::sha256(&requests)), "d72c75352d58446306fb1631355cfe899d7193c5706e5865a78717e24e2d8c74");
-    assert_eq!(HEXLOWER.encode(&hash::sha256(&responses)), "02bb07e1a8b993ad59df97b1b5b9a7ed5c21fe24baa4f69ae8a2965f7f63888a");
+    assert_eq!(
+        HEXLOWER.encode(&hash::sha256(&requests)),
+        "d72c75352d58446306fb1631355cfe899d7193c5706e5865a78717e24e2d8c74"
+    );
+    assert_eq!(
+        HEXLOWER.encode(&hash::sha256(&responses)),
+        "02bb07e1a8b993ad59df97b1b5b9a7ed5c21fe24baa4f69ae8a2965f7f63888a"
+    );
 }
 
 #[test]
