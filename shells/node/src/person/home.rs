@@ -22,7 +22,7 @@ use allod_wire::{RegistrationVersion, Wire};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-use super::identity::PersonError;
+use super::error::PersonError;
 use crate::files::{self, at};
 
 /// A home folder.

@@ -2,17 +2,21 @@
 //! reached, and what a person does with both.
 
 mod address;
+mod begin;
 mod drive;
+mod error;
+mod guardians;
 mod home;
-mod identity;
 mod link;
+mod search;
 mod tls;
+mod upkeep;
 
 pub use address::{Address, BadAddress};
+pub use begin::{NewIdentity, Progress};
 pub use drive::{Access, Recovering, Registering, Report};
+pub use error::PersonError;
+pub use guardians::{Check, GuardianCheck, Heal, Replacement};
 pub use home::{Guarded, Home, Person};
-pub use identity::{
-    CardSource, Check, GuardianCheck, Heal, NewIdentity, PersonError, Progress, Replacement, find_descriptor,
-    meet,
-};
 pub use link::Link;
+pub use search::{CardSource, find_descriptor, meet};

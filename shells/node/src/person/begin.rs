@@ -1,0 +1,190 @@
+//! Beginning on a device: with a new identity, or with one that comes back.
+
+use std::time::Duration;
+
+use allod_crypto::password::Cost;
+use allod_crypto::sign::SigningKey;
+use allod_crypto::{Secret, SecretBytes};
+use allod_did::{Log, PublicKey, Root};
+use allod_guardian::client::{Configuration, Kit, Patience, Recover, RecoverError};
+use allod_wire::RegistrationVersion;
+
+use super::drive::{Access, Registering, Report, stretch_aside};
+use super::error::PersonError;
+use super::home::{Guarded, Home, Person};
+use super::search::{CardSource, find_descriptor};
+
+/// What a PIN costs to stretch, at registration and at recovery alike.
+const COST: Cost = Cost::JUICEBOX_STANDARD_2019;
+
+/// How long a recovered person waits for slow guardians to be seen through.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// In front of the root in what is guarded, so that other things can be guarded
+/// one day.
+const ROOT_TAG: u8 = 1;
+
+/// How far something has come, for whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The PIN is being stretched.
+    Stretching,
+    /// The PIN was stretched.
+    Stretched,
+    /// Guardians are asked to recover.
+    Recovering,
+    /// Slow guardians are seen through.
+    Settling,
+    /// Guardians are given their parts.
+    Registering,
+}
+
+/// An identity to be created.
+#[derive(Debug)]
+pub struct NewIdentity {
+    /// Who guards it.
+    pub configuration: Configuration,
+    /// What this device is called.
+    pub device_name: String,
+    /// The PIN.
+    pub pin: SecretBytes,
+    /// Guesses that each guardian allows.
+    pub guesses: u16,
+}
+
+impl NewIdentity {
+    /// Creates the identity, keeps it, and has it guarded.
+    ///
+    /// It is on this device's disk before any guardian is asked for anything; if
+    /// registering fails, it is complete here but not guarded, and
+    /// [`Person::heal`] goes on with it.
+    ///
+    /// # Errors
+    /// See [`PersonError`].
+    pub async fn create(
+        self,
+        home: &Home,
+        progress: impl Fn(Progress),
+    ) -> Result<(Person, Registering), PersonError> {
+        let _lock = home.lock()?;
+        if let Some(person) = home.load()? {
+            return Err(PersonError::Exists(person.log.state().did()));
+        }
+        let mut rng = crate::entropy();
+        let root = Root::random(&mut rng);
+        let device = SigningKey::from_seed(&Secret::random(&mut rng));
+        let key = PublicKey::Ed25519(device.verifying_key());
+        let log = Log::create(&root, key, &self.device_name, crate::now())?;
+        let mut person =
+            Person { root, device, log, card_generation: 0, sequence: 0, kit: None, guarded: None };
+        let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
+        Ok((person, registering))
+    }
+}
+
+impl Person {
+    /// Recovers a person onto this device.
+    ///
+    /// Afterwards the device is part of the identity, and the secret is
+    /// registered afresh, so that this device can look after it.
+    ///
+    /// # Errors
+    /// See [`PersonError`]; [`PersonError::Recover`] tells what the PIN, and what
+    /// the guardians were to blame for.
+    pub async fn recover(
+        home: &Home,
+        source: CardSource,
+        pin: SecretBytes,
+        device_name: &str,
+        guesses: u16,
+        progress: impl Fn(Progress) + Clone + Send + 'static,
+    ) -> Result<(Self, Report, Registering), PersonError> {
+        let _lock = home.lock()?;
+        if let Some(person) = home.load()? {
+            return Err(PersonError::Exists(person.log.state().did()));
+        }
+        let descriptor = find_descriptor(&source).await?;
+        let card = source.card;
+        let did = descriptor.log.state().did();
+        let access =
+            Access::new(descriptor.configuration.clone(), descriptor.account(&card), card.recover_key())?;
+        let machine = Recover::new(
+            descriptor.configuration.clone(),
+            Some(descriptor.verifying_key),
+            Patience::default(),
+            crate::now(),
+        );
+        progress(Progress::Recovering);
+        let tell = progress.clone();
+        let stretching = move |on| tell(if on { Progress::Stretching } else { Progress::Stretched });
+        let recovering = access.recover(machine, pin.clone(), did.as_bytes().to_vec(), COST, stretching);
+        let outcome = recovering.outcome.await.unwrap_or(Err(RecoverError::Corrupt));
+        progress(Progress::Settling);
+        let report = match tokio::time::timeout(SETTLE, recovering.settled).await {
+            Ok(Ok(report)) => report,
+            _ => Report::default(),
+        };
+        let recovered = outcome.map_err(|error| PersonError::Recover { error, report: report.clone() })?;
+        let root = match recovered.secret.expose().split_first() {
+            Some((&ROOT_TAG, rest)) => {
+                rest.try_into().ok().map(|bytes: [u8; 32]| Root::from_bytes(Secret::from(bytes)))
+            }
+            _ => None,
+        };
+        let root = root.filter(|root| descriptor.log.is_root_of(root)).ok_or(PersonError::OtherRoot(did))?;
+
+        let device = SigningKey::from_seed(&Secret::random(&mut crate::entropy()));
+        let mut log = descriptor.log;
+        let now = crate::now().max(log.state().at());
+        log.add_device(&root, PublicKey::Ed25519(device.verifying_key()), device_name, now)?;
+        let mut person = Self {
+            root,
+            device,
+            log,
+            card_generation: descriptor.card_generation,
+            sequence: descriptor.sequence,
+            kit: None,
+            guarded: Some(Guarded {
+                configuration: descriptor.configuration.clone(),
+                version: descriptor.version,
+                verifying_key: descriptor.verifying_key,
+            }),
+        };
+        // What is back stays back, whatever comes of registering it again.
+        home.save(&person)?;
+        let registering = person.guard(home, descriptor.configuration, &pin, guesses, &progress).await?;
+        Ok((person, report, registering))
+    }
+
+    /// Registers the root behind a PIN, as a new registration.
+    async fn guard(
+        &mut self,
+        home: &Home,
+        configuration: Configuration,
+        pin: &SecretBytes,
+        guesses: u16,
+        progress: &impl Fn(Progress),
+    ) -> Result<Registering, PersonError> {
+        let version = RegistrationVersion(*Secret::random(&mut crate::entropy()).expose());
+        let did = self.log.state().did();
+        progress(Progress::Stretching);
+        let stretched = stretch_aside(pin.clone(), version, did.as_bytes().to_vec(), COST)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(PersonError::Stretch)?;
+        progress(Progress::Stretched);
+        let mut secret = Vec::with_capacity(33);
+        secret.push(ROOT_TAG);
+        secret.extend_from_slice(self.root.expose().expose());
+        let secret = SecretBytes::from(secret);
+        self.kit =
+            Some(Kit::deal(&secret, &stretched, version, guesses, configuration, &mut crate::entropy())?);
+        // Kept before it is registered, so that a crash can be gone on from.
+        home.save(self)?;
+        progress(Progress::Registering);
+        let registering = self.register_everywhere().await?;
+        self.conclude(home, &registering).await?;
+        Ok(registering)
+    }
+}
