@@ -111,7 +111,7 @@ impl From<PersonError> for Failure {
             .report(&report),
             PersonError::Exists(_) => Self::new(Kind::Identity, message)
                 .next("choose another home with --home, or move this one's `person` folder away"),
-            PersonError::Address(_) | PersonError::Configuration(_) | PersonError::NoSuchGuardian(_) => {
+            PersonError::Address(_) | PersonError::Unprotected(_) | PersonError::Configuration(_) | PersonError::NoSuchGuardian(_) => {
                 Self::usage(message)
             }
             _ => Self::new(Kind::Failed, message),

@@ -18,8 +18,9 @@ pub const TOKEN_MAX: usize = 1024;
 /// Bytes of a sealed descriptor that a guardian keeps for one account.
 pub const DESCRIPTOR_MAX: usize = 64 * 1024;
 
-/// Bytes of one operation of a DID's log.
-pub const DID_OPERATION_MAX: usize = 4 * 1024;
+/// Bytes of one operation of a DID's log. Room for a rotation under ML-DSA-87:
+/// a 2,592-byte key and two signatures of 4,627 bytes.
+pub const DID_OPERATION_MAX: usize = 16 * 1024;
 
 /// Operations in one DID's log.
 pub const DID_LOG_MAX: usize = 256;

@@ -1,6 +1,7 @@
 //! A guardian's address, as people write it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// `https://host[:port]`, with `#pin` where the certificate is the guardian's
@@ -73,6 +74,13 @@ impl FromStr for Address {
 }
 
 impl Address {
+    /// Whether shares and tokens may travel there: under TLS, or without leaving
+    /// this machine.
+    pub fn is_protected(&self) -> bool {
+        let loopback = self.host.parse::<IpAddr>().map_or(self.host == "localhost", |ip| ip.is_loopback());
+        self.tls || loopback
+    }
+
     /// Host and port, as HTTP's `host` header has them.
     pub fn authority(&self) -> String {
         if self.host.contains(':') {
@@ -110,6 +118,21 @@ mod tests {
         let pinned: Address = format!("https://h:1#{pin}").parse().unwrap();
         assert_eq!(pinned.pin.as_deref(), Some(pin));
         assert_eq!(pinned.to_string(), format!("https://h:1#{pin}"));
+    }
+
+    #[test]
+    fn only_loopback_is_trusted_without_tls() {
+        for (text, protected) in [
+            ("https://guardian.example", true),
+            ("http://guardian.example", false),
+            ("http://10.0.0.1", false),
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]:1", true),
+            ("http://localhost", true),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().is_protected(), protected, "{text}");
+        }
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub enum PersonError {
     /// A guardian's address makes no sense.
     #[error(transparent)]
     Address(#[from] BadAddress),
+    /// Shares would travel to a guardian for everybody on the way to read.
+    #[error("{0} has no TLS; a guardian on another machine needs https")]
+    Unprotected(String),
     /// A set of guardians does not work.
     #[error(transparent)]
     Configuration(#[from] BadConfiguration),

@@ -19,6 +19,9 @@ pub async fn meet(addresses: &[String], threshold: u8) -> Result<Configuration, 
     let mut asked = JoinSet::new();
     for text in addresses {
         let address: Address = text.parse()?;
+        if !address.is_protected() {
+            return Err(PersonError::Unprotected(text.clone()));
+        }
         asked.spawn(async move {
             let text = address.to_string();
             (text, Link::new(address).realm().await)
