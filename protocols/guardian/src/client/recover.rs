@@ -147,8 +147,6 @@ struct Peer {
     guesses_left: Option<u16>,
     partial: Option<Partial>,
     share: Option<Share>,
-    /// Its share is among those that are tried.
-    shared: bool,
     /// The last phase was answered, or given up.
     closed: bool,
     fault: Option<Fault>,
@@ -537,7 +535,6 @@ impl Recover {
                 continue;
             }
             let Some(Share { scalar, encrypted_secret }) = peer.share.take() else { continue };
-            peer.shared = true;
             let seed = &guess.stretched.encryption_key_seed;
             let Some(secret) = self.opening.add(guardian, scalar, encrypted_secret, seed) else { continue };
             if !self.finished {
@@ -551,37 +548,30 @@ impl Recover {
         }
     }
 
-    /// Fails as soon as no answer that may still come can help.
+    /// Fails once no answer is under way that could help. Not before, although
+    /// it may be certain: what the rest answer tells a failure that is final
+    /// from one that is not.
     fn give_up(&mut self) {
         if self.finished {
             return;
         }
-        let awaiting = |phase| self.peers.iter().filter(move |peer| peer.awaits(phase)).count();
-        let (usable, hopeful) = if self.unlock_key.is_some() {
-            let open = |peer: &&Peer| peer.tries > 0 && !peer.closed || peer.awaiting.is_some();
-            let hopeful = self.peers.iter().filter(open).count();
-            let shares = self.opening.held();
-            if shares >= self.threshold() {
-                // Enough that do not fit: one more may make t that do.
-                if hopeful == 0 {
-                    self.fail(RecoverError::Corrupt);
-                }
-                return;
-            }
-            (shares, hopeful)
-        } else if self.guess.is_some() {
-            let best =
-                most_common(self.peers.iter().filter_map(|peer| Some(peer.partial.as_ref()?.verifying_key)));
-            (best.map_or(0, |(_, count)| count), awaiting(Phase::First) + awaiting(Phase::Second))
-        } else if self.version.is_some() {
-            return;
-        } else {
-            let best = most_common(self.peers.iter().filter_map(|peer| peer.version));
-            (best.map_or(0, |(_, count)| count), awaiting(Phase::First))
-        };
-        if usable + hopeful >= self.threshold() {
+        let waits = |peer: &Peer| peer.awaiting.is_some() || peer.retry_at.is_some();
+        // While the PIN is stretched, the shell's answer is under way.
+        if self.peers.iter().any(waits) || (self.version.is_some() && self.guess.is_none()) {
             return;
         }
+        let usable = if self.unlock_key.is_some() {
+            if self.opening.held() >= self.threshold() {
+                self.fail(RecoverError::Corrupt);
+                return;
+            }
+            self.opening.held()
+        } else if self.guess.is_some() {
+            let keys = self.peers.iter().filter_map(|peer| Some(peer.partial.as_ref()?.verifying_key));
+            most_common(keys).map_or(0, |(_, count)| count)
+        } else {
+            most_common(self.peers.iter().filter_map(|peer| peer.version)).map_or(0, |(_, count)| count)
+        };
         let guardians = self.peers.len();
         let with =
             |fault: &Fault| self.peers.iter().filter(|peer| peer.fault.as_ref() == Some(fault)).count();
@@ -622,12 +612,6 @@ impl Recover {
         let mut left: Vec<u16> = self.peers.iter().filter_map(|peer| peer.guesses_left).collect();
         left.sort_unstable_by(|a, b| b.cmp(a));
         left.get(self.threshold() - 1).copied().unwrap_or(0)
-    }
-}
-
-impl Peer {
-    fn awaits(&self, phase: Phase) -> bool {
-        self.awaiting.is_some_and(|(awaited, _)| awaited == phase)
     }
 }
 

@@ -30,7 +30,10 @@ fn sample() -> Record {
 #[test]
 fn the_record_is_frozen() {
     let registered = allod_wire::encode(&sample());
-    assert_eq!(HEXLOWER.encode(&hash::sha256(&registered)), "5c59eb5a596ad502a2e795896467af269bbb88b1aa4e121af8ef1dcf1ebda9a1");
+    assert_eq!(
+        HEXLOWER.encode(&hash::sha256(&registered)),
+        "5c59eb5a596ad502a2e795896467af269bbb88b1aa4e121af8ef1dcf1ebda9a1"
+    );
     assert_eq!(allod_wire::encode(&Record::Destroyed), [0x81, 2]);
 }
 
