@@ -233,7 +233,7 @@ fn too_many_operations_and_too_many_bytes_are_refused_unread() {
     }
     assert_eq!(Log::decode(&bytes), Err(Error::LogFull { sequence: 256 }));
     assert_eq!(Log::decode(&[0x80]), Err(Error::Empty));
-    for bytes in [vec![0; 2 << 20], vec![0x9B; 2 << 20]] {
+    for bytes in [vec![0; 8 << 20], vec![0x9B; 8 << 20]] {
         assert!(matches!(Log::decode(&bytes), Err(Error::Wire(allod_wire::Error::TooLong { .. }))));
         assert!(matches!(Operation::decode(&bytes), Err(Error::Wire(allod_wire::Error::TooLong { .. }))));
     }
