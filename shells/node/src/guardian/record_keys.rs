@@ -37,6 +37,12 @@ impl RecordKeys {
     /// between writing a key and the record, or between a record and its old
     /// key's end.
     pub(super) fn keep_only(&mut self, used: &[u32]) -> Result<(), FileError> {
+        // Where the file was lost or cut, a slot that a record still names must
+        // not be given to another.
+        if let Some(last) = used.iter().max().filter(|last| **last >= self.slots) {
+            self.slots = last.saturating_add(1);
+            self.file.set_len(u64::from(self.slots) * SIZE).map_err(at(&self.path))?;
+        }
         let mut in_use = vec![false; self.slots as usize];
         for slot in used {
             if let Some(in_use) = in_use.get_mut(*slot as usize) {
@@ -84,11 +90,42 @@ impl RecordKeys {
 
     /// Makes everything so far durable.
     pub(super) fn sync(&self) -> Result<(), FileError> {
-        self.file.sync_data().map_err(at(&self.path))
+        self.file.sync_data().map_err(at(&self.path))?;
+        #[cfg(test)]
+        watch::tell(None);
+        Ok(())
     }
 
     fn write(&self, slot: u32, bytes: &[u8; SIZE as usize]) -> Result<(), FileError> {
-        self.file.write_all_at(bytes, u64::from(slot) * SIZE).map_err(at(&self.path))
+        self.file.write_all_at(bytes, u64::from(slot) * SIZE).map_err(at(&self.path))?;
+        #[cfg(test)]
+        watch::tell(Some((u64::from(slot) * SIZE, bytes)));
+        Ok(())
+    }
+}
+
+/// Lets tests see each write (where, and what) and each sync (nothing) of the
+/// file, so that they can build what a crash would leave.
+#[cfg(test)]
+pub(super) mod watch {
+    use std::cell::RefCell;
+
+    pub(in crate::guardian) type Watcher = Box<dyn FnMut(Option<(u64, &[u8])>)>;
+
+    thread_local! {
+        static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+    }
+
+    pub(in crate::guardian) fn set(watcher: Option<Watcher>) {
+        WATCHER.set(watcher);
+    }
+
+    pub(super) fn tell(seen: Option<(u64, &[u8])>) {
+        WATCHER.with_borrow_mut(|watcher| {
+            if let Some(watcher) = watcher {
+                watcher(seen);
+            }
+        });
     }
 }
 

@@ -7,6 +7,7 @@
 //! - a destroyed share: its key is overwritten first. A record whose key is gone
 //!   reads as destroyed.
 
+use std::fs::{self, File};
 use std::path::Path;
 
 use allod_crypto::{Secret, Zeroizing, aead};
@@ -32,6 +33,8 @@ pub struct Store {
     keys: RecordKeys,
     realm: RealmId,
     accounts: u64,
+    /// Held while the store is open.
+    _lock: File,
 }
 
 /// How an account's entry is stored.
@@ -52,15 +55,30 @@ impl Store {
     /// [`GuardianError::File`], [`GuardianError::Store`].
     pub fn open(folder: &Path) -> Result<Self, GuardianError> {
         files::private_folder(folder)?;
+        let lock = files::private_file(&folder.join("lock"))?;
+        lock.try_lock().map_err(text).map_err(GuardianError::Store)?;
         let path = folder.join("guardian.redb");
-        let file = files::private_file(&path)?;
-        let database = Database::builder().create_file(file).map_err(text).map_err(GuardianError::Store)?;
-        let keys = RecordKeys::open(&folder.join("record-keys"))?;
-        let mut store = Self { database, keys, realm: RealmId([0; 16]), accounts: 0 };
-        let slots = store.prepare().map_err(GuardianError::Store)?;
-        store.keys.keep_only(&slots)?;
+        if !path.exists() {
+            // A database that a power cut left half made cannot be opened, so it
+            // gets its name when it is whole.
+            let new = folder.join("guardian.redb.new");
+            if new.exists() {
+                fs::remove_file(&new).map_err(files::at(&new))?;
+            }
+            let mut made = database(&new)?;
+            prepare(&mut made).map_err(GuardianError::Store)?;
+            drop(made);
+            fs::rename(&new, &path).map_err(files::at(&new))?;
+        }
+        Self::with(database(&path)?, folder, lock)
+    }
+
+    fn with(mut database: Database, folder: &Path, lock: File) -> Result<Self, GuardianError> {
+        let Prepared { realm, accounts, slots } = prepare(&mut database).map_err(GuardianError::Store)?;
+        let mut keys = RecordKeys::open(&folder.join("record-keys"))?;
+        keys.keep_only(&slots)?;
         files::sync_folder(folder)?;
-        Ok(store)
+        Ok(Self { database, keys, realm, accounts, _lock: lock })
     }
 
     /// The realm's id.
@@ -71,35 +89,6 @@ impl Store {
     /// How many accounts are kept, destroyed ones included.
     pub fn accounts(&self) -> u64 {
         self.accounts
-    }
-
-    /// Makes the tables and the realm id, and lists the slots in use.
-    fn prepare(&mut self) -> Result<Vec<u32>, Failure> {
-        let write = self.database.begin_write().map_err(text)?;
-        let mut slots = Vec::new();
-        {
-            let mut realm = write.open_table(REALM).map_err(text)?;
-            let known = realm.get("id").map_err(text)?.map(|id| id.value());
-            self.realm = match known {
-                Some(id) => RealmId(id),
-                None => {
-                    let id = *Secret::random(&mut crate::entropy()).expose();
-                    realm.insert("id", id).map_err(text)?;
-                    RealmId(id)
-                }
-            };
-            let accounts = write.open_table(ACCOUNTS).map_err(text)?;
-            for item in accounts.iter().map_err(text)? {
-                let (_, value) = item.map_err(text)?;
-                if let Entry::Sealed { slot, .. } = Entry::read(value.value())? {
-                    slots.push(slot);
-                }
-            }
-            self.accounts = accounts.len().map_err(text)?;
-            write.open_table(DESCRIPTORS).map_err(text)?;
-        }
-        write.commit().map_err(text)?;
-        Ok(slots)
     }
 
     /// An account's record.
@@ -140,27 +129,21 @@ impl Store {
     /// share that was to be destroyed may be gone.
     pub(super) fn apply(&mut self, changes: &[(PersistId, Change)]) -> Result<(), Failure> {
         let mut old_slots = Vec::new();
-        let mut new_slots = Vec::new();
-        let result = self.write(changes, &mut old_slots, &mut new_slots);
-        let obsolete = if result.is_ok() { old_slots } else { new_slots };
-        if !obsolete.is_empty() {
-            for slot in &obsolete {
+        self.write(changes, &mut old_slots)?;
+        if !old_slots.is_empty() {
+            for slot in &old_slots {
                 self.keys.destroy(*slot).map_err(text)?;
             }
             self.keys.sync().map_err(text)?;
-            obsolete.into_iter().for_each(|slot| self.keys.release(slot));
+            old_slots.into_iter().for_each(|slot| self.keys.release(slot));
         }
-        result
+        Ok(())
     }
 
-    /// Writes `changes`, noting slots that are of no use once this succeeds, and
-    /// those that are of none if it fails.
-    fn write(
-        &mut self,
-        changes: &[(PersistId, Change)],
-        old_slots: &mut Vec<u32>,
-        new_slots: &mut Vec<u32>,
-    ) -> Result<(), Failure> {
+    /// Writes `changes`, noting slots that are of no use once this succeeds.
+    /// Where it fails, the disk may have the changes all the same, so new keys
+    /// stay until the store is opened next and knows.
+    fn write(&mut self, changes: &[(PersistId, Change)], old_slots: &mut Vec<u32>) -> Result<(), Failure> {
         let write = self.database.begin_write().map_err(text)?;
         let mut keys_changed = false;
         let count = {
@@ -195,7 +178,6 @@ impl Store {
                             Some(kept) => kept,
                             None => {
                                 let created = self.keys.create(&mut crate::entropy()).map_err(text)?;
-                                new_slots.push(created.0);
                                 keys_changed = true;
                                 created
                             }
@@ -227,6 +209,50 @@ impl Store {
         self.accounts = count;
         Ok(())
     }
+}
+
+/// What a database says when it is opened.
+struct Prepared {
+    realm: RealmId,
+    accounts: u64,
+    /// The slots of keys in use.
+    slots: Vec<u32>,
+}
+
+/// Opens or makes the file of a database.
+fn database(path: &Path) -> Result<Database, GuardianError> {
+    let file = files::private_file(path)?;
+    Database::builder().create_file(file).map_err(text).map_err(GuardianError::Store)
+}
+
+/// Makes the tables and the realm id where they are missing, and reads what is
+/// there.
+fn prepare(database: &mut Database) -> Result<Prepared, Failure> {
+    let write = database.begin_write().map_err(text)?;
+    let prepared = {
+        let mut realm = write.open_table(REALM).map_err(text)?;
+        let known = realm.get("id").map_err(text)?.map(|id| id.value());
+        let realm = match known {
+            Some(id) => RealmId(id),
+            None => {
+                let id = *Secret::random(&mut crate::entropy()).expose();
+                realm.insert("id", id).map_err(text)?;
+                RealmId(id)
+            }
+        };
+        let table = write.open_table(ACCOUNTS).map_err(text)?;
+        let mut slots = Vec::new();
+        for item in table.iter().map_err(text)? {
+            let (_, value) = item.map_err(text)?;
+            if let Entry::Sealed { slot, .. } = Entry::read(value.value())? {
+                slots.push(slot);
+            }
+        }
+        write.open_table(DESCRIPTORS).map_err(text)?;
+        Prepared { realm, accounts: table.len().map_err(text)?, slots }
+    };
+    write.commit().map_err(text)?;
+    Ok(prepared)
 }
 
 impl<'a> Entry<'a> {
