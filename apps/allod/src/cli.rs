@@ -64,7 +64,10 @@ pub(crate) enum Command {
         after_help = "Examples:\n  allod devices\n  allod devices add did:key:z6Mk… --name phone\n  allod devices remove 1f2e3d4c"
     )]
     Devices(Devices),
-    /// List, heal and replace your guardians, or change the PIN
+    /// Choose another PIN
+    #[command(after_help = "Examples:\n  allod pin\n  allod pin --guesses 5")]
+    Pin(Pin),
+    /// List, heal, replace and dismiss your guardians
     #[command(
         after_help = "Examples:\n  allod guardians list\n  allod guardians heal\n  allod guardians replace 2 https://new.example"
     )]
@@ -164,6 +167,15 @@ pub(crate) struct Card {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Pin {
+    /// How many wrong PINs each guardian allows
+    #[arg(long, value_name = "L", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) guesses: u16,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Devices {
     #[command(subcommand)]
     pub(crate) command: Option<DevicesCommand>,
@@ -206,6 +218,12 @@ pub(crate) enum GuardiansCommand {
         old: String,
         /// The address of the one that comes
         new: String,
+    },
+    /// Have all guardians delete what they hold: nothing can be recovered then
+    Dismiss {
+        /// Do it: losing this device will lose the identity
+        #[arg(long)]
+        yes: bool,
     },
 }
 

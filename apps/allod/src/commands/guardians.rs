@@ -50,6 +50,25 @@ pub(super) async fn run(home: &Home, args: Guardians, screen: &Screen) -> Result
             screen.note("The card you have still works. Print a new one (`allod card`) so that it lists the new guardian.");
             show(&person.check().await?, screen);
         }
+        GuardiansCommand::Dismiss { yes: false } => {
+            return Err(Failure::usage("dismissing all guardians leaves the identity on this device alone")
+                .next("say --yes if that is what you want"));
+        }
+        GuardiansCommand::Dismiss { yes: true } => {
+            waiting.say("having the guardians delete what they hold");
+            let report = person.dismiss(home).await;
+            waiting.end();
+            let report = report?;
+            let faults: Vec<_> =
+                report.faults.iter().map(|(address, fault)| format!("{address} {fault}")).collect();
+            for fault in &faults {
+                screen.warn(&format!("{fault}; what it holds stays there, and is too little alone"));
+            }
+            screen.result(
+                &json!({ "faults": faults }),
+                "The guardians hold nothing of this identity any more.",
+            );
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod guardian;
 mod guardians;
 mod init;
 mod key;
+mod pin;
 mod recover;
 mod status;
 mod testnet;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Status => status::run(&home, screen).await,
             Command::Recover(args) => recover::run(&home, args, screen).await,
             Command::Card(args) => card::run(&home, &args, screen).await,
+            Command::Pin(args) => pin::run(&home, &args, screen).await,
             Command::Devices(args) => devices::run(&home, args, screen).await,
             Command::Guardians(args) => guardians::run(&home, args, screen).await,
             Command::Guardian(args) => guardian::run(args, screen).await,

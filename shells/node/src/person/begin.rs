@@ -156,6 +156,21 @@ impl Person {
         Ok((person, report, registering))
     }
 
+    /// Registers the root behind another PIN, with the guardians there are.
+    ///
+    /// # Errors
+    /// See [`PersonError`]. Where registering stops, the PIN before counts on.
+    pub async fn change_pin(
+        &mut self,
+        home: &Home,
+        pin: &SecretBytes,
+        guesses: u16,
+        progress: impl Fn(Progress),
+    ) -> Result<Registering, PersonError> {
+        let configuration = self.configuration().cloned().ok_or(PersonError::NotGuarded)?;
+        self.guard(home, configuration, pin, guesses, &progress).await
+    }
+
     /// Registers the root behind a PIN, as a new registration.
     async fn guard(
         &mut self,

@@ -9,7 +9,7 @@ use allod_guardian::realm::SealedDescriptor;
 use allod_wire::RegistrationVersion;
 use tokio::task::JoinSet;
 
-use super::drive::Registering;
+use super::drive::{Access, Registering, Report};
 use super::error::PersonError;
 use super::home::{Guarded, Home, Person};
 use super::search::meet;
@@ -169,17 +169,41 @@ impl Person {
         let registering = self.register_everywhere().await?;
         if registering.outcome.is_ok() {
             self.conclude(home, &registering).await?;
-            for guardian in 0..old.links().len() {
-                let _ = old.ask(guardian, &Request::Delete).await;
-                // Nothing is sealed for the old card any more.
-                let empty =
-                    SealedDescriptor { sequence: self.sequence, sealed: Vec::new() };
-                let _ = old.links()[guardian].describe(&old.token(guardian), &empty).await;
-            }
+            // Nothing is registered or sealed for the old card any more.
+            self.erase(&old).await;
         } else {
             self.card_generation -= 1;
             self.kit = Some(kit);
         }
         Ok(registering)
+    }
+
+    /// Has every guardian delete what it holds of this identity. The report
+    /// names those that could not be asked.
+    ///
+    /// # Errors
+    /// [`PersonError::NotGuarded`], [`PersonError::File`].
+    pub async fn dismiss(&mut self, home: &Home) -> Result<Report, PersonError> {
+        let configuration = self.configuration().cloned().ok_or(PersonError::NotGuarded)?;
+        let access = self.access(configuration)?;
+        self.sequence = (self.sequence + 1).max(crate::now().0);
+        (self.guarded, self.kit) = (None, None);
+        home.save(self)?;
+        Ok(self.erase(&access).await)
+    }
+
+    /// Has the guardians of an account delete its registration, and keep an empty
+    /// descriptor in place of the last.
+    async fn erase(&self, access: &Access) -> Report {
+        let mut report = Report::default();
+        for (guardian, link) in access.links().iter().enumerate() {
+            let empty = SealedDescriptor { sequence: self.sequence, sealed: Vec::new() };
+            let deleted = access.ask(guardian, &Request::Delete).await.map(drop);
+            let described = link.describe(&access.token(guardian), &empty).await;
+            if let Err(fault) = deleted.and(described) {
+                report.faults.push((link.address().to_string(), fault));
+            }
+        }
+        report
     }
 }

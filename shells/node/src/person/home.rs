@@ -150,14 +150,18 @@ impl Person {
         PublicKey::Ed25519(self.device.verifying_key()).device_id()
     }
 
+    /// Who guards, or is to guard once the first registration has come about.
+    pub fn configuration(&self) -> Option<&Configuration> {
+        match (&self.guarded, &self.kit) {
+            (Some(guarded), _) => Some(&guarded.configuration),
+            (None, kit) => kit.as_ref().map(Kit::configuration),
+        }
+    }
+
     /// The addresses of the guardians that this device knows of.
     pub fn known_guardians(&self) -> Vec<String> {
-        let configuration = match (&self.guarded, &self.kit) {
-            (Some(guarded), _) => &guarded.configuration,
-            (None, Some(kit)) => kit.configuration(),
-            (None, None) => return Vec::new(),
-        };
-        configuration.guardians().iter().map(|guardian| guardian.address.clone()).collect()
+        let guardians = self.configuration().map(Configuration::guardians).unwrap_or_default();
+        guardians.iter().map(|guardian| guardian.address.clone()).collect()
     }
 
     /// The key that registers, deletes and describes.

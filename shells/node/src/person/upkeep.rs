@@ -27,7 +27,11 @@ pub(super) fn quorum(configuration: &Configuration) -> usize {
 impl Person {
     /// Tells the guardians which registration is in force: the kit's, if it came
     /// about, or still the one before.
-    pub(super) async fn conclude(&mut self, home: &Home, registering: &Registering) -> Result<(), PersonError> {
+    pub(super) async fn conclude(
+        &mut self,
+        home: &Home,
+        registering: &Registering,
+    ) -> Result<(), PersonError> {
         if registering.outcome.is_ok() {
             self.guarded = self.kit.as_ref().map(Guarded::by);
         }

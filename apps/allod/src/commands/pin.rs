@@ -1,0 +1,37 @@
+//! `allod pin`: choosing another PIN.
+
+use allod_node::person::Home;
+use serde_json::json;
+
+use super::load;
+use crate::cli::Pin;
+use crate::failure::Failure;
+use crate::pin;
+use crate::progress::Waiting;
+use crate::screen::Screen;
+
+pub(super) async fn run(home: &Home, args: &Pin, screen: &Screen) -> Result<(), Failure> {
+    let _lock = home.lock()?;
+    let mut person = load(home)?;
+    let chosen = pin::choose(&args.pin, screen)?;
+    let waiting = Waiting::new(screen);
+    waiting.say("asking what other devices changed");
+    let known = person.known_guardians();
+    person.refresh(home, &known).await?;
+    let changed = person.change_pin(home, &chosen, args.guesses, waiting.teller()).await;
+    waiting.end();
+    let registering = changed?;
+    if let Err(error) = &registering.outcome {
+        return Err(Failure::registering(error, &registering.report).next(
+            "the PIN before is still the one that counts; `allod guardians heal` goes on with the new one",
+        ));
+    }
+    for (address, fault) in &registering.report.faults {
+        screen.warn(&format!("{address} {fault}; `allod guardians heal` tells it of the new PIN later"));
+    }
+    screen.result(
+        &json!({ "guardians": registering.stored.len() }),
+        &format!("{} guardians know the new PIN only. The card stays the same.", registering.stored.len()),
+    );
+    Ok(())
+}
