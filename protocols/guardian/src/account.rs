@@ -48,3 +48,6 @@ pub enum Permit {
     /// Everything: register, recover, delete, write the descriptor.
     Own,
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,6 @@ pub fn addresses_that_fit(addresses: &[String]) -> usize {
         })
         .count()
 }
+
+#[cfg(test)]
+mod tests;

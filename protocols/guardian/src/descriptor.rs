@@ -178,3 +178,6 @@ struct Body {
 impl Wire for Body {
     const SIZE_MAX: usize = limits::DESCRIPTOR_MAX;
 }
+
+#[cfg(test)]
+mod tests;

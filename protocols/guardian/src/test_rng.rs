@@ -15,12 +15,6 @@ impl Seeded {
     pub(crate) fn new(seed: u64) -> Self {
         Self { seed, drawn: 0 }
     }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        let Ok(drawn) = self.try_next_u64();
-        drawn % end
-    }
 }
 
 impl TryRng for Seeded {

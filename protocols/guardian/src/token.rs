@@ -296,3 +296,6 @@ fn self_signed(
         Ok((keys, Permit::Recover))
     }
 }
+
+#[cfg(test)]
+mod tests;
