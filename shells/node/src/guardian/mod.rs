@@ -14,8 +14,10 @@ mod store;
 mod tls;
 
 pub use config::{Algorithm, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
+pub(crate) use server::accept;
 pub use server::{Running, run};
 pub use store::Store;
+pub(crate) use tls::load as load_identity;
 pub use tls::pin_of;
 
 use crate::FileError;

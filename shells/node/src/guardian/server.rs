@@ -87,7 +87,8 @@ impl Running {
     }
 }
 
-async fn accept(
+/// Serves connections until `stopped` resolves.
+pub(crate) async fn accept(
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
     router: Router,

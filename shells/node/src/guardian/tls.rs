@@ -15,14 +15,14 @@ use crate::files;
 
 /// What a connection is accepted with, and the pin that clients put into the
 /// guardian's address.
-pub(super) struct Identity {
-    pub(super) config: Arc<ServerConfig>,
+pub(crate) struct Identity {
+    pub(crate) config: Arc<ServerConfig>,
     /// Only for a certificate that no authority vouches for.
-    pub(super) pin: Option<String>,
+    pub(crate) pin: Option<String>,
 }
 
 /// Loads the certificate, or makes one in `state`. Nothing where TLS is off.
-pub(super) fn load(tls: &Tls, state: &Path) -> Result<Option<Identity>, GuardianError> {
+pub(crate) fn load(tls: &Tls, state: &Path) -> Result<Option<Identity>, GuardianError> {
     let (certificate, key, own) = match tls {
         Tls::Off => return Ok(None),
         Tls::Files { certificate, key } => (certificate.clone(), key.clone(), false),

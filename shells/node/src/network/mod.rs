@@ -1,6 +1,83 @@
 //! Several guardians on one machine, each a process of its own with its own port
 //! and state: for trying out, and for testing what happens when some fail.
+//!
+//! ```text
+//! network.json             threshold, addresses, realms
+//! lock                     held by the supervisor while the network runs
+//! control.sock             orders to the supervisor
+//! guardian-1/guardian.toml configuration; its port never changes
+//! guardian-1/state/        what the guardian keeps
+//! guardian-1/log           what it says
+//! ```
+//!
+//! The guardians are honest programs. Lies are told by another process, which
+//! stands in front of one; see [`How`].
 
+mod control;
 mod description;
+mod liar;
+mod lie;
+mod process;
+mod setup;
+mod supervisor;
 
+use std::path::PathBuf;
+
+pub use control::{Order, order};
 pub use description::{Description, Member};
+pub use liar::{Liar, LyingConfig};
+pub use lie::How;
+pub use setup::Plan;
+pub use supervisor::{Counters, Network, State, Status};
+
+use crate::FileError;
+use crate::guardian::GuardianError;
+
+/// Why a network does not run, or does not obey.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// A file of the network's folder.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A guardian's configuration.
+    #[error(transparent)]
+    Guardian(#[from] GuardianError),
+    /// Another process runs this network.
+    #[error("a network is running in {folder} already", folder = .0.display())]
+    Running(PathBuf),
+    /// No process runs this network.
+    #[error("no network is running in {folder}", folder = .0.display())]
+    NotRunning(PathBuf),
+    /// The folder holds a network of another size.
+    #[error(
+        "{folder} holds a network of {guardians} guardians with threshold {threshold}",
+        folder = folder.display()
+    )]
+    Differs {
+        /// The folder.
+        folder: PathBuf,
+        /// Guardians that there are.
+        guardians: usize,
+        /// How many of them are needed.
+        threshold: u8,
+    },
+    /// More guardians would be needed than there are.
+    #[error("a threshold is at least 1 and at most the number of guardians, {guardians}; {threshold} is not")]
+    Threshold {
+        /// Guardians.
+        guardians: u8,
+        /// The threshold asked for.
+        threshold: u8,
+    },
+    /// A process did not start.
+    #[error("guardian {number} did not start: {why}")]
+    Start {
+        /// The guardian's number.
+        number: usize,
+        /// Why, in its words.
+        why: String,
+    },
+    /// An order that makes no sense at the moment.
+    #[error("{0}")]
+    Refused(String),
+}

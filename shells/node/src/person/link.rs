@@ -92,6 +92,18 @@ impl Link {
             .ok_or(Fault::Lied(Lie::Garbage))
     }
 
+    /// The guardian's counters, as text for Prometheus.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn metrics(&self) -> Result<String, Fault> {
+        let reply = self.exchange(Method::GET, "/metrics", None, Bytes::new(), 64 * 1024).await?;
+        if reply.status != StatusCode::OK {
+            return Err(fault(&reply));
+        }
+        String::from_utf8(reply.body.to_vec()).map_err(|_| Fault::Lied(Lie::Garbage))
+    }
+
     /// Has a descriptor kept.
     ///
     /// # Errors
