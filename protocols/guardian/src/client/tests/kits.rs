@@ -13,7 +13,10 @@ fn encoded(kit: &Kit) -> Vec<u8> {
 #[test]
 fn a_kit_is_frozen_and_comes_back_as_it_was() {
     let kit = kit("1234", configuration(3, 2), 9, 1);
-    assert_eq!(HEXLOWER.encode(&hash::sha256(&encoded(&kit))), "7f4617c488934bee354bd30917da24b07547c1fac1b8b8e5537109ddb987c40f");
+    assert_eq!(
+        HEXLOWER.encode(&hash::sha256(&encoded(&kit))),
+        "7f4617c488934bee354bd30917da24b07547c1fac1b8b8e5537109ddb987c40f"
+    );
     assert_eq!(allod_wire::decode(&encoded(&kit)), Ok(kit));
 }
 
