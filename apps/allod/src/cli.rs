@@ -1,8 +1,15 @@
 //! What can be typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use allod_node::network::How;
+use allod_wire::RealmId;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where the guardians of a new local network begin to look for ports.
+const PORT_BASE: u16 = 7801;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -90,6 +97,9 @@ pub(crate) enum Command {
         allod testnet --kill 2\n  \
         allod testnet --lie 3 --how bad-proof")]
     Testnet(Testnet),
+    /// Stand in front of a guardian and change its answers
+    #[command(hide = true)]
+    TestnetLiar(TestnetLiar),
     /// Print a shell's completions
     #[command(
         after_help = "Examples:\n  allod completions bash > ~/.local/share/bash-completion/completions/allod"
@@ -105,6 +115,9 @@ pub(crate) struct Up {
     /// Print a line for each change instead of a live table
     #[arg(long)]
     pub(crate) plain: bool,
+    /// The port that the first guardian of a new network tries; 0 for any
+    #[arg(long, value_name = "PORT", default_value_t = PORT_BASE, hide = true)]
+    pub(crate) port_base: u16,
 }
 
 #[derive(Debug, Args)]
@@ -255,6 +268,9 @@ pub(crate) enum GuardianCommand {
         /// The configuration file
         #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
         config: PathBuf,
+        /// End when standard input does, as for a process that watches over this one
+        #[arg(long, hide = true)]
+        until_stdin_closes: bool,
     },
 }
 
@@ -282,10 +298,10 @@ pub(crate) enum KeyKind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Testnet {
-    /// How many guardians
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
-    pub(crate) guardians: u8,
-    /// How many of them are needed [default: one more than half]
+    /// How many guardians [default: those in the folder, or 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) guardians: Option<u8>,
+    /// How many of them are needed [default: as in the folder, or one more than half]
     #[arg(long, value_name = "T")]
     pub(crate) threshold: Option<u8>,
     /// The network's folder [default: network in the home folder]
@@ -310,6 +326,29 @@ pub(crate) struct Testnet {
     #[arg(long, value_name = "I", group = "action")]
     pub(crate) lie: Option<u8>,
     /// How it lies
-    #[arg(long, value_name = "KIND", requires = "lie", default_value = "bad-proof")]
+    #[arg(long, value_name = "KIND", requires = "lie", default_value = "bad-proof",
+          value_parser = PossibleValuesParser::new(How::ALL.map(How::name)))]
     pub(crate) how: String,
+    /// The port that the first guardian of a new network tries; 0 for any
+    #[arg(long, value_name = "PORT", default_value_t = PORT_BASE, hide = true)]
+    pub(crate) port_base: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestnetLiar {
+    /// The guardian's state folder, with its certificate
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: PathBuf,
+    /// The guardian's usual place
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Where the guardian is meanwhile, without TLS
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) upstream: SocketAddr,
+    /// The guardian's realm
+    #[arg(long, value_name = "ID")]
+    pub(crate) realm: RealmId,
+    /// How it lies
+    #[arg(long, value_name = "KIND")]
+    pub(crate) how: How,
 }

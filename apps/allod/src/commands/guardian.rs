@@ -4,10 +4,10 @@ use std::path::Path;
 
 use allod_node::guardian::{self, Config, Tls};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::ending::Ending;
 use crate::cli::{Guardian, GuardianCommand};
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::screen::Screen;
 
 pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> {
@@ -26,24 +26,21 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
             );
             Ok(())
         }
-        GuardianCommand::Run { config } => serve(&config, screen).await,
+        GuardianCommand::Run { config, until_stdin_closes } => {
+            let ending = Ending::new(until_stdin_closes)?;
+            serve(&config, ending, screen).await
+        }
     }
 }
 
-/// Runs until SIGINT or SIGTERM.
-async fn serve(config: &Path, screen: &Screen) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(Kind::Failed, format!("cannot wait for signals: {e}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+/// Runs until it is to end.
+async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(), Failure> {
     let running = guardian::run(&Config::read(config)?).await?;
     screen.result(
         &json!({ "address": running.address(), "realm": running.realm().to_string() }),
         &format!("Guardian {} is up at {}", running.realm(), running.address()),
     );
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    ending.wait().await;
     running.stop().await;
     Ok(())
 }

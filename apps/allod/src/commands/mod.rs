@@ -2,10 +2,12 @@
 
 mod card;
 mod devices;
+mod ending;
 mod guardian;
 mod guardians;
 mod init;
 mod key;
+mod local;
 mod pin;
 mod recover;
 mod status;
@@ -49,6 +51,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Guardian(args) => guardian::run(args, screen).await,
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Testnet(args) => testnet::run(&home, args, screen).await,
+            Command::TestnetLiar(args) => testnet::lie(args, screen).await,
             Command::Completions { .. } => Ok(()),
         }
     })

@@ -51,7 +51,14 @@ pub(super) async fn run(home: &Home, args: Recover, screen: &Screen) -> Result<(
     let (person, report, registering) = outcome?;
 
     let did = person.log.state().did();
-    for (address, fault) in &report.faults {
+    let mut faults = report.faults;
+    // One that no answer was waited for is first missed when it is registered at.
+    for (address, fault) in &registering.report.faults {
+        if !faults.iter().any(|(known, _)| known == address) {
+            faults.push((address.clone(), fault.clone()));
+        }
+    }
+    for (address, fault) in &faults {
         screen.warn(&format!("{address} {fault}"));
     }
     if let Err(error) = &registering.outcome {
@@ -63,7 +70,7 @@ pub(super) async fn run(home: &Home, args: Recover, screen: &Screen) -> Result<(
             "did": did.to_string(),
             "device": person.device_id().to_string(),
             "guardians": registering.stored.len(),
-            "faults": report.faults.iter().map(|(address, fault)| json!({
+            "faults": faults.iter().map(|(address, fault)| json!({
                 "guardian": address, "fault": fault.to_string(),
             })).collect::<Vec<_>>(),
         }),

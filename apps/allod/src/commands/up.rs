@@ -1,11 +1,156 @@
 //! `allod up`: a local network of guardians and the person's own node.
 
-use allod_node::person::Home;
+use std::fs::{File, Metadata};
+use std::time::{Duration, SystemTime};
 
+use allod_node::network::Plan;
+use allod_node::person::{Check, Heal, Home, PersonError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use super::ending::Ending;
+use super::local::{self, View};
+use super::testnet::program;
 use crate::cli::Up;
 use crate::failure::Failure;
 use crate::screen::Screen;
 
-pub(super) async fn run(_home: &Home, _args: &Up, _screen: &Screen) -> Result<(), Failure> {
-    Err(Failure::usage("not yet"))
+/// How often the guardians are looked after.
+const ROUND: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether the identity changed.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), Failure> {
+    let mut ending = Ending::new(false)?;
+    let folder = home.network();
+    let plan = Plan {
+        folder: folder.clone(),
+        guardians: None,
+        threshold: None,
+        port_base: args.port_base,
+        program: program()?,
+    };
+    let mut network = tokio::select! {
+        network = local::start(plan) => network?,
+        () = ending.wait() => return Ok(()),
+    };
+    local::introduce(&network, &folder, screen);
+    screen.note(&format!("home       {}", home.path().display()));
+    screen.warn(
+        "guardians that all run on one's own machine are a demonstration: \
+         losing this machine loses everything. For real protection name guardians of others: `allod init --guardian URL`",
+    );
+    if home.load()?.is_none() {
+        screen.note(&format!("go on      in another terminal: allod --home {} init", home.path().display()));
+    }
+    screen.note("end        Ctrl-C\n");
+
+    let view = View::new(&network, args.plain, screen);
+    let (tell, mut told) = mpsc::channel(16);
+    let node = tokio::spawn(look_after(home.clone(), tell));
+    loop {
+        tokio::select! {
+            status = network.change() => view.show(&status),
+            Some(news) = told.recv() => match news {
+                News::Well(text) => view.say("node", &text),
+                News::Warning(text) => view.warn("node", &text),
+            },
+            () = ending.wait() => break,
+        }
+    }
+    node.abort();
+    view.end();
+    network.stop().await;
+    screen.note("All guardians have ended. Their state and your identity are kept.");
+    Ok(())
+}
+
+/// What the node has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum News {
+    Well(String),
+    Warning(String),
+}
+
+/// The person's node: every round, and when the identity changed, it sees what
+/// the guardians hold and gives back what is missing.
+async fn look_after(home: Home, tell: mpsc::Sender<News>) {
+    let identity = home.folder().join("identity");
+    let changed = || std::fs::metadata(&identity).and_then(|about: Metadata| about.modified()).ok();
+    let mut seen: Option<SystemTime> = None;
+    let mut due = Instant::now();
+    let mut said: Vec<News> = Vec::new();
+    loop {
+        let now = changed();
+        if now.is_some() && (now != seen || Instant::now() >= due) {
+            let news = round(&home).await;
+            // Its own writing is no news to it.
+            (seen, due) = (changed(), Instant::now() + ROUND);
+            // What stays wrong is told once.
+            for item in news.iter().filter(|item| !said.contains(item)) {
+                if tell.send(item.clone()).await.is_err() {
+                    return;
+                }
+            }
+            said = news.into_iter().filter(|item| matches!(item, News::Warning(_))).collect();
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// One round, in words.
+async fn round(home: &Home) -> Vec<News> {
+    match heal(home).await {
+        Ok(healed) => {
+            let given =
+                healed.healed.iter().map(|address| News::Well(format!("{address} has its part again")));
+            let found = healed.checks.iter().filter_map(|found| {
+                let healed = healed.healed.contains(&found.address);
+                match &found.check {
+                    Check::NoGuesses => Some(News::Warning(format!(
+                        "SOMEBODY HAS YOUR CARD: the guesses at {} were used up, so its share is destroyed. \
+                         Make the card useless now: allod card --renew",
+                        found.address
+                    ))),
+                    Check::Fault(fault) if !healed => {
+                        Some(News::Warning(format!("your guardian {} {fault}", found.address)))
+                    }
+                    _ => None,
+                }
+            });
+            found.chain(given).collect()
+        }
+        Err(error) => vec![News::Warning(format!("your guardians could not be looked after: {error}"))],
+    }
+}
+
+async fn heal(home: &Home) -> Result<Heal, PersonError> {
+    let _lock = lock(home).await?;
+    let Some(mut person) = home.load()? else { return Ok(Heal::default()) };
+    let known = person.known_guardians();
+    if known.is_empty() {
+        return Ok(Heal::default());
+    }
+    person.refresh(home, &known).await?;
+    if person.kit.is_none() {
+        // Another device heals; a warning is for every device.
+        return Ok(Heal { healed: Vec::new(), checks: person.check().await? });
+    }
+    person.heal(home).await
+}
+
+/// Waits for the identity on a thread of its own, which does not keep the
+/// process from ending.
+async fn lock(home: &Home) -> Result<File, PersonError> {
+    let (give, lock) = oneshot::channel();
+    let home = home.clone();
+    std::thread::spawn(move || {
+        let _ = give.send(home.lock());
+    });
+    match lock.await {
+        Ok(locked) => locked,
+        // The thread sends before it ends.
+        Err(_) => std::future::pending().await,
+    }
 }
