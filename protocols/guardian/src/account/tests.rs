@@ -25,8 +25,14 @@ fn the_account_id_is_a_hash_of_both_keys_in_their_places() {
 #[test]
 fn the_ids_are_frozen() {
     let keys = AccountKeys { recover: key(1), owner: key(2) };
-    assert_eq!(alloc::format!("{}", keys.id()), "8f3eb7ab9f71bb2af2a18c4850c257eff577d84fa7cc0203c8ebb8291b3260a0");
-    assert_eq!(alloc::format!("{}", keys.locator()), "4650dbb7d3ff4806bb38a7f8d4e984dc75998f7be962dd3544d9286a9771af56");
+    assert_eq!(
+        alloc::format!("{}", keys.id()),
+        "8f3eb7ab9f71bb2af2a18c4850c257eff577d84fa7cc0203c8ebb8291b3260a0"
+    );
+    assert_eq!(
+        alloc::format!("{}", keys.locator()),
+        "4650dbb7d3ff4806bb38a7f8d4e984dc75998f7be962dd3544d9286a9771af56"
+    );
 }
 
 #[test]

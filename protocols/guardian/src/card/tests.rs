@@ -33,10 +33,22 @@ fn code(n: u8) -> Code {
 
 #[test]
 fn the_card_is_frozen() {
-    assert_eq!(*card(1).words(), "cup method lamp memory olive talent program glue right tragic occur knock cash junk tone few confirm border add scheme wealth spy clay jeans");
-    assert_eq!(*code(1).to_text(), "ALLOD1:QNIDLMMF6NCXTI525L5R7OO43ZRT2WBA4I2PFOISVQXOGOAM4BPYHJUKROZPU6DW7KGPURX5IETGGUGBO3WYE4LIOR2HA4Z2F4XWCLTFPBQW24DMMVZWQ5DUOBZTULZPMIXGK6DBNVYGYZJDPALJFDUY");
-    assert_eq!(format!("{}", card(1).locator()), "ac1fdc9dccc4275d6c8de05c6f5d2179a949ee5777bb3397df8b2bc690d538a4");
-    assert_eq!(format!("{:?}", card(1).recover_key().verifying_key()), "e554a4f5f1f82c91e12b0e7f9ec14827e90df61973d7166de61a66b3ece5a026");
+    assert_eq!(
+        *card(1).words(),
+        "cup method lamp memory olive talent program glue right tragic occur knock cash junk tone few confirm border add scheme wealth spy clay jeans"
+    );
+    assert_eq!(
+        *code(1).to_text(),
+        "ALLOD1:QNIDLMMF6NCXTI525L5R7OO43ZRT2WBA4I2PFOISVQXOGOAM4BPYHJUKROZPU6DW7KGPURX5IETGGUGBO3WYE4LIOR2HA4Z2F4XWCLTFPBQW24DMMVZWQ5DUOBZTULZPMIXGK6DBNVYGYZJDPALJFDUY"
+    );
+    assert_eq!(
+        format!("{}", card(1).locator()),
+        "ac1fdc9dccc4275d6c8de05c6f5d2179a949ee5777bb3397df8b2bc690d538a4"
+    );
+    assert_eq!(
+        format!("{:?}", card(1).recover_key().verifying_key()),
+        "e554a4f5f1f82c91e12b0e7f9ec14827e90df61973d7166de61a66b3ece5a026"
+    );
 }
 
 #[test]

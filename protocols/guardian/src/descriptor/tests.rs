@@ -64,7 +64,10 @@ fn a_descriptor_opens_for_its_card_as_what_it_was() {
 #[test]
 fn the_body_is_frozen() {
     let body = descriptor(1, 3).body();
-    assert_eq!(HEXLOWER.encode(&hash::sha256(&body)), "f08f014fa7694807dded0c424874c1d05ce32ace67abcb8c111d162a5137a6bb");
+    assert_eq!(
+        HEXLOWER.encode(&hash::sha256(&body)),
+        "f08f014fa7694807dded0c424874c1d05ce32ace67abcb8c111d162a5137a6bb"
+    );
     let key = owner_key(&root(1)).verifying_key();
     assert_eq!(HEXLOWER.encode(&key.0), "7fb3e73c688ceab0dad1621b4a5fb29d607467891d66ce36bd9ae9308a641302");
 }

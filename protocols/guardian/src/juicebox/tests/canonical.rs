@@ -60,7 +60,7 @@ fn a_longer_head_is_refused_wherever_it_stands() {
             let (major, argument, size) = head(&bytes, at);
             for width in 0..4u8 {
                 let longer = 1 << width;
-                if 1 + longer <= size {
+                if longer < size {
                     continue;
                 }
                 let mut other = bytes[..at].to_vec();
