@@ -1,11 +1,12 @@
 //! `allod up`: a local network of guardians and the person's own node.
 
 use std::fs::{File, Metadata};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use allod_node::network::Plan;
+use allod_node::network::{Plan, State};
 use allod_node::person::{Check, Heal, Home, PersonError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::ending::Ending;
@@ -48,10 +49,21 @@ pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), F
 
     let view = View::new(&network, args.plain, screen);
     let (tell, mut told) = mpsc::channel(16);
-    let node = tokio::spawn(look_after(home.clone(), tell));
+    let back = Arc::new(Notify::new());
+    let node = tokio::spawn(look_after(home.clone(), Arc::clone(&back), tell));
+    let mut running = vec![true; network.statuses().len()];
     loop {
         tokio::select! {
-            status = network.change() => view.show(&status),
+            status = network.change() => {
+                view.show(&status);
+                let runs = status.state == State::Running;
+                if let Some(ran) = running.get_mut(status.guardian - 1)
+                    && !std::mem::replace(ran, runs)
+                    && runs
+                {
+                    back.notify_one();
+                }
+            }
             Some(news) = told.recv() => match news {
                 News::Well(text) => view.say("node", &text),
                 News::Warning(text) => view.warn("node", &text),
@@ -73,9 +85,9 @@ enum News {
     Warning(String),
 }
 
-/// The person's node: every round, and when the identity changed, it sees what
-/// the guardians hold and gives back what is missing.
-async fn look_after(home: Home, tell: mpsc::Sender<News>) {
+/// The person's node: every round, when the identity changed, and when a guardian
+/// of the local network is back, it sees what the guardians hold and gives back what is missing.
+async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
     let identity = home.folder().join("identity");
     let changed = || std::fs::metadata(&identity).and_then(|about: Metadata| about.modified()).ok();
     let mut seen: Option<SystemTime> = None;
@@ -95,7 +107,10 @@ async fn look_after(home: Home, tell: mpsc::Sender<News>) {
             }
             said = news.into_iter().filter(|item| matches!(item, News::Warning(_))).collect();
         }
-        sleep(LOOK).await;
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            () = back.notified() => due = Instant::now(),
+        }
     }
 }
 

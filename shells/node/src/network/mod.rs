@@ -61,8 +61,9 @@ pub enum NetworkError {
         /// How many of them are needed.
         threshold: u8,
     },
-    /// More guardians would be needed than there are.
-    #[error("a threshold is at least 1 and at most the number of guardians, {guardians}; {threshold} is not")]
+    /// A threshold that no registration can have: two halves of the guardians
+    /// could hold different ones, or more would be needed than there are.
+    #[error("a threshold of {threshold} does not fit {guardians} guardians: it must be more than half of them and at most all")]
     Threshold {
         /// Guardians.
         guardians: u8,

@@ -63,7 +63,7 @@ pub(super) fn size(plan: &Plan, known: Option<&Description>) -> Result<(u8, u8),
     }
     let guardians = plan.guardians.unwrap_or(5);
     let threshold = plan.threshold.unwrap_or(guardians / 2 + 1);
-    if threshold == 0 || threshold > guardians {
+    if threshold <= guardians / 2 || threshold > guardians {
         return Err(NetworkError::Threshold { guardians, threshold });
     }
     Ok((guardians, threshold))
