@@ -39,7 +39,7 @@ impl<'a> View<'a> {
         match &self.table {
             Some((_, bars)) => {
                 if let Some(bar) = bars.get(status.guardian - 1) {
-                    bar.set_message(line(status, self.screen));
+                    bar.set_message(row(status, self.screen));
                     bar.tick();
                 }
             }
@@ -124,9 +124,22 @@ pub(super) fn introduce(network: &Network, folder: &Path, screen: &Screen) {
         folder.display(),
         std::process::id()
     ));
+    for (place, address) in description.addresses().iter().enumerate() {
+        screen.note(&format!("guardian {} {address}", place + 1));
+    }
 }
 
+/// A line for a change.
 pub(super) fn line(status: &Status, screen: &Screen) -> String {
+    written(status, &status.address, screen)
+}
+
+/// A row of the table, short enough for a terminal: the pin was told before.
+fn row(status: &Status, screen: &Screen) -> String {
+    written(status, status.address.split('#').next().unwrap_or_default(), screen)
+}
+
+fn written(status: &Status, address: &str, screen: &Screen) -> String {
     let (state, colour) = match &status.state {
         State::Running => ("running".to_owned(), AnsiColor::Green),
         State::Lying { how } => (format!("lying: {how}"), AnsiColor::Magenta),
@@ -135,11 +148,11 @@ pub(super) fn line(status: &Status, screen: &Screen) -> String {
         State::Stopped { why } => (format!("stopped by itself: {why}"), AnsiColor::Red),
     };
     let process = status.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
-    let Status { guardian, address, counters, .. } = status;
-    // Padded before it is painted: colours have no width.
-    let state = screen.paint(&format!("{state:<24}"), colour);
+    let Status { guardian, counters, .. } = status;
     format!(
-        "{guardian:>3} {state} {address}  process {process}  registrations {}  guesses {}",
-        counters.registered, counters.guesses
+        "{guardian:>3} {address}  pid {process:<7}  registered {}  guesses {}  {}",
+        counters.registered,
+        counters.guesses,
+        screen.paint(&state, colour)
     )
 }

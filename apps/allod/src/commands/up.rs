@@ -65,7 +65,7 @@ pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), F
                 }
             }
             Some(news) = told.recv() => match news {
-                News::Well(text) => view.say("node", &text),
+                News::Well(text) | News::Healed(text) => view.say("node", &text),
                 News::Warning(text) => view.warn("node", &text),
             },
             () = ending.wait() => break,
@@ -82,6 +82,7 @@ pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), F
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum News {
     Well(String),
+    Healed(String),
     Warning(String),
 }
 
@@ -99,13 +100,13 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
             let news = round(&home).await;
             // Its own writing is no news to it.
             (seen, due) = (changed(), Instant::now() + ROUND);
-            // What stays wrong is told once.
+            // What stays as it was is told once.
             for item in news.iter().filter(|item| !said.contains(item)) {
                 if tell.send(item.clone()).await.is_err() {
                     return;
                 }
             }
-            said = news.into_iter().filter(|item| matches!(item, News::Warning(_))).collect();
+            said = news.into_iter().filter(|item| !matches!(item, News::Healed(_))).collect();
         }
         tokio::select! {
             () = sleep(LOOK) => {}
@@ -119,7 +120,7 @@ async fn round(home: &Home) -> Vec<News> {
     match heal(home).await {
         Ok(healed) => {
             let given =
-                healed.healed.iter().map(|address| News::Well(format!("{address} has its part again")));
+                healed.healed.iter().map(|address| News::Healed(format!("{address} has its part again")));
             let found = healed.checks.iter().filter_map(|found| {
                 let healed = healed.healed.contains(&found.address);
                 match &found.check {
@@ -134,7 +135,10 @@ async fn round(home: &Home) -> Vec<News> {
                     _ => None,
                 }
             });
-            found.chain(given).collect()
+            let good = healed.checks.iter().filter(|found| found.check == Check::Good).count();
+            let (good, all) = (good + healed.healed.len(), healed.checks.len());
+            let sum = News::Well(format!("your identity: {good} of {all} guardians hold their part"));
+            found.chain(given).chain((all > 0).then_some(sum)).collect()
         }
         Err(error) => vec![News::Warning(format!("your guardians could not be looked after: {error}"))],
     }
