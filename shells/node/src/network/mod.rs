@@ -15,6 +15,7 @@
 
 mod control;
 mod description;
+mod guarded;
 mod liar;
 mod lie;
 mod process;
@@ -63,7 +64,9 @@ pub enum NetworkError {
     },
     /// A threshold that no registration can have: two halves of the guardians
     /// could hold different ones, or more would be needed than there are.
-    #[error("a threshold of {threshold} does not fit {guardians} guardians: it must be more than half of them and at most all")]
+    #[error(
+        "a threshold of {threshold} does not fit {guardians} guardians: it must be more than half of them and at most all"
+    )]
     Threshold {
         /// Guardians.
         guardians: u8,
