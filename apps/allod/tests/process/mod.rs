@@ -81,6 +81,30 @@ impl Guardian {
         }
     }
 
+    /// Copies its state, as it is now, to beside it.
+    pub fn back_up(&mut self) {
+        self.kill();
+        let copy = self.backup();
+        fs::create_dir(&copy).unwrap();
+        for entry in fs::read_dir(self.state()).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+        self.run();
+    }
+
+    /// Puts the copy in place of its state, as after a disk failed.
+    pub fn restore(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.state()).unwrap();
+        fs::rename(self.backup(), self.state()).unwrap();
+        self.run();
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.config.with_file_name("state-copy")
+    }
+
     /// Kills it and destroys its state, but for its certificate.
     pub fn lose_state(&mut self) {
         self.kill();

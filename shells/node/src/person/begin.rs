@@ -75,8 +75,16 @@ impl NewIdentity {
         let device = SigningKey::from_seed(&Secret::random(&mut rng));
         let key = PublicKey::Ed25519(device.verifying_key());
         let log = Log::create(&root, key, &self.device_name, crate::now())?;
-        let mut person =
-            Person { root, device, log, card_generation: 0, sequence: 0, kit: None, guarded: None };
+        let mut person = Person {
+            root,
+            device,
+            log,
+            card_generation: 0,
+            sequence: 0,
+            kit: None,
+            owed: Vec::new(),
+            guarded: None,
+        };
         let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
         Ok((person, registering))
     }
@@ -144,6 +152,7 @@ impl Person {
             card_generation: descriptor.card_generation,
             sequence: descriptor.sequence,
             kit: None,
+            owed: Vec::new(),
             guarded: Some(Guarded {
                 configuration: descriptor.configuration.clone(),
                 version: descriptor.version,
@@ -193,8 +202,7 @@ impl Person {
         secret.push(ROOT_TAG);
         secret.extend_from_slice(self.root.expose().expose());
         let secret = SecretBytes::from(secret);
-        self.kit =
-            Some(Kit::deal(&secret, &stretched, version, guesses, configuration, &mut crate::entropy())?);
+        self.dealt(Kit::deal(&secret, &stretched, version, guesses, configuration, &mut crate::entropy())?);
         // Kept before it is registered, so that a crash can be gone on from.
         home.save(self)?;
         progress(Progress::Registering);

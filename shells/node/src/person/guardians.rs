@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use allod_guardian::client::{Configuration, Fault, Lie, Patience, Register};
+use allod_guardian::client::{Configuration, Fault, Lie, Patience, Register, RegisterError};
 use allod_guardian::juicebox::{Recover1, Request, Response};
 use allod_guardian::realm::SealedDescriptor;
 use allod_wire::RegistrationVersion;
@@ -72,10 +72,16 @@ impl Person {
             let access = Arc::clone(&access);
             asked.spawn(async move { (i, access.ask(i, &Request::Recover1).await) });
         }
+        let took = |i: usize| {
+            let realm = access.configuration().guardians()[i].realm;
+            self.kit.is_none() || !self.owed.contains(&realm)
+        };
         let mut checks: Vec<Option<Check>> = vec![None; access.links().len()];
         while let Some(Ok((i, answer))) = asked.join_next().await {
             checks[i] = Some(match answer {
-                Ok(Response::Recover1(Recover1::Ok { version: held })) if held == version => Check::Good,
+                Ok(Response::Recover1(Recover1::Ok { version: held })) if held == version && took(i) => {
+                    Check::Good
+                }
                 Ok(Response::Recover1(Recover1::Ok { version: held })) => Check::Other(held),
                 Ok(Response::Recover1(Recover1::NotRegistered)) => Check::Missing,
                 Ok(Response::Recover1(Recover1::NoGuesses)) => Check::NoGuesses,
@@ -144,9 +150,16 @@ impl Person {
         guardians[gone] = comes.guardians()[0].clone();
         let configuration = Configuration::new(guardians, old_configuration.threshold())?;
 
-        self.kit = Some(kit.redeal(configuration, &mut crate::entropy())?);
+        let owed = self.owed.clone();
+        self.dealt(kit.redeal(configuration, &mut crate::entropy())?);
         home.save(self)?;
         let registering = self.register_everywhere().await?;
+        if let Err(RegisterError::TooFewReachable { .. }) = registering.outcome {
+            // Nothing was changed anywhere, so the dealing before stays good.
+            (self.kit, self.owed) = (Some(kit), owed);
+            home.save(self)?;
+            return Ok(registering);
+        }
         self.conclude(home, &registering).await?;
         if registering.outcome.is_ok() {
             // What the old one still holds fits no share of the new dealing.
@@ -164,8 +177,9 @@ impl Person {
         let kit = self.kit.clone().ok_or(PersonError::NoKit)?;
         let configuration = kit.configuration().clone();
         let old = self.access(configuration.clone())?;
+        let owed = self.owed.clone();
         self.card_generation += 1;
-        self.kit = Some(kit.redeal(configuration, &mut crate::entropy())?);
+        self.dealt(kit.redeal(configuration, &mut crate::entropy())?);
         let registering = self.register_everywhere().await?;
         if registering.outcome.is_ok() {
             self.conclude(home, &registering).await?;
@@ -173,7 +187,7 @@ impl Person {
             self.erase(&old).await;
         } else {
             self.card_generation -= 1;
-            self.kit = Some(kit);
+            (self.kit, self.owed) = (Some(kit), owed);
         }
         Ok(registering)
     }
@@ -188,6 +202,7 @@ impl Person {
         let access = self.access(configuration)?;
         self.sequence = (self.sequence + 1).max(crate::now().0);
         (self.guarded, self.kit) = (None, None);
+        self.owed.clear();
         home.save(self)?;
         Ok(self.erase(&access).await)
     }

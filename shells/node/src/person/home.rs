@@ -18,7 +18,7 @@ use allod_did::{DeviceId, Log, PublicKey, Root};
 use allod_guardian::card::Card;
 use allod_guardian::client::{Configuration, Kit};
 use allod_guardian::descriptor::owner_key;
-use allod_wire::{RegistrationVersion, Wire};
+use allod_wire::{RealmId, RegistrationVersion, Wire};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
@@ -48,6 +48,10 @@ pub struct Person {
     /// enough guardians are there to take it. Where another device made a newer
     /// one, this one cannot heal it, and has none.
     pub kit: Option<Kit>,
+    /// Guardians that have not said yet that they took their part of the kit.
+    /// One of them may hold a part of an earlier dealing, which it names by the
+    /// same version though it fits none of this one's.
+    pub owed: Vec<RealmId>,
     /// The registration in force, as the newest descriptor names it. None before
     /// the first has come about.
     pub guarded: Option<Guarded>,
@@ -179,6 +183,7 @@ impl Person {
             sequence: self.sequence,
             kit: Zeroizing::new(self.kit.as_ref().map(allod_wire::encode).unwrap_or_default()),
             guarded: self.guarded.clone(),
+            owed: self.owed.clone(),
         };
         Zeroizing::new(allod_wire::encode(&stored))
     }
@@ -194,6 +199,7 @@ impl Person {
             sequence: stored.sequence,
             kit,
             guarded: stored.guarded,
+            owed: stored.owed,
         };
         (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
     }
@@ -217,6 +223,8 @@ struct Stored {
     kit: Zeroizing<Vec<u8>>,
     #[n(7)]
     guarded: Option<Guarded>,
+    #[n(8)]
+    owed: Vec<RealmId>,
 }
 
 impl Wire for Stored {

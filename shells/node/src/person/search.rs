@@ -76,6 +76,10 @@ pub async fn find_descriptor(source: &CardSource) -> Result<Descriptor, PersonEr
         while let Some(Ok((address, found))) = fetches.join_next().await {
             match found {
                 Ok(None) => report.faults.push((address, Fault::NotRegistered)),
+                // What stands in place of the descriptor of a card that was renewed.
+                Ok(Some(shown)) if shown.sealed.is_empty() => {
+                    report.faults.push((address, Fault::NotRegistered));
+                }
                 Err(fault) => report.faults.push((address, fault)),
                 Ok(Some(shown)) => match Descriptor::open(&source.card, &shown) {
                     Ok(found) if newest.as_ref().is_none_or(|newest| newest.sequence < found.sequence) => {

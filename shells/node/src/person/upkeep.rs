@@ -6,8 +6,9 @@ use std::sync::Arc;
 use allod_did::{Log, Root};
 use allod_guardian::account::AccountKeys;
 use allod_guardian::card::Card;
-use allod_guardian::client::{Configuration, Fault, Patience, Register};
+use allod_guardian::client::{Configuration, Fault, Kit, Patience, Register};
 use allod_guardian::descriptor::{Descriptor, owner_key};
+use allod_wire::RealmId;
 use tokio::task::JoinSet;
 
 use super::drive::{Access, Registering, Report};
@@ -25,17 +26,29 @@ pub(super) fn quorum(configuration: &Configuration) -> usize {
 }
 
 impl Person {
-    /// Tells the guardians which registration is in force: the kit's, if it came
-    /// about, or still the one before.
+    /// Keeps a dealing that no guardian took yet.
+    pub(super) fn dealt(&mut self, kit: Kit) {
+        self.owed = kit.configuration().guardians().iter().map(|guardian| guardian.realm).collect();
+        self.kit = Some(kit);
+    }
+
+    /// Tells the guardians which registration is in force: the kit's, if as many
+    /// took it as are needed to recover, or still the one before.
     pub(super) async fn conclude(
         &mut self,
         home: &Home,
         registering: &Registering,
     ) -> Result<(), PersonError> {
-        if registering.outcome.is_ok() {
-            self.guarded = self.kit.as_ref().map(Guarded::by);
+        if let Some(kit) = &self.kit {
+            let guardians = kit.configuration().guardians();
+            let took = registering.stored.iter().filter_map(|place| guardians.get(*place));
+            let took: Vec<RealmId> = took.map(|guardian| guardian.realm).collect();
+            self.owed.retain(|realm| !took.contains(realm));
+            if guardians.len() - self.owed.len() >= usize::from(kit.configuration().threshold()) {
+                self.guarded = Some(Guarded::by(kit));
+            }
         }
-        if self.guarded.is_some() { self.describe(home).await } else { Ok(()) }
+        if self.guarded.is_some() { self.describe(home).await } else { home.save(self) }
     }
 
     /// Gives every guardian its part.
@@ -138,6 +151,7 @@ impl Person {
         });
         if !ours {
             self.kit = None;
+            self.owed.clear();
         }
         home.save(self)?;
         Ok(true)
