@@ -175,8 +175,8 @@ fn card_and_token() -> Result<(), Box<dyn Error>> {
     let now = Instant::from_secs(1_767_225_600);
     let recover = card.recover_key();
     let keys = AccountKeys { recover: recover.verifying_key(), owner: descriptor.owner };
-    put("token", 0, mint(&keys, &recover, &fixture_realm(), now))?;
-    put("token", 1, mint(&keys, &owner_key(&root), &fixture_realm(), now))?;
+    put("token", 0, mint(&keys, None, &recover, &fixture_realm(), now))?;
+    put("token", 1, mint(&keys, Some(&card.bind(&owner_key(&root))), &owner_key(&root), &fixture_realm(), now))?;
     let header = br#"{"alg":"HS256","typ":"JWT","kid":"hs:1"}"#;
     let claims = format!(
         r#"{{"iss":"hs","sub":"a","aud":"{}","nbf":1767225590,"exp":1767225900,"scope":"user"}}"#,

@@ -1,7 +1,6 @@
 //! The recovery card as a thing to print: text, or a page for a browser.
 
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use allod_crypto::Zeroizing;
@@ -44,17 +43,10 @@ impl Printed {
         }
         let page = target.extension().is_some_and(|ending| ending == "html");
         let content = if page { self.page() } else { self.text() };
-        let failed = |e: std::io::Error| {
-            Failure::new(Kind::Failed, format!("the card could not be written to {}: {e}", target.display()))
+        allod_node::write_private(target, content.as_bytes()).map_err(|e| {
+            Failure::new(Kind::Failed, format!("the card could not be written: {e}"))
                 .next("print it with `allod card`")
-        };
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(target)
-            .map_err(failed)?;
-        file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        })
     }
 
     /// What `--json` tells: the card itself only where it went to no file.

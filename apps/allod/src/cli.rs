@@ -86,9 +86,9 @@ pub(crate) enum Command {
     Guardian(Guardian),
     /// Keys that come from the identity, for programs you use already
     #[command(after_help = "Examples:\n  \
-        allod key ssh > ~/.ssh/id_allod\n  \
+        allod key ssh --out ~/.ssh/id_allod\n  \
         allod key ssh --public\n  \
-        allod key age > key.txt\n  \
+        allod key age --out key.txt\n  \
         allod key did")]
     Key(Key),
     /// Run several guardians as separate processes, and disturb them
@@ -150,7 +150,7 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Recover {
-    /// The card's file, or its code's (ALLOD1:…), or - to read either from here
+    /// The card's file, or - to read it, or its code, from here
     #[arg(long, value_name = "FILE", conflicts_with = "words")]
     pub(crate) card: Option<PathBuf>,
     /// Type the card's 24 words
@@ -159,9 +159,9 @@ pub(crate) struct Recover {
     /// A guardian's address, where the card's are not known or out of date
     #[arg(long = "guardian", value_name = "URL")]
     pub(crate) guardians: Vec<String>,
-    /// How many wrong PINs each guardian allows from now on
-    #[arg(long, value_name = "L", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) guesses: u16,
+    /// How many wrong PINs each guardian allows from now on [default: as before]
+    #[arg(long, value_name = "L", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) guesses: Option<u16>,
     /// What this device is called [default: the machine's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) device: Option<String>,
@@ -181,9 +181,15 @@ pub(crate) struct Card {
 
 #[derive(Debug, Args)]
 pub(crate) struct Pin {
-    /// How many wrong PINs each guardian allows
-    #[arg(long, value_name = "L", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) guesses: u16,
+    /// How many wrong PINs each guardian allows [default: as before]
+    #[arg(long, value_name = "L", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) guesses: Option<u16>,
+    /// Have other guardians guard from now on; once for each
+    #[arg(long = "guardian", value_name = "URL")]
+    pub(crate) guardians: Vec<String>,
+    /// How many of those are needed [default: one more than half]
+    #[arg(long, value_name = "T", requires = "guardians")]
+    pub(crate) threshold: Option<u8>,
     #[command(flatten)]
     pub(crate) pin: PinSource,
 }
@@ -206,7 +212,8 @@ pub(crate) enum DevicesCommand {
         #[arg(long)]
         name: String,
     },
-    /// Remove a device: it can't act for the identity any more
+    /// Remove a device from the list: nobody accepts its own key any more. A
+    /// device that was set up with `init` or `recover` keeps the root, though
     Remove {
         /// Its id, or the beginning of it
         id: String,
@@ -284,6 +291,9 @@ pub(crate) struct Key {
     /// Which of the many keys of this kind
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) index: u32,
+    /// Write it to a new file that only you can read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

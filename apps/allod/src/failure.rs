@@ -111,9 +111,12 @@ impl From<PersonError> for Failure {
             .report(&report),
             PersonError::Exists(_) => Self::new(Kind::Identity, message)
                 .next("choose another home with --home, or move this one's `person` folder away"),
-            PersonError::Address(_) | PersonError::Unprotected(_) | PersonError::Configuration(_) | PersonError::NoSuchGuardian(_) => {
-                Self::usage(message)
-            }
+            PersonError::Address(_)
+            | PersonError::Unprotected(_)
+            | PersonError::Configuration(_)
+            | PersonError::NoSuchGuardian(_) => Self::usage(message),
+            PersonError::Unreached => Self::new(Kind::TooFewGuardians, message)
+                .next("try again when more guardians are back; `allod guardians list` shows how they are"),
             _ => Self::new(Kind::Failed, message),
         }
     }
@@ -128,10 +131,11 @@ fn recover(error: &RecoverError, message: String) -> Failure {
         RecoverError::OutOfGuesses { .. } => Failure::new(Kind::OutOfGuesses, message)
             .data(json!({ "guesses_left": 0 }))
             .next(
-                "a device that still has the identity can register it again (`allod card --renew`); without one, it is lost",
+                "a device that still has the identity can have it guarded anew (`allod pin`, then `allod card --renew`); without one, it is lost",
             ),
-        RecoverError::TooFew { .. } => Failure::new(Kind::TooFewGuardians, message)
-            .next("this says nothing about the PIN; try again when more guardians are back"),
+        RecoverError::TooFew { guesses_left, .. } => Failure::new(Kind::TooFewGuardians, message)
+            .data(json!({ "guesses_left": guesses_left }))
+            .next("this says nothing about the PIN; try again when more guardians are back, not before"),
         RecoverError::NotRegistered => Failure::new(Kind::Failed, message)
             .next("if you printed a newer card, use that one"),
         RecoverError::Corrupt => Failure::new(Kind::Failed, message),

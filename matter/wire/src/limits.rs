@@ -16,7 +16,7 @@ pub const REALM_RESPONSE_MAX: usize = 2048;
 pub const TOKEN_MAX: usize = 1024;
 
 /// Bytes of a sealed descriptor that a guardian keeps for one account.
-pub const DESCRIPTOR_MAX: usize = 64 * 1024;
+pub const DESCRIPTOR_MAX: usize = 128 * 1024;
 
 /// Bytes of one operation of a DID's log. Room for a rotation under ML-DSA-87:
 /// a 2,592-byte key and two signatures of 4,627 bytes.

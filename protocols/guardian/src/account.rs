@@ -34,6 +34,11 @@ impl AccountKeys {
     }
 }
 
+/// What a card's key signs to agree to be an account's card.
+pub(crate) fn binding(account: &AccountId) -> [u8; 32] {
+    hash::tagged("allod 2026 guardian card binding", &[&account.0])
+}
+
 /// Where guardians keep the descriptor of the account whose card has this key.
 /// It depends on the card alone, so that the card finds it.
 pub fn locator(recover: &VerifyingKey) -> Locator {

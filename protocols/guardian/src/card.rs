@@ -17,7 +17,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use allod_crypto::sign::SigningKey;
+use allod_crypto::sign::{Signature, SigningKey};
 use allod_crypto::{Secret, Zeroizing, hash, kdf};
 use allod_did::{Did, Root};
 use allod_wire::{Locator, Wire, limits};
@@ -94,6 +94,12 @@ impl Card {
     /// The account of this card and this owner key.
     pub fn account(&self, owner: &SigningKey) -> AccountKeys {
         AccountKeys { recover: self.recover_key().verifying_key(), owner: owner.verifying_key() }
+    }
+
+    /// The card's agreement to be the card of the account with this owner key.
+    /// Only that account may write the descriptor that the card finds.
+    pub fn bind(&self, owner: &SigningKey) -> Signature {
+        self.recover_key().sign(&account::binding(&self.account(owner).id()))
     }
 
     /// Where guardians keep the descriptor.

@@ -18,7 +18,7 @@ use minicbor::{Decode, Encode};
 
 use crate::account::AccountKeys;
 use crate::card::Card;
-use crate::client::Configuration;
+use crate::client::{Configuration, Kit};
 use crate::realm::SealedDescriptor;
 
 /// What a card leads to.
@@ -32,12 +32,38 @@ pub struct Descriptor {
     pub card_generation: u32,
     /// The account's owner key.
     pub owner: VerifyingKey,
-    /// Who guards.
+    /// The registration in force.
+    pub in_force: Guarded,
+    /// The registration that is on its way, if one is: some guardians may hold
+    /// it already. Written before the first of them does, so that the card finds
+    /// its way wherever that stops.
+    pub coming: Option<Guarded>,
+}
+
+/// A registration, as far as it must be known to recover from it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Guarded {
+    /// Who holds it.
+    #[n(0)]
     pub configuration: Configuration,
-    /// Which registration.
+    /// Which it is.
+    #[n(1)]
     pub version: RegistrationVersion,
-    /// The key that signed the registration's public keys.
+    /// The key that signed its public keys. Another dealing of the same
+    /// registration has another.
+    #[cbor(n(2), with = "minicbor::bytes")]
     pub verifying_key: [u8; 32],
+}
+
+impl Guarded {
+    /// The registration that a kit deals.
+    pub fn by(kit: &Kit) -> Self {
+        Self {
+            configuration: kit.configuration().clone(),
+            version: kit.version(),
+            verifying_key: kit.verifying_key(),
+        }
+    }
 }
 
 /// Why a sealed descriptor was not taken.
@@ -108,7 +134,9 @@ impl Descriptor {
             .root()
             .verify(&signed_hash(&signed.body), &Signature::Ed25519(sign::Signature(signed.signature)))
             .map_err(|_| DescriptorError::NotSigned)?;
-        body.configuration.check().map_err(|_| DescriptorError::Configuration)?;
+        for guarded in [Some(&body.in_force), body.coming.as_ref()].into_iter().flatten() {
+            guarded.configuration.check().map_err(|_| DescriptorError::Configuration)?;
+        }
         if body.sequence != shown.sequence {
             return Err(DescriptorError::OtherSequence);
         }
@@ -117,9 +145,8 @@ impl Descriptor {
             log,
             card_generation: body.card_generation,
             owner: VerifyingKey(body.owner),
-            configuration: body.configuration,
-            version: body.version,
-            verifying_key: body.verifying_key,
+            in_force: body.in_force,
+            coming: body.coming,
         })
     }
 
@@ -129,9 +156,8 @@ impl Descriptor {
             log: self.log.encode().into(),
             card_generation: self.card_generation,
             owner: self.owner.0,
-            configuration: self.configuration.clone(),
-            version: self.version,
-            verifying_key: self.verifying_key,
+            in_force: self.in_force.clone(),
+            coming: self.coming.clone(),
         })
     }
 }
@@ -168,11 +194,9 @@ struct Body {
     #[cbor(n(3), with = "minicbor::bytes")]
     owner: [u8; 32],
     #[n(4)]
-    configuration: Configuration,
+    in_force: Guarded,
     #[n(5)]
-    version: RegistrationVersion,
-    #[cbor(n(6), with = "minicbor::bytes")]
-    verifying_key: [u8; 32],
+    coming: Option<Guarded>,
 }
 
 impl Wire for Body {

@@ -23,7 +23,7 @@ use allod_wire::{AccountId, Instant, Locator, RealmId, limits};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
-use crate::account::{AccountKeys, Permit};
+use crate::account::{self, AccountKeys, Permit};
 
 /// The tenant whose accounts authenticate themselves.
 pub const SELF_TENANT: &str = "self";
@@ -59,8 +59,8 @@ pub struct Caller {
     pub account: [u8; 32],
     /// What the caller may ask for.
     pub permit: Permit,
-    /// Where the account's descriptor goes; only self-authenticating accounts
-    /// have one.
+    /// Where the account's descriptor goes: for a self-authenticating account
+    /// whose token shows that its card's key agreed to be the account's.
     pub locator: Option<Locator>,
 }
 
@@ -154,7 +154,7 @@ pub fn authenticate(
 
     let (permit, locator, lifetime_ms_max) = if tenant == SELF_TENANT {
         let (keys, permit) = self_signed(&header, &claims, signed, &signature)?;
-        (permit, Some(keys.locator()), SELF_LIFETIME_MS_MAX)
+        (permit, bound_locator(&keys, &claims)?, SELF_LIFETIME_MS_MAX)
     } else {
         let key = tenants.get(&(tenant.to_string(), version)).ok_or(TokenError::UnknownTenant)?;
         verify(key, &header, signed, &signature)?;
@@ -191,7 +191,16 @@ pub fn authenticate(
 /// A token of the self-authenticating tenant for `realm`, signed by `key`,
 /// which is one of the account's two. Valid from some time before `now`, so
 /// that clocks may differ, until five minutes after.
-pub fn mint(keys: &AccountKeys, key: &SigningKey, realm: &RealmId, now: Instant) -> String {
+///
+/// With the card's `binding` ([`crate::card::Card::bind`]) the account may write
+/// the descriptor that the card finds.
+pub fn mint(
+    keys: &AccountKeys,
+    binding: Option<&Signature>,
+    key: &SigningKey,
+    realm: &RealmId,
+    now: Instant,
+) -> String {
     let header =
         Header { alg: "EdDSA".into(), typ: Some("JWT".into()), kid: format!("{SELF_TENANT}:1"), crit: None };
     let claims = Claims {
@@ -202,6 +211,7 @@ pub fn mint(keys: &AccountKeys, key: &SigningKey, realm: &RealmId, now: Instant)
         exp: now.as_secs().saturating_add(5 * 60),
         scope: Some("user".into()),
         keys: Some(HEXLOWER.encode(&[keys.recover.0, keys.owner.0].concat())),
+        binding: binding.map(|signature| BASE64URL_NOPAD.encode(&signature.0)),
     };
     let signed = format!("{}.{}", json(&header), json(&claims));
     let signature = key.sign(signed.as_bytes());
@@ -230,6 +240,8 @@ struct Claims {
     scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binding: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -295,6 +307,17 @@ fn self_signed(
         verify_ed25519(&keys.recover, signed, signature)?;
         Ok((keys, Permit::Recover))
     }
+}
+
+/// Where the account's descriptor goes, if its card's key agreed to be its card.
+/// Without that, anybody who has seen the card's public key could make an account
+/// with it and take its place.
+fn bound_locator(keys: &AccountKeys, claims: &Claims) -> Result<Option<Locator>, TokenError> {
+    let Some(binding) = &claims.binding else { return Ok(None) };
+    let bytes = BASE64URL_NOPAD.decode(binding.as_bytes()).map_err(|_| TokenError::Malformed)?;
+    let signature = Signature(bytes.try_into().map_err(|_| TokenError::Malformed)?);
+    let agreed = keys.recover.verify(&account::binding(&keys.id()), &signature);
+    agreed.map(|()| Some(keys.locator())).map_err(|_| TokenError::NotTheAccount)
 }
 
 #[cfg(test)]

@@ -39,6 +39,16 @@ pub(crate) fn private_file(path: &Path) -> Result<File, FileError> {
         .map_err(at(path))
 }
 
+/// Writes a new file that only its owner can read. Durable when this returns.
+///
+/// # Errors
+/// [`FileError`], also where there is a file already.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(at(path))
+}
+
 /// Replaces a file's content: afterwards the new content is durable, and at no
 /// moment is there anything but the old or the new.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {

@@ -17,7 +17,7 @@ pub mod network;
 pub mod person;
 
 pub use clock::now;
-pub use files::FileError;
+pub use files::{FileError, write_private};
 
 /// The operating system's entropy, in the form that protocols take.
 ///

@@ -1,6 +1,6 @@
 //! `allod card`: printing the recovery card again, or renewing it.
 
-use allod_node::person::Home;
+use allod_node::person::{Home, Person};
 use serde_json::json;
 
 use super::load;
@@ -24,7 +24,7 @@ pub(super) async fn run(home: &Home, args: &Card, screen: &Screen) -> Result<(),
             return Err(Failure::registering(error, &registering.report)
                 .next("the old card is still good; try again when more guardians are back"));
         }
-        screen.note("The old card is of no use any more.");
+        tell_retired(&person, screen);
     }
     let printed = Printed::of(&person);
     printed.write(&args.out, screen)?;
@@ -35,4 +35,17 @@ pub(super) async fn run(home: &Home, args: &Card, screen: &Screen) -> Result<(),
         );
     }
     Ok(())
+}
+
+/// Whether the old card is of no use yet.
+fn tell_retired(person: &Person, screen: &Screen) {
+    let left: usize = person.retired.iter().map(|retired| retired.guardians.len()).sum();
+    if left == 0 {
+        screen.note("The old card is of no use any more.");
+    } else {
+        screen.warn(&format!(
+            "{left} guardians did not confirm yet that they deleted what the old card opens; `allod up` or \
+             `allod guardians heal` asks them again. Until fewer than are needed are left, the old card still works"
+        ));
+    }
 }

@@ -43,10 +43,10 @@ pub(super) async fn run(home: &Home, args: Devices, screen: &Screen) -> Result<(
 
 /// Takes over what other devices changed, so that this change builds on it.
 async fn follow(home: &Home, person: &mut Person, screen: &Screen) -> Result<(), Failure> {
-    let known = person.known_guardians();
-    if !person.refresh(home, &known).await? {
-        screen
-            .warn("no guardian could be asked what other devices changed; going on with what is known here");
+    if !person.refresh(home).await? {
+        screen.warn(
+            "too few guardians could be asked what other devices changed; going on with what is known here",
+        );
     }
     Ok(())
 }

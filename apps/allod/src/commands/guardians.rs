@@ -23,8 +23,6 @@ pub(super) async fn run(home: &Home, args: Guardians, screen: &Screen) -> Result
         }
         GuardiansCommand::Heal => {
             waiting.say("asking the guardians what they hold");
-            let known = person.known_guardians();
-            person.refresh(home, &known).await?;
             let healed = person.heal(home).await;
             waiting.end();
             let healed = healed?;
@@ -39,8 +37,6 @@ pub(super) async fn run(home: &Home, args: Guardians, screen: &Screen) -> Result
         GuardiansCommand::Replace { old, new } => {
             let old = address_of(&person, &old)?;
             waiting.say("dealing anew to the new set of guardians");
-            let known = person.known_guardians();
-            person.refresh(home, &known).await?;
             let replaced = person.replace(home, &Replacement { old, new }).await;
             waiting.end();
             let registering = replaced?;

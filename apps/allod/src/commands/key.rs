@@ -22,7 +22,13 @@ pub(super) fn run(home: &Home, args: &Key, screen: &Screen) -> Result<(), Failur
         KeyKind::Age => age(&person, args)?,
         KeyKind::Did => Zeroizing::new(person.log.document()),
     };
-    screen.result(&json!({ "key": text.trim_end() }), &text);
+    let Some(file) = &args.out else {
+        screen.result(&json!({ "key": text.trim_end() }), &text);
+        return Ok(());
+    };
+    let content = Zeroizing::new(format!("{}\n", text.trim_end()));
+    allod_node::write_private(file, content.as_bytes())?;
+    screen.result(&json!({ "file": file }), &format!("Wrote {}.", file.display()));
     Ok(())
 }
 

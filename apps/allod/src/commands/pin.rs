@@ -1,6 +1,6 @@
 //! `allod pin`: choosing another PIN.
 
-use allod_node::person::Home;
+use allod_node::person::{Home, meet};
 use serde_json::json;
 
 use super::load;
@@ -13,12 +13,19 @@ use crate::screen::Screen;
 pub(super) async fn run(home: &Home, args: &Pin, screen: &Screen) -> Result<(), Failure> {
     let _lock = home.lock()?;
     let mut person = load(home)?;
-    let chosen = pin::choose(&args.pin, screen)?;
     let waiting = Waiting::new(screen);
+    let configuration = if args.guardians.is_empty() {
+        None
+    } else {
+        waiting.say("meeting the guardians");
+        let half = u8::try_from(args.guardians.len() / 2 + 1).unwrap_or(u8::MAX);
+        let met = meet(&args.guardians, args.threshold.unwrap_or(half)).await;
+        waiting.end();
+        Some(met?)
+    };
+    let chosen = pin::choose(&args.pin, screen)?;
     waiting.say("asking what other devices changed");
-    let known = person.known_guardians();
-    person.refresh(home, &known).await?;
-    let changed = person.change_pin(home, &chosen, args.guesses, waiting.teller()).await;
+    let changed = person.change_pin(home, &chosen, args.guesses, configuration, waiting.teller()).await;
     waiting.end();
     let registering = changed?;
     if let Err(error) = &registering.outcome {

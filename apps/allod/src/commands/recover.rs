@@ -100,8 +100,10 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let result = if file.as_os_str() == "-" {
         std::io::stdin().lock().take(1 << 20).read_to_string(&mut text)
     } else if file.to_string_lossy().to_ascii_uppercase().starts_with(CODE_PREFIX) {
-        text.push_str(&file.to_string_lossy());
-        Ok(0)
+        return Err(Failure::usage(
+            "a code on the command line can be seen by every program on this machine",
+        )
+        .next("hand it in with `--card -` and type or paste it, or name a file that holds it"));
     } else {
         std::fs::File::open(file).and_then(|file| file.take(1 << 20).read_to_string(&mut text))
     };

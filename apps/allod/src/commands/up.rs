@@ -147,14 +147,8 @@ async fn round(home: &Home) -> Vec<News> {
 async fn heal(home: &Home) -> Result<Heal, PersonError> {
     let _lock = lock(home).await?;
     let Some(mut person) = home.load()? else { return Ok(Heal::default()) };
-    let known = person.known_guardians();
-    if known.is_empty() {
+    if person.configuration().is_none() && person.retired.is_empty() {
         return Ok(Heal::default());
-    }
-    person.refresh(home, &known).await?;
-    if person.kit.is_none() {
-        // Another device heals; a warning is for every device.
-        return Ok(Heal { healed: Vec::new(), checks: person.check().await? });
     }
     person.heal(home).await
 }

@@ -100,7 +100,7 @@ impl fmt::Display for Lie {
         f.write_str(match self {
             Self::Garbage => "not a message of the protocol",
             Self::WrongMessage => "the answer to another question",
-            Self::OtherAccount => "an answer for another account or registration",
+            Self::OtherAccount => "an answer for another account",
             Self::KeySignature => "a key that was not signed for it",
             Self::NotAnElement => "an evaluation that is no group element",
             Self::BadProof => "an evaluation that its share does not give",

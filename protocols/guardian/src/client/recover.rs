@@ -15,174 +15,49 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::fmt;
 
-use allod_crypto::group::{Ristretto255, SecretScalar};
-use allod_crypto::{CryptoRng, Secret, SecretBytes};
+use allod_crypto::{CryptoRng, Secret};
 use allod_threshold::Index;
-use allod_threshold::juicebox::{
-    BlindedInput, BlindedOutput, Blinding, Proof, PublicKey, combine, finalize, start, verify,
-};
+use allod_threshold::juicebox::{BlindedOutput, combine, finalize, start};
 use allod_wire::{Instant, RegistrationVersion};
 
 use super::opening::Opening;
+use super::outcome::{RecoverError, RecoverEvent, Recovered};
+use super::peer::{Guess, Keys, Peer, Share};
 use super::{Accused, Configuration, Fault, Input, Lie, Output, Patience, Phase, most_common};
 use crate::juicebox::secret::{self, Stretched};
-use crate::juicebox::{
-    ENCRYPTED_SECRET, Recover1, Recover2, Recover2Answer, Recover2Request, Recover3, Recover3Answer,
-    Recover3Request, Request, Response,
-};
-
-/// What a person learns of a recovery.
-#[derive(Debug)]
-pub enum RecoverEvent {
-    /// The secret is back. The machine goes on until it has settled.
-    Recovered(Recovered),
-    /// It cannot be recovered, for now or for ever.
-    Failed(RecoverError),
-    /// Nothing is under way any more.
-    Settled,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct Recovered {
-    /// The secret.
-    pub secret: SecretBytes,
-    /// The registration it came from.
-    pub version: RegistrationVersion,
-}
-
-/// Why a secret was not recovered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecoverError {
-    /// The PIN is not the one registered.
-    WrongPin {
-        /// How often a PIN can still be tried.
-        guesses_left: u16,
-    },
-    /// So many guardians destroyed their shares that the rest are too few. This
-    /// is final, also for the right PIN.
-    OutOfGuesses {
-        /// How many destroyed theirs.
-        destroyed: usize,
-        /// How many guardians there are.
-        guardians: usize,
-    },
-    /// So many guardians hold nothing that the rest are too few.
-    NotRegistered,
-    /// Too few guardians gave a usable answer. No fault of the PIN; trying again
-    /// when they are back may help.
-    TooFew {
-        /// How many are needed.
-        needed: usize,
-        /// How many were of use.
-        usable: usize,
-    },
-    /// Enough shares, but they do not open the secret. The registration itself
-    /// must have been wrong.
-    Corrupt,
-}
-
-impl fmt::Display for RecoverError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::WrongPin { guesses_left: 0 } => {
-                f.write_str("wrong PIN, and that was the last guess: the secret can't be recovered any more")
-            }
-            Self::WrongPin { guesses_left } => write!(f, "wrong PIN; {guesses_left} guesses left"),
-            Self::OutOfGuesses { destroyed, guardians } => write!(
-                f,
-                "the guesses ran out: {destroyed} of {guardians} guardians destroyed their shares, and the rest are too few; this is final"
-            ),
-            Self::NotRegistered => f.write_str("the guardians hold nothing for this account"),
-            Self::TooFew { needed, usable } => {
-                write!(f, "{needed} guardians are needed, and {usable} gave a usable answer")
-            }
-            Self::Corrupt => f.write_str("the guardians' shares do not fit together"),
-        }
-    }
-}
-
-impl core::error::Error for RecoverError {}
+use crate::juicebox::{Recover2Request, Recover3Request, Request, Response};
 
 /// One recovery.
 #[derive(Debug)]
 pub struct Recover {
     configuration: Configuration,
-    verifying_key: Option<[u8; 32]>,
+    keys: Keys,
     patience: Patience,
     peers: Vec<Peer>,
     version: Option<RegistrationVersion>,
     guess: Option<Guess>,
     unlock_key: Option<Secret<32>>,
-    /// The key that signed the public keys of the dealing that unlocked.
-    dealing: Option<[u8; 32]>,
+    /// The key that signed the public keys of the dealing that unlocked, and its
+    /// commitment.
+    dealing: Option<([u8; 32], [u8; 32])>,
     opening: Opening,
     finished: bool,
     settled: bool,
     outputs: VecDeque<Output<RecoverEvent>>,
 }
 
-/// What is needed to make and finish a guess.
-#[derive(Debug)]
-struct Guess {
-    stretched: Stretched,
-    blinding: Blinding,
-    blinded: BlindedInput,
-}
-
-/// One guardian, as far as this recovery has come with it.
-#[derive(Debug, Default)]
-struct Peer {
-    /// The request that is under way, and when it counts as slow.
-    awaiting: Option<(Phase, Instant)>,
-    /// When to send the last phase again.
-    retry_at: Option<Instant>,
-    tries: u8,
-    /// What it holds, by its own word.
-    version: Option<RegistrationVersion>,
-    /// A guess was asked for, so one may have been spent.
-    spent: bool,
-    guesses_left: Option<u16>,
-    partial: Option<Partial>,
-    share: Option<Share>,
-    /// The last phase was answered, or given up.
-    closed: bool,
-    fault: Option<Fault>,
-}
-
-/// A verified evaluation.
-#[derive(Debug)]
-struct Partial {
-    verifying_key: [u8; 32],
-    commitment: [u8; 32],
-    output: BlindedOutput,
-}
-
-/// A verified share.
-#[derive(Debug)]
-struct Share {
-    scalar: SecretScalar<Ristretto255>,
-    encrypted_secret: [u8; ENCRYPTED_SECRET],
-}
-
 impl Recover {
     /// Begins: `Recover1` goes to all guardians.
     ///
-    /// `verifying_key` is the registration's, where it is known from a
-    /// descriptor; a guardian that answers under another is named at once.
-    pub fn new(
-        configuration: Configuration,
-        verifying_key: Option<[u8; 32]>,
-        patience: Patience,
-        now: Instant,
-    ) -> Self {
+    /// `keys` are those that a descriptor names, where there is one; a guardian
+    /// that answers under another is named at once.
+    pub fn new(configuration: Configuration, keys: Keys, patience: Patience, now: Instant) -> Self {
         let peers = configuration.guardians().iter().map(|_| Peer::default()).collect();
         let opening = Opening::new(usize::from(configuration.threshold()));
         let mut recover = Self {
             configuration,
-            verifying_key,
+            keys,
             patience,
             peers,
             version: None,
@@ -264,12 +139,17 @@ impl Recover {
         if matches!(peer.fault, Some(Fault::Slow)) {
             peer.fault = None;
         }
-        let checked = match (phase, outcome) {
-            (Phase::First, Ok(Response::Recover1(answer))) => self.first(guardian, answer),
-            (Phase::Second, Ok(Response::Recover2(answer))) => self.second(guardian, answer),
-            (Phase::Third, Ok(Response::Recover3(answer))) => self.third(guardian, answer),
-            (_, Ok(_)) => Err(Fault::Lied(Lie::WrongMessage)),
-            (_, Err(fault)) => Err(fault),
+        let realm = self.configuration.guardians()[guardian].realm;
+        let checked = match (phase, outcome, &self.guess, &self.unlock_key) {
+            (Phase::First, Ok(Response::Recover1(answer)), _, _) => peer.first(answer),
+            (Phase::Second, Ok(Response::Recover2(answer)), Some(guess), _) => {
+                peer.second(&realm, &self.keys, guess, answer)
+            }
+            (Phase::Third, Ok(Response::Recover3(answer)), _, Some(unlock_key)) => {
+                peer.third(&realm, unlock_key, answer)
+            }
+            (_, Ok(_), _, _) => Err(Fault::Lied(Lie::WrongMessage)),
+            (_, Err(fault), _, _) => Err(fault),
         };
         let Err(fault) = checked else { return Ok(()) };
         let peer = &mut self.peers[guardian];
@@ -291,91 +171,6 @@ impl Recover {
         // The first fault tells most: what follows from it is not news.
         peer.fault.get_or_insert_with(|| fault.clone());
         Err(Accused { guardian, fault })
-    }
-
-    fn first(&mut self, guardian: usize, answer: Recover1) -> Result<(), Fault> {
-        let peer = &mut self.peers[guardian];
-        match answer {
-            Recover1::Ok { version } => {
-                peer.version = Some(version);
-                Ok(())
-            }
-            Recover1::NotRegistered => Err(Fault::NotRegistered),
-            Recover1::NoGuesses => {
-                peer.guesses_left = Some(0);
-                Err(Fault::NoGuesses)
-            }
-        }
-    }
-
-    fn second(&mut self, guardian: usize, answer: Recover2) -> Result<(), Fault> {
-        let realm = self.configuration.guardians()[guardian].realm;
-        let peer = &mut self.peers[guardian];
-        let answer = match answer {
-            Recover2::Ok(answer) => answer,
-            Recover2::NoGuesses => {
-                // Destroyed: there is nothing to see through.
-                (peer.guesses_left, peer.spent) = (Some(0), false);
-                return Err(Fault::NoGuesses);
-            }
-            Recover2::VersionMismatch | Recover2::NotRegistered => {
-                peer.spent = false;
-                return Err(Fault::Lied(Lie::Contradiction));
-            }
-        };
-        let Recover2Answer { num_guesses, guess_count, .. } = *answer;
-        if guess_count == 0 || guess_count > num_guesses {
-            return Err(Fault::Lied(Lie::GuessCount));
-        }
-        peer.guesses_left = Some(num_guesses - guess_count);
-        let Some(guess) = &self.guess else { return Err(Fault::Lied(Lie::WrongMessage)) };
-        let signed = &answer.oprf_signed_public_key;
-        if self.verifying_key.is_some_and(|key| key != signed.verifying_key) {
-            return Err(Fault::Lied(Lie::OtherAccount));
-        }
-        secret::verify_public_key(signed, &realm).map_err(|_| Fault::Lied(Lie::KeySignature))?;
-        let key = PublicKey::from_bytes(&signed.public_key).map_err(|_| Fault::Lied(Lie::NotAnElement))?;
-        let output = BlindedOutput::from_bytes(&answer.oprf_blinded_result)
-            .map_err(|_| Fault::Lied(Lie::NotAnElement))?;
-        let proof = Proof::from_bytes(&answer.oprf_proof.c, &answer.oprf_proof.beta_z)
-            .map_err(|_| Fault::Lied(Lie::BadProof))?;
-        verify(&key, &guess.blinded, &output, &proof).map_err(|_| Fault::Lied(Lie::BadProof))?;
-        peer.partial = Some(Partial {
-            verifying_key: signed.verifying_key,
-            commitment: answer.unlock_key_commitment,
-            output,
-        });
-        Ok(())
-    }
-
-    fn third(&mut self, guardian: usize, answer: Recover3) -> Result<(), Fault> {
-        let realm = self.configuration.guardians()[guardian].realm;
-        let peer = &mut self.peers[guardian];
-        let answer = match answer {
-            Recover3::Ok(answer) => answer,
-            Recover3::NoGuesses => return Err(Fault::NoGuesses),
-            Recover3::BadUnlockKeyTag { .. } => return Err(Fault::Lied(Lie::RefusedRightTag)),
-            Recover3::VersionMismatch | Recover3::NotRegistered => {
-                return Err(Fault::Lied(Lie::Contradiction));
-            }
-        };
-        let Some(unlock_key) = &self.unlock_key else { return Err(Fault::Lied(Lie::WrongMessage)) };
-        let Recover3Answer { encryption_key_scalar_share, encrypted_secret, encrypted_secret_commitment } =
-            &*answer;
-        let commitment = secret::encrypted_secret_commitment(
-            unlock_key,
-            &realm,
-            encryption_key_scalar_share,
-            encrypted_secret,
-        );
-        if !secret::same(&commitment, encrypted_secret_commitment) {
-            return Err(Fault::Lied(Lie::BadShare));
-        }
-        let scalar = SecretScalar::decode(encryption_key_scalar_share.expose())
-            .map_err(|_| Fault::Lied(Lie::BadShare))?;
-        peer.share = Some(Share { scalar, encrypted_secret: *encrypted_secret });
-        peer.closed = true;
-        Ok(())
     }
 
     fn stretched(&mut self, now: Instant, rng: &mut impl CryptoRng, stretched: Stretched) {
@@ -416,6 +211,7 @@ impl Recover {
         self.agree();
         self.ask_second(now);
         self.unlock();
+        self.blame();
         self.ask_third(now);
         self.open();
         self.give_up();
@@ -488,11 +284,19 @@ impl Recover {
             return;
         }
         self.unlock_key = Some(unlock_key);
-        self.dealing = Some(verifying_key);
+        self.dealing = Some((verifying_key, commitment));
+    }
+
+    /// Names those whose evaluation was proven, but under another key or with
+    /// another commitment than unlocked, whenever they answered.
+    fn blame(&mut self) {
+        let Some((verifying_key, commitment)) = self.dealing else { return };
         for peer in &mut self.peers {
             let Some(partial) = &peer.partial else { continue };
             if partial.verifying_key != verifying_key {
-                peer.fault.get_or_insert(Fault::Lied(Lie::OtherAccount));
+                let behind = self.keys.allow(&partial.verifying_key);
+                let fault = if behind { Fault::OtherVersion } else { Fault::Lied(Lie::OtherAccount) };
+                peer.fault.get_or_insert(fault);
             } else if !secret::same(&partial.commitment, &commitment) {
                 peer.fault.get_or_insert(Fault::Lied(Lie::OtherCommitment));
             }
@@ -527,9 +331,12 @@ impl Recover {
     /// Opens the secret with the first t shares that fit. A guardian that proved
     /// its evaluation under the key of another dealing has a share of that one.
     fn open(&mut self) {
-        let (Some(version), Some(guess), Some(dealing)) = (self.version, &self.guess, self.dealing) else {
+        let (Some(version), Some(guess), Some((dealing, _))) = (self.version, &self.guess, self.dealing)
+        else {
             return;
         };
+        let allowed = self.peers.iter().filter(|peer| peer.partial.is_some()).map(|peer| peer.num_guesses);
+        let num_guesses = most_common(allowed).map_or(1, |(num_guesses, _)| num_guesses);
         for (guardian, peer) in self.peers.iter_mut().enumerate() {
             if peer.partial.as_ref().is_some_and(|partial| partial.verifying_key != dealing) {
                 continue;
@@ -539,7 +346,7 @@ impl Recover {
             let Some(secret) = self.opening.add(guardian, scalar, encrypted_secret, seed) else { continue };
             if !self.finished {
                 self.finished = true;
-                let recovered = Recovered { secret, version };
+                let recovered = Recovered { secret, version, num_guesses };
                 self.outputs.push_back(Output::Event(RecoverEvent::Recovered(recovered)));
             }
         }
@@ -582,7 +389,10 @@ impl Recover {
         } else if empty > too_many {
             RecoverError::NotRegistered
         } else {
-            RecoverError::TooFew { needed: self.threshold(), usable }
+            // Guesses that were spent stay spent where no tag can be shown.
+            let spent = self.peers.iter().any(|peer| peer.spent) && self.unlock_key.is_none();
+            let guesses_left = spent.then(|| self.guesses_left());
+            RecoverError::TooFew { needed: self.threshold(), usable, guesses_left }
         });
     }
 

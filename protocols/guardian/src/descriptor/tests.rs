@@ -30,9 +30,12 @@ fn descriptor(n: u8, sequence: u64) -> Descriptor {
         log: log(n),
         card_generation: 0,
         owner: owner_key(&root(n)).verifying_key(),
-        configuration: Configuration::new(vec![guardian(1), guardian(2), guardian(3)], 2).unwrap(),
-        version: RegistrationVersion([6; 16]),
-        verifying_key: [7; 32],
+        in_force: Guarded {
+            configuration: Configuration::new(vec![guardian(1), guardian(2), guardian(3)], 2).unwrap(),
+            version: RegistrationVersion([6; 16]),
+            verifying_key: [7; 32],
+        },
+        coming: None,
     }
 }
 
@@ -66,7 +69,7 @@ fn the_body_is_frozen() {
     let body = descriptor(1, 3).body();
     assert_eq!(
         HEXLOWER.encode(&hash::sha256(&body)),
-        "f08f014fa7694807dded0c424874c1d05ce32ace67abcb8c111d162a5137a6bb"
+        "8fdca9f87159fae4ae353ee1c4ce45b3d0547c66c9c743a94d0efece6dbcb51e"
     );
     let key = owner_key(&root(1)).verifying_key();
     assert_eq!(HEXLOWER.encode(&key.0), "7fb3e73c688ceab0dad1621b4a5fb29d607467891d66ce36bd9ae9308a641302");
@@ -157,9 +160,8 @@ fn a_log_that_does_not_verify_is_refused() {
             log: log.into(),
             card_generation: 0,
             owner: [1; 32],
-            configuration: descriptor(1, 3).configuration,
-            version: RegistrationVersion([6; 16]),
-            verifying_key: [7; 32],
+            in_force: descriptor(1, 3).in_force,
+            coming: None,
         })
     };
     let mut bytes = log(1).encode();
@@ -175,7 +177,7 @@ fn a_log_that_does_not_verify_is_refused() {
 fn guardians_that_are_no_valid_set_are_refused() {
     // A set whose threshold is not more than half, as only the root could sign.
     let mut body = descriptor(1, 3).body();
-    let configuration = allod_wire::encode(&descriptor(1, 3).configuration);
+    let configuration = allod_wire::encode(&descriptor(1, 3).in_force.configuration);
     let at = body.windows(configuration.len()).position(|window| window == configuration).unwrap();
     let threshold = at + configuration.len() - 1;
     assert_eq!(body[threshold], 2);
@@ -184,6 +186,14 @@ fn guardians_that_are_no_valid_set_are_refused() {
         let shown = seal(&card(1), 3, &signed(body.clone(), &root(1)));
         assert_eq!(Descriptor::open(&card(1), &shown), Err(DescriptorError::Configuration));
     }
+}
+
+#[test]
+fn a_registration_on_its_way_is_told_beside_the_one_in_force() {
+    let coming = Guarded { version: RegistrationVersion([8; 16]), ..descriptor(1, 3).in_force };
+    let both = Descriptor { coming: Some(coming), ..descriptor(1, 3) };
+    let shown = both.seal(&root(1), &card(1), &mut rng());
+    assert_eq!(Descriptor::open(&card(1), &shown), Ok(both));
 }
 
 #[test]
@@ -199,7 +209,8 @@ fn an_old_descriptor_under_a_new_number_is_refused() {
 fn a_descriptor_for_the_largest_set_fits_what_guardians_keep() {
     let guardian = |n: u8| Guardian { realm: RealmId([n; 16]), address: "a".repeat(100) };
     let configuration = Configuration::new((1..=255).map(guardian).collect(), 128).unwrap();
-    let sealed = Descriptor { configuration, ..descriptor(1, 1) }.seal(&root(1), &card(1), &mut rng());
+    let in_force = Guarded { configuration, ..descriptor(1, 1).in_force };
+    let sealed = Descriptor { in_force, ..descriptor(1, 1) }.seal(&root(1), &card(1), &mut rng());
     assert!(sealed.sealed.len() <= limits::DESCRIPTOR_MAX, "{}", sealed.sealed.len());
     assert!(Descriptor::open(&card(1), &sealed).is_ok());
 }

@@ -1,12 +1,15 @@
-//! How often a tenant and an account may ask: token buckets.
+//! How often anybody may ask: token buckets.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use allod_wire::Instant;
 
-/// Accounts whose buckets are kept. Past it, full buckets go first.
-const ACCOUNTS_MAX: usize = 65_536;
+use crate::account::Permit;
+use crate::token::Caller;
+
+/// Keys whose buckets are kept. Past it, full buckets go first.
+const KEYS_MAX: usize = 65_536;
 
 /// A steady rate with bursts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,58 +43,84 @@ pub struct TooMany {
     pub retry_in_ms: u64,
 }
 
+/// Token buckets by key, in bounded memory.
+#[derive(Debug)]
+pub struct Buckets<K> {
+    rate: Rate,
+    buckets: BTreeMap<K, Bucket>,
+}
+
+impl<K: Ord + Clone> Buckets<K> {
+    /// For each key the same rate, and its whole burst to begin with.
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, buckets: BTreeMap::new() }
+    }
+
+    /// Takes one request from a key's allowance.
+    ///
+    /// # Errors
+    /// [`TooMany`], and takes nothing.
+    pub fn admit(&mut self, now: Instant, key: &K) -> Result<(), TooMany> {
+        self.check(now, key)?;
+        self.take(key);
+        Ok(())
+    }
+
+    /// Whether a key has a request left.
+    fn check(&mut self, now: Instant, key: &K) -> Result<(), TooMany> {
+        self.make_room(now);
+        let rate = self.rate;
+        self.buckets.entry(key.clone()).or_insert_with(|| Bucket::full(rate, now)).wait(rate, now)
+    }
+
+    fn take(&mut self, key: &K) {
+        if let Some(bucket) = self.buckets.get_mut(key) {
+            bucket.milli = bucket.milli.saturating_sub(1000);
+        }
+    }
+
+    /// Forgets keys that have their whole allowance anyway; where that is not
+    /// enough, the table starts afresh, since memory must stay bounded. Guesses
+    /// are counted on disk.
+    fn make_room(&mut self, now: Instant) {
+        if self.buckets.len() >= KEYS_MAX {
+            let rate = self.rate;
+            self.buckets.retain(|_, bucket| !bucket.is_full(rate, now));
+            if self.buckets.len() >= KEYS_MAX {
+                self.buckets.clear();
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Limiter {
-    limits: Limits,
-    tenants: BTreeMap<String, Bucket>,
-    accounts: BTreeMap<[u8; 32], Bucket>,
+    tenants: Buckets<String>,
+    /// The owner's requests and the card's apart, so that a thief of the card
+    /// cannot keep the owner from making it useless.
+    accounts: Buckets<(Permit, [u8; 32])>,
 }
 
 impl Limiter {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, tenants: BTreeMap::new(), accounts: BTreeMap::new() }
+        Self { tenants: Buckets::new(limits.tenant), accounts: Buckets::new(limits.account) }
     }
 
-    /// Takes one request from the tenant's and, if there is one, the account's
+    /// Takes one request from the account's and, where `shared`, its tenant's
     /// allowance: from both or from neither.
-    pub(super) fn admit(
-        &mut self,
-        now: Instant,
-        tenant: &str,
-        account: Option<&[u8; 32]>,
-    ) -> Result<(), TooMany> {
-        let Limits { tenant: tenant_rate, account: account_rate } = self.limits;
-        if !self.tenants.contains_key(tenant) {
-            self.tenants.insert(tenant.into(), Bucket::full(tenant_rate, now));
+    pub(super) fn admit(&mut self, now: Instant, caller: &Caller, shared: bool) -> Result<(), TooMany> {
+        let account = (caller.permit, caller.account);
+        self.accounts.check(now, &account)?;
+        if shared {
+            self.tenants.admit(now, &caller.tenant)?;
         }
-        if let Some(account) = account {
-            self.make_room(now);
-            self.accounts
-                .entry(*account)
-                .or_insert_with(|| Bucket::full(account_rate, now))
-                .wait(account_rate, now)?;
-        }
-        if let Some(bucket) = self.tenants.get_mut(tenant) {
-            bucket.wait(tenant_rate, now)?;
-            bucket.take();
-        }
-        if let Some(bucket) = account.and_then(|account| self.accounts.get_mut(account)) {
-            bucket.take();
-        }
+        self.accounts.take(&account);
         Ok(())
     }
 
-    /// Forgets accounts that have their whole allowance anyway; where that is
-    /// not enough, the table starts afresh, since memory must stay bounded. The
-    /// tenant's rate still holds then, and guesses are counted on disk.
-    fn make_room(&mut self, now: Instant) {
-        if self.accounts.len() >= ACCOUNTS_MAX {
-            let rate = self.limits.account;
-            self.accounts.retain(|_, bucket| !bucket.is_full(rate, now));
-            if self.accounts.len() >= ACCOUNTS_MAX {
-                self.accounts.clear();
-            }
-        }
+    /// Takes one request from the allowance of those who need no account.
+    pub(super) fn admit_anybody(&mut self, now: Instant, what: &str) -> Result<(), TooMany> {
+        self.tenants.admit(now, &what.into())
     }
 }
 
@@ -127,10 +156,6 @@ impl Bucket {
             Err(TooMany { retry_in_ms: (1000 - self.milli).div_ceil(u64::from(rate.per_second.max(1))) })
         }
     }
-
-    fn take(&mut self) {
-        self.milli = self.milli.saturating_sub(1000);
-    }
 }
 
 #[cfg(test)]
@@ -144,15 +169,30 @@ mod tests {
         })
     }
 
+    fn caller(tenant: &str, account: u8) -> Caller {
+        Caller { tenant: tenant.into(), account: [account; 32], permit: Permit::Own, locator: None }
+    }
+
+    #[test]
+    fn the_card_cannot_use_up_the_owners_allowance() {
+        let mut limiter = limiter();
+        let now = Instant(1_000_000);
+        let thief = Caller { permit: Permit::Recover, ..caller("t", 1) };
+        for _ in 0..100 {
+            let _ = limiter.admit(now, &thief, false);
+        }
+        assert_eq!(limiter.admit(now, &caller("t", 1), false), Ok(()));
+    }
+
     #[test]
     fn an_account_gets_its_burst_and_then_its_rate() {
         let mut limiter = limiter();
         let now = Instant(1_000_000);
-        assert_eq!(limiter.admit(now, "t", Some(&[1; 32])), Ok(()));
-        assert_eq!(limiter.admit(now, "t", Some(&[1; 32])), Ok(()));
-        assert_eq!(limiter.admit(now, "t", Some(&[1; 32])), Err(TooMany { retry_in_ms: 1000 }));
-        assert_eq!(limiter.admit(now.plus_ms(999), "t", Some(&[1; 32])), Err(TooMany { retry_in_ms: 1 }));
-        assert_eq!(limiter.admit(now.plus_ms(1000), "t", Some(&[1; 32])), Ok(()));
+        assert_eq!(limiter.admit(now, &caller("t", 1), true), Ok(()));
+        assert_eq!(limiter.admit(now, &caller("t", 1), true), Ok(()));
+        assert_eq!(limiter.admit(now, &caller("t", 1), true), Err(TooMany { retry_in_ms: 1000 }));
+        assert_eq!(limiter.admit(now.plus_ms(999), &caller("t", 1), true), Err(TooMany { retry_in_ms: 1 }));
+        assert_eq!(limiter.admit(now.plus_ms(1000), &caller("t", 1), true), Ok(()));
     }
 
     #[test]
@@ -160,9 +200,9 @@ mod tests {
         let mut limiter = limiter();
         let now = Instant(1_000_000);
         for _ in 0..100 {
-            let _ = limiter.admit(now, "t", Some(&[1; 32]));
+            let _ = limiter.admit(now, &caller("t", 1), true);
         }
-        assert_eq!(limiter.admit(now, "t", Some(&[2; 32])), Ok(()));
+        assert_eq!(limiter.admit(now, &caller("t", 2), true), Ok(()));
     }
 
     #[test]
@@ -170,10 +210,10 @@ mod tests {
         let mut limiter = limiter();
         let now = Instant(1_000_000);
         for account in 0..5 {
-            assert_eq!(limiter.admit(now, "t", Some(&[account; 32])), Ok(()));
+            assert_eq!(limiter.admit(now, &caller("t", account), true), Ok(()));
         }
-        assert_eq!(limiter.admit(now, "t", Some(&[9; 32])), Err(TooMany { retry_in_ms: 100 }));
-        assert_eq!(limiter.admit(now, "other", Some(&[9; 32])), Ok(()));
+        assert_eq!(limiter.admit(now, &caller("t", 9), true), Err(TooMany { retry_in_ms: 100 }));
+        assert_eq!(limiter.admit(now, &caller("other", 9), true), Ok(()));
     }
 
     #[test]
@@ -181,9 +221,9 @@ mod tests {
         let mut limiter = limiter();
         let now = Instant(1_000_000);
         for _ in 0..2 {
-            assert_eq!(limiter.admit(now, "t", Some(&[1; 32])), Ok(()));
+            assert_eq!(limiter.admit(now, &caller("t", 1), true), Ok(()));
         }
-        assert!(limiter.admit(Instant(0), "t", Some(&[1; 32])).is_err());
+        assert!(limiter.admit(Instant(0), &caller("t", 1), true).is_err());
     }
 
     #[test]
@@ -192,11 +232,11 @@ mod tests {
             tenant: Rate { burst: u32::MAX, per_second: 1 },
             account: Rate { burst: 2, per_second: 1 },
         });
-        for account in 0..(ACCOUNTS_MAX as u64 + 10) {
+        for account in 0..(KEYS_MAX as u64 + 10) {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&account.to_le_bytes());
-            let _ = limiter.admit(Instant(1), "t", Some(&key));
+            let _ = limiter.admit(Instant(1), &Caller { account: key, ..caller("t", 0) }, true);
         }
-        assert!(limiter.accounts.len() <= ACCOUNTS_MAX);
+        assert!(limiter.accounts.buckets.len() <= KEYS_MAX);
     }
 }

@@ -64,6 +64,9 @@ pub struct LimitsConfig {
     pub tenant: RateConfig,
     /// For one account.
     pub account: RateConfig,
+    /// For one network address; for IPv6, one /64.
+    #[serde(default = "address_rate")]
+    pub address: RateConfig,
 }
 
 /// A steady rate with bursts.
@@ -104,18 +107,29 @@ fn accounts_max() -> u64 {
     100_000
 }
 
+/// What some hundred people behind one address need, each recovering now and
+/// then, and far less than a tenant's whole allowance.
+fn address_rate() -> RateConfig {
+    RateConfig { burst: 600, per_second: 50 }
+}
+
+impl From<RateConfig> for Rate {
+    fn from(config: RateConfig) -> Self {
+        Self { burst: config.burst, per_second: config.per_second }
+    }
+}
+
 impl Default for LimitsConfig {
     fn default() -> Self {
         let Limits { tenant, account } = Limits::default();
         let config = |rate: Rate| RateConfig { burst: rate.burst, per_second: rate.per_second };
-        Self { tenant: config(tenant), account: config(account) }
+        Self { tenant: config(tenant), account: config(account), address: address_rate() }
     }
 }
 
 impl From<LimitsConfig> for Limits {
     fn from(config: LimitsConfig) -> Self {
-        let rate = |config: RateConfig| Rate { burst: config.burst, per_second: config.per_second };
-        Self { tenant: rate(config.tenant), account: rate(config.account) }
+        Self { tenant: config.tenant.into(), account: config.account.into() }
     }
 }
 

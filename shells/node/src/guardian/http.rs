@@ -15,9 +15,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use allod_guardian::juicebox::Request;
-use allod_guardian::realm::{Answer, Refusal, SealedDescriptor};
+use allod_guardian::realm::{Answer, Refusal, SealedDescriptor, TooMany};
 use allod_guardian::token::{self, Caller, Tenants};
 use allod_wire::{Locator, limits};
 use axum::Router;
@@ -29,12 +30,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
+use super::addresses::Place;
 use super::service::{Call, Service};
 
 /// Says which version of the protocol a Juicebox client speaks.
 const VERSION: HeaderName = HeaderName::from_static("x-juicebox-version");
 /// The oldest version that is served, as Juicebox's own realms have it.
 const VERSION_MIN: (u64, u64) = (0, 2);
+
+/// How long a request may take to come and be answered.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const GUESSES_LEFT: HeaderName = HeaderName::from_static("allod-guesses-left");
 const SEQUENCE: HeaderName = HeaderName::from_static("allod-sequence");
@@ -55,6 +60,7 @@ pub(super) fn router(service: Service, tenants: Tenants) -> Router {
             "/descriptor/{name}",
             put(describe).get(fetch).layer(DefaultBodyLimit::max(limits::DESCRIPTOR_MAX)),
         )
+        .layer(middleware::from_fn(allow))
         .layer(middleware::from_fn(cors))
         .with_state(Arc::new(Shared { service, tenants }))
 }
@@ -164,6 +170,7 @@ fn respond(answer: Answer) -> Response {
                 Refusal::TooMany { retry_in_ms } => {
                     (StatusCode::TOO_MANY_REQUESTS, "too-many", Some(retry_in_ms))
                 }
+                Refusal::NotRegistered => (StatusCode::FORBIDDEN, "not-registered", None),
                 Refusal::Full => (StatusCode::INSUFFICIENT_STORAGE, "full", None),
                 Refusal::Stale { .. } => (StatusCode::CONFLICT, "stale", None),
                 Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", None),
@@ -204,6 +211,21 @@ fn speaks_our_version(headers: &HeaderMap) -> bool {
         Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
     };
     version().is_some_and(|version: (u64, u64)| version >= VERSION_MIN)
+}
+
+/// Holds callers to their address's rate, and to sending their request in time.
+async fn allow(request: axum::extract::Request, next: Next) -> Response {
+    let place = request.extensions().get::<Arc<Place>>().cloned();
+    if let Some(Err(TooMany { retry_in_ms })) = place.map(|place| place.admit()) {
+        let refusal = Refusal::TooMany { retry_in_ms };
+        return respond(Answer::Refused { refusal, guesses_left: None });
+    }
+    match tokio::time::timeout(PATIENCE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            refuse(StatusCode::REQUEST_TIMEOUT, "timeout", "the request took too long to come", None, None)
+        }
+    }
 }
 
 /// Lets web pages of any origin call: what they may do, their token says.

@@ -5,6 +5,7 @@
 //!        → store (one commit for all that came together) → answer → socket
 //! ```
 
+mod addresses;
 mod config;
 mod http;
 mod record_keys;
@@ -13,6 +14,7 @@ mod service;
 mod store;
 mod tls;
 
+pub(crate) use addresses::Addresses;
 pub use config::{Algorithm, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
 pub(crate) use server::accept;
 pub use server::{Running, run};

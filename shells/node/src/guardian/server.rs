@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use allod_wire::RealmId;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 
+use super::addresses::Addresses;
 use super::service::Service;
 use super::{Config, GuardianError, Store, http, tls};
 
@@ -62,7 +63,8 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
     let (stop, stopped) = oneshot::channel();
     let router = http::router(service, tenants);
-    let accepting = tokio::spawn(accept(listener, acceptor, router, stopped));
+    let addresses = Addresses::new(config.limits.address.into());
+    let accepting = tokio::spawn(accept(listener, acceptor, router, addresses, stopped));
     Ok(Running { address, realm, stop, accepting, service: thread })
 }
 
@@ -92,6 +94,7 @@ pub(crate) async fn accept(
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
     router: Router,
+    addresses: Arc<Addresses>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -113,8 +116,13 @@ pub(crate) async fn accept(
             },
             _ = &mut stopped => break,
         };
+        let Some(place) = addresses.enter(peer.ip()) else {
+            tracing::debug!(%peer, "too many connections from this address");
+            continue;
+        };
         let _ = stream.set_nodelay(true);
-        let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
+        let router = router.clone().layer(Extension(Arc::new(place)));
+        let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
         tokio::spawn(async move {
             let _permit = permit;
             if let Err(why) = serve(stream, acceptor, router, watcher).await {

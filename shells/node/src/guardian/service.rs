@@ -128,7 +128,8 @@ impl Worker {
                     Some(locator) => self.store.descriptor(locator)?.map(|(described, _)| described),
                     None => None,
                 };
-                Input::Ask { ticket, caller, ask: Ask::Describe { descriptor, stored, room } }
+                let registered = self.store.record(&caller.account)?.is_some();
+                Input::Ask { ticket, caller, ask: Ask::Describe { descriptor, stored, registered } }
             }
             Call::Fetch(locator) => {
                 let stored = self.store.descriptor(&locator)?.map(|(_, descriptor)| descriptor);

@@ -153,7 +153,18 @@ impl Store {
                 let (account, record, fresh) = match change {
                     Change::Put { account, record, fresh } => (account, Some(&**record), *fresh),
                     Change::Destroy { account } => (account, Some(&Record::Destroyed), true),
-                    Change::Remove { account } => (account, None, true),
+                    Change::Remove { account, locator } => {
+                        if let Some(locator) = locator {
+                            let own = descriptors
+                                .get(locator.0)
+                                .map_err(text)?
+                                .map(|row| row.value().0 == *account);
+                            if own == Some(true) {
+                                descriptors.remove(locator.0).map_err(text)?;
+                            }
+                        }
+                        (account, None, true)
+                    }
                     Change::Describe { account, locator, descriptor } => {
                         descriptors
                             .insert(locator.0, (*account, descriptor.sequence, descriptor.sealed.as_slice()))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allod_guardian::juicebox::{Request, Response};
+use allod_guardian::realm::Limits;
 use allod_wire::RealmId;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use super::How;
-use crate::guardian::{GuardianError, Tls, accept, load_identity};
+use crate::guardian::{Addresses, GuardianError, Tls, accept, load_identity};
 
 /// Longest body that is handed on, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -64,7 +65,8 @@ impl Liar {
         let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
         let router = Router::new().fallback(answer).with_state(Arc::new(config));
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(accept(listener, acceptor, router, stopped));
+        let addresses = Addresses::new(Limits::default().tenant);
+        tokio::spawn(accept(listener, acceptor, router, addresses, stopped));
         Ok(Self { address: format!("https://{listen}#{pin}"), _stop: stop })
     }
 

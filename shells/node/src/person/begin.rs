@@ -5,13 +5,14 @@ use std::time::Duration;
 use allod_crypto::password::Cost;
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes};
-use allod_did::{Log, PublicKey, Root};
-use allod_guardian::client::{Configuration, Kit, Patience, Recover, RecoverError};
+use allod_did::{Device, Log, PublicKey, Root};
+use allod_guardian::client::{Configuration, Guardian, Keys, Kit, Patience, Recover, RecoverError};
+use allod_guardian::descriptor::{Descriptor, Guarded};
 use allod_wire::RegistrationVersion;
 
 use super::drive::{Access, Registering, Report, stretch_aside};
 use super::error::PersonError;
-use super::home::{Guarded, Home, Person};
+use super::home::{Home, Person, Retired};
 use super::search::{CardSource, find_descriptor};
 
 /// What a PIN costs to stretch, at registration and at recovery alike.
@@ -23,6 +24,9 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// In front of the root in what is guarded, so that other things can be guarded
 /// one day.
 const ROOT_TAG: u8 = 1;
+
+/// Guesses that each guardian allows, where nobody said otherwise.
+const GUESSES: u16 = 10;
 
 /// How far something has come, for whoever waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,9 @@ impl NewIdentity {
             kit: None,
             owed: Vec::new(),
             guarded: None,
+            coming: None,
+            told: false,
+            retired: Vec::new(),
         };
         let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
         Ok((person, registering))
@@ -104,35 +111,42 @@ impl Person {
         source: CardSource,
         pin: SecretBytes,
         device_name: &str,
-        guesses: u16,
+        guesses: Option<u16>,
         progress: impl Fn(Progress) + Clone + Send + 'static,
     ) -> Result<(Self, Report, Registering), PersonError> {
         let _lock = home.lock()?;
         if let Some(person) = home.load()? {
             return Err(PersonError::Exists(person.log.state().did()));
         }
+        let device = SigningKey::from_seed(&Secret::random(&mut crate::entropy()));
+        let key = PublicKey::Ed25519(device.verifying_key());
+        // A name that the log would refuse is found before a guess is spent.
+        Device::new(key, device_name, crate::now())?;
         let descriptor = find_descriptor(&source).await?;
         let card = source.card;
         let did = descriptor.log.state().did();
-        let access =
-            Access::new(descriptor.configuration.clone(), descriptor.account(&card), card.recover_key())?;
-        let machine = Recover::new(
-            descriptor.configuration.clone(),
-            Some(descriptor.verifying_key),
-            Patience::default(),
-            crate::now(),
-        );
         progress(Progress::Recovering);
-        let tell = progress.clone();
-        let stretching = move |on| tell(if on { Progress::Stretching } else { Progress::Stretched });
-        let recovering = access.recover(machine, pin.clone(), did.as_bytes().to_vec(), COST, stretching);
-        let outcome = recovering.outcome.await.unwrap_or(Err(RecoverError::Corrupt));
-        progress(Progress::Settling);
-        let report = match tokio::time::timeout(SETTLE, recovering.settled).await {
-            Ok(Ok(report)) => report,
-            _ => Report::default(),
+        let mut attempts = attempts(&descriptor).into_iter();
+        let (recovered, report) = loop {
+            let Some((configuration, keys)) = attempts.next() else { return Err(PersonError::NotGuarded) };
+            let access = Access::new(configuration.clone(), descriptor.account(&card), card.recover_key())?;
+            let machine = Recover::new(configuration, keys, Patience::default(), crate::now());
+            let tell = progress.clone();
+            let stretching = move |on| tell(if on { Progress::Stretching } else { Progress::Stretched });
+            let recovering = access.recover(machine, pin.clone(), did.as_bytes().to_vec(), COST, stretching);
+            let outcome = recovering.outcome.await.unwrap_or(Err(RecoverError::Corrupt));
+            progress(Progress::Settling);
+            let report = match tokio::time::timeout(SETTLE, recovering.settled).await {
+                Ok(Ok(report)) => report,
+                _ => Report::default(),
+            };
+            match outcome {
+                Ok(recovered) => break (recovered, report),
+                // Too few hold this registration, and there is another.
+                Err(RecoverError::TooFew { .. } | RecoverError::NotRegistered) if attempts.len() > 0 => {}
+                Err(error) => return Err(PersonError::Recover { error, report }),
+            }
         };
-        let recovered = outcome.map_err(|error| PersonError::Recover { error, report: report.clone() })?;
         let root = match recovered.secret.expose().split_first() {
             Some((&ROOT_TAG, rest)) => {
                 rest.try_into().ok().map(|bytes: [u8; 32]| Root::from_bytes(Secret::from(bytes)))
@@ -141,10 +155,14 @@ impl Person {
         };
         let root = root.filter(|root| descriptor.log.is_root_of(root)).ok_or(PersonError::OtherRoot(did))?;
 
-        let device = SigningKey::from_seed(&Secret::random(&mut crate::entropy()));
         let mut log = descriptor.log;
         let now = crate::now().max(log.state().at());
-        log.add_device(&root, PublicKey::Ed25519(device.verifying_key()), device_name, now)?;
+        match log.add_device(&root, key, device_name, now) {
+            // A full log is no reason to lose what is back; it takes no more
+            // devices, and this one acts with the root.
+            Ok(_) | Err(allod_did::Error::LogFull { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
         let mut person = Self {
             root,
             device,
@@ -153,30 +171,43 @@ impl Person {
             sequence: descriptor.sequence,
             kit: None,
             owed: Vec::new(),
-            guarded: Some(Guarded {
-                configuration: descriptor.configuration.clone(),
-                version: descriptor.version,
-                verifying_key: descriptor.verifying_key,
-            }),
+            guarded: Some(descriptor.in_force.clone()),
+            coming: None,
+            told: false,
+            retired: Vec::new(),
         };
         // What is back stays back, whatever comes of registering it again.
         home.save(&person)?;
-        let registering = person.guard(home, descriptor.configuration, &pin, guesses, &progress).await?;
+        let guesses = guesses.unwrap_or(recovered.num_guesses);
+        let configuration = descriptor.coming.unwrap_or(descriptor.in_force).configuration;
+        let registering = person.guard(home, configuration, &pin, guesses, &progress).await?;
         Ok((person, report, registering))
     }
 
-    /// Registers the root behind another PIN, with the guardians there are.
+    /// Registers the root behind another PIN, with the guardians there are or
+    /// with others, and as many guesses as before or others.
     ///
     /// # Errors
-    /// See [`PersonError`]. Where registering stops, the PIN before counts on.
+    /// See [`PersonError`]. Where too few guardians are there to begin, the PIN
+    /// before counts on.
     pub async fn change_pin(
         &mut self,
         home: &Home,
         pin: &SecretBytes,
-        guesses: u16,
+        guesses: Option<u16>,
+        configuration: Option<Configuration>,
         progress: impl Fn(Progress),
     ) -> Result<Registering, PersonError> {
-        let configuration = self.configuration().cloned().ok_or(PersonError::NotGuarded)?;
+        self.be_sure(home).await?;
+        let before = self.configuration().cloned();
+        let configuration = configuration.or_else(|| before.clone()).ok_or(PersonError::NotGuarded)?;
+        let guesses = guesses.or(self.kit.as_ref().map(Kit::num_guesses)).unwrap_or(GUESSES);
+        let gone = before.iter().flat_map(Configuration::guardians);
+        let gone: Vec<Guardian> =
+            gone.filter(|guardian| !configuration.guardians().contains(guardian)).cloned().collect();
+        if !gone.is_empty() {
+            self.retired.push(Retired { card_generation: self.card_generation, guardians: gone });
+        }
         self.guard(home, configuration, pin, guesses, &progress).await
     }
 
@@ -202,12 +233,30 @@ impl Person {
         secret.push(ROOT_TAG);
         secret.extend_from_slice(self.root.expose().expose());
         let secret = SecretBytes::from(secret);
-        self.dealt(Kit::deal(&secret, &stretched, version, guesses, configuration, &mut crate::entropy())?);
-        // Kept before it is registered, so that a crash can be gone on from.
-        home.save(self)?;
+        let kit = Kit::deal(&secret, &stretched, version, guesses, configuration, &mut crate::entropy())?;
         progress(Progress::Registering);
-        let registering = self.register_everywhere().await?;
-        self.conclude(home, &registering).await?;
-        Ok(registering)
+        self.establish(home, kit).await
+    }
+}
+
+/// The registrations to try, the likelier first: for each the guardians, and
+/// whose keys may have signed. Two dealings to the same guardians are tried at
+/// once; most guardians then decide.
+fn attempts(descriptor: &Descriptor) -> Vec<(Configuration, Keys)> {
+    let Descriptor { in_force, coming, .. } = descriptor;
+    let key = in_force.verifying_key;
+    match coming {
+        None => vec![(in_force.configuration.clone(), Keys::Known { usable: vec![key], stale: vec![] })],
+        Some(coming) if coming.configuration == in_force.configuration => {
+            let keys = Keys::Known { usable: vec![key, coming.verifying_key], stale: vec![] };
+            vec![(in_force.configuration.clone(), keys)]
+        }
+        Some(coming) => {
+            let only = |one: &Guarded, other: &Guarded| {
+                let (usable, stale) = (vec![one.verifying_key], vec![other.verifying_key]);
+                (one.configuration.clone(), Keys::Known { usable, stale })
+            };
+            vec![only(coming, in_force), only(in_force, coming)]
+        }
     }
 }

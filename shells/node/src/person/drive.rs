@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use allod_crypto::SecretBytes;
 use allod_crypto::password::Cost;
-use allod_crypto::sign::SigningKey;
+use allod_crypto::sign::{Signature, SigningKey};
 use allod_guardian::account::AccountKeys;
 use allod_guardian::client::{
     Configuration, Fault, Input, Output, Phase, Recover, RecoverError, RecoverEvent, Recovered, Register,
@@ -28,6 +28,7 @@ pub struct Access {
     configuration: Configuration,
     links: Vec<Arc<Link>>,
     keys: AccountKeys,
+    binding: Option<Signature>,
     key: SigningKey,
 }
 
@@ -73,7 +74,12 @@ impl Access {
             .iter()
             .map(|guardian| guardian.address.parse::<Address>().map(|address| Arc::new(Link::new(address))))
             .collect::<Result<_, _>>()?;
-        Ok(Self { configuration, links, keys, key })
+        Ok(Self { configuration, links, keys, binding: None, key })
+    }
+
+    /// The same, with the card's agreement, so that descriptors may be written.
+    pub fn bound(self, binding: Signature) -> Self {
+        Self { binding: Some(binding), ..self }
     }
 
     /// The guardians asked.
@@ -88,7 +94,8 @@ impl Access {
 
     /// A fresh token for a guardian, by its place in the configuration.
     pub fn token(&self, guardian: usize) -> String {
-        token::mint(&self.keys, &self.key, &self.configuration.guardians()[guardian].realm, crate::now())
+        let realm = &self.configuration.guardians()[guardian].realm;
+        token::mint(&self.keys, self.binding.as_ref(), &self.key, realm, crate::now())
     }
 
     /// Asks one guardian.

@@ -74,10 +74,15 @@ pub enum PersonError {
     )]
     Fork,
     /// Another device registered since, so this one cannot heal it.
-    #[error(
-        "another device holds the newest registration; do this there, or recover here with the card and the PIN"
-    )]
+    #[error("another device registered last, and only it can do this. `allod pin` makes this device the one")]
     NoKit,
+    /// Too few guardians could be asked what other devices of this person
+    /// changed, so changing more could undo it.
+    #[error("too few guardians could be asked what your other devices changed; nothing was changed")]
+    Unreached,
+    /// Another device of this person changed something at the same time.
+    #[error("another of your devices changed something just now; run it again")]
+    Behind,
     /// Nothing is registered anywhere yet.
     #[error("the identity is not guarded yet")]
     NotGuarded,

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use allod_guardian::client::{Configuration, Fault, Lie, Patience, Register, RegisterError};
+use allod_guardian::client::{Configuration, Fault, Guardian, Lie, Patience, Register, RegisterError};
+use allod_guardian::descriptor::Guarded;
 use allod_guardian::juicebox::{Recover1, Request, Response};
-use allod_guardian::realm::SealedDescriptor;
 use allod_wire::RegistrationVersion;
 use tokio::task::JoinSet;
 
-use super::drive::{Access, Registering, Report};
+use super::drive::{Registering, Report};
 use super::error::PersonError;
-use super::home::{Guarded, Home, Person};
+use super::home::{Home, Person, Retired};
 use super::search::meet;
 use super::upkeep::quorum;
 
@@ -100,125 +100,128 @@ impl Person {
             .collect())
     }
 
-    /// Gives guardians that lost their part, or missed a registration, their
-    /// part again. One whose guesses ran out is left alone: giving it more would
-    /// give them to whoever used them up. Nor is an earlier registration
-    /// replaced before as many guardians are there as a registration needs.
+    /// Looks after the guardians: follows other devices, gives guardians that
+    /// lost their part, or missed a registration, their part again, tells them
+    /// what they missed, and has deleted what is retired.
+    ///
+    /// One whose guesses ran out is left alone: giving it more would give them
+    /// to whoever used them up. Nothing is replaced before enough guardians are
+    /// there, and unless enough have told what other devices did.
     ///
     /// # Errors
     /// See [`PersonError`].
     pub async fn heal(&mut self, home: &Home) -> Result<Heal, PersonError> {
-        let kit = self.kit.clone().ok_or(PersonError::NoKit)?;
+        let sure = self.refresh(home).await?;
         let checks = self.check().await?;
+        let Some(kit) = self.kit.clone().filter(|_| sure) else {
+            if sure && self.guarded.is_some() && !self.told {
+                self.describe(home).await?;
+            }
+            return Ok(Heal { healed: Vec::new(), checks });
+        };
         let good = checks.iter().filter(|found| found.check == Check::Good).count();
         let lost: Vec<usize> = (0..checks.len())
             .filter(|i| matches!(checks[*i].check, Check::Missing | Check::Other(_)))
             .collect();
-        let needed = quorum(kit.configuration()).saturating_sub(good).max(1);
-        if lost.len() < needed {
-            return Ok(Heal { healed: Vec::new(), checks });
+        let enough =
+            if self.is_in_force() { 1 } else { quorum(kit.configuration()).saturating_sub(good).max(1) };
+        let mut healed = Vec::new();
+        if lost.len() >= enough {
+            if self.guarded.is_some() && !self.told {
+                self.describe(home).await?;
+            }
+            let access = self.access(kit.configuration().clone())?;
+            let machine = Register::new(kit, &lost, enough, Patience::default(), crate::now());
+            let registering = access.register(machine).await;
+            healed =
+                registering.stored.iter().filter_map(|i| Some(checks.get(*i)?.address.clone())).collect();
+            self.conclude(home, &registering).await?;
+            // A guardian that just came back knows no descriptor.
+            if self.guarded.is_some() && !healed.is_empty() {
+                self.describe(home).await?;
+            }
+        } else if self.guarded.is_some() && !self.told {
+            self.describe(home).await?;
         }
-        let access = self.access(kit.configuration().clone())?;
-        let registering =
-            access.register(Register::new(kit, &lost, needed, Patience::default(), crate::now())).await;
-        let healed =
-            registering.stored.iter().filter_map(|i| Some(checks.get(*i)?.address.clone())).collect();
-        self.conclude(home, &registering).await?;
+        self.retire(home).await?;
         Ok(Heal { healed, checks })
     }
 
     /// Exchanges a guardian: the same secret behind the same PIN is dealt anew
-    /// to the new set, and deleted at the one that goes, if it can be reached.
+    /// to the new set, and deleted at the one that goes.
     ///
     /// # Errors
-    /// See [`PersonError`]. Where registering stops halfway, the new set is kept
-    /// and [`Self::heal`] completes it.
+    /// See [`PersonError`]. Where registering stops halfway, [`Self::heal`]
+    /// completes it.
     pub async fn replace(
         &mut self,
         home: &Home,
         replacement: &Replacement,
     ) -> Result<Registering, PersonError> {
+        self.be_sure(home).await?;
         let kit = self.kit.clone().ok_or(PersonError::NoKit)?;
-        let old_configuration = kit.configuration().clone();
-        let gone = old_configuration
-            .guardians()
+        let mut guardians = kit.configuration().guardians().to_vec();
+        let gone = guardians
             .iter()
             .position(|guardian| guardian.address == replacement.old)
             .ok_or_else(|| PersonError::NoSuchGuardian(replacement.old.clone()))?;
         let comes = meet(std::slice::from_ref(&replacement.new), 1).await?;
-        let mut guardians = old_configuration.guardians().to_vec();
-        guardians[gone] = comes.guardians()[0].clone();
-        let configuration = Configuration::new(guardians, old_configuration.threshold())?;
-
-        let owed = self.owed.clone();
-        self.dealt(kit.redeal(configuration, &mut crate::entropy())?);
-        home.save(self)?;
-        let registering = self.register_everywhere().await?;
-        if let Err(RegisterError::TooFewReachable { .. }) = registering.outcome {
-            // Nothing was changed anywhere, so the dealing before stays good.
-            (self.kit, self.owed) = (Some(kit), owed);
-            home.save(self)?;
-            return Ok(registering);
-        }
-        self.conclude(home, &registering).await?;
-        if registering.outcome.is_ok() {
-            // What the old one still holds fits no share of the new dealing.
-            let _ = self.access(old_configuration)?.ask(gone, &Request::Delete).await;
-        }
-        Ok(registering)
+        let old = std::mem::replace(&mut guardians[gone], comes.guardians()[0].clone());
+        let configuration = Configuration::new(guardians, kit.configuration().threshold())?;
+        self.retired.push(Retired { card_generation: self.card_generation, guardians: vec![old] });
+        self.establish(home, kit.redeal(configuration, &mut crate::entropy())?).await
     }
 
     /// Renews the card: what is guarded moves to a new account, and the old
-    /// card's is deleted, so that a lost card is of no use to its finder.
+    /// card's is deleted, so that a lost card is of no use to its finder. What
+    /// could not be deleted yet stands in [`Person::retired`].
     ///
     /// # Errors
     /// See [`PersonError`].
     pub async fn renew_card(&mut self, home: &Home) -> Result<Registering, PersonError> {
+        self.be_sure(home).await?;
         let kit = self.kit.clone().ok_or(PersonError::NoKit)?;
+        let before = self.clone();
         let configuration = kit.configuration().clone();
-        let old = self.access(configuration.clone())?;
-        let owed = self.owed.clone();
+        let guardians = configuration.guardians().to_vec();
+        self.retired.push(Retired { card_generation: self.card_generation, guardians });
         self.card_generation += 1;
-        self.dealt(kit.redeal(configuration, &mut crate::entropy())?);
-        let registering = self.register_everywhere().await?;
-        if registering.outcome.is_ok() {
-            self.conclude(home, &registering).await?;
-            // Nothing is registered or sealed for the old card any more.
-            self.erase(&old).await;
-        } else {
-            self.card_generation -= 1;
-            (self.kit, self.owed) = (Some(kit), owed);
+        // At the new account nothing is in force yet. The old stays good until
+        // something is.
+        (self.guarded, self.coming, self.kit) = (None, None, None);
+        let registering = self.establish(home, kit.redeal(configuration, &mut crate::entropy())?).await?;
+        if let Err(RegisterError::TooFewReachable { .. }) = registering.outcome {
+            *self = before;
+            home.save(self)?;
         }
         Ok(registering)
     }
 
     /// Has every guardian delete what it holds of this identity. The report
-    /// names those that could not be asked.
+    /// names those that could not be asked; they stand in [`Person::retired`].
     ///
     /// # Errors
-    /// [`PersonError::NotGuarded`], [`PersonError::File`].
+    /// See [`PersonError`].
     pub async fn dismiss(&mut self, home: &Home) -> Result<Report, PersonError> {
-        let configuration = self.configuration().cloned().ok_or(PersonError::NotGuarded)?;
-        let access = self.access(configuration)?;
-        self.sequence = (self.sequence + 1).max(crate::now().0);
-        (self.guarded, self.kit) = (None, None);
+        let Some(configuration) = self.configuration().cloned() else {
+            // Dismissed before; those that could not be asked then are asked now.
+            return self.retire(home).await;
+        };
+        self.be_sure(home).await?;
+        let held = self.guarded.iter().flat_map(|guarded| guarded.configuration.guardians());
+        let mut guardians: Vec<Guardian> = configuration.guardians().iter().chain(held).cloned().collect();
+        guardians.sort();
+        guardians.dedup();
+        self.retired.push(Retired { card_generation: self.card_generation, guardians });
+        (self.guarded, self.coming, self.kit) = (None, None, None);
         self.owed.clear();
         home.save(self)?;
-        Ok(self.erase(&access).await)
+        self.retire(home).await
     }
 
-    /// Has the guardians of an account delete its registration, and keep an empty
-    /// descriptor in place of the last.
-    async fn erase(&self, access: &Access) -> Report {
-        let mut report = Report::default();
-        for (guardian, link) in access.links().iter().enumerate() {
-            let empty = SealedDescriptor { sequence: self.sequence, sealed: Vec::new() };
-            let deleted = access.ask(guardian, &Request::Delete).await.map(drop);
-            let described = link.describe(&access.token(guardian), &empty).await;
-            if let Err(fault) = deleted.and(described) {
-                report.faults.push((link.address().to_string(), fault));
-            }
-        }
-        report
+    /// Follows other devices, and refuses to go on where they may have done what
+    /// could not be seen.
+    pub(super) async fn be_sure(&mut self, home: &Home) -> Result<(), PersonError> {
+        if self.refresh(home).await? { Ok(()) } else { Err(PersonError::Unreached) }
     }
 }

@@ -16,9 +16,9 @@ use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, Zeroizing};
 use allod_did::{DeviceId, Log, PublicKey, Root};
 use allod_guardian::card::Card;
-use allod_guardian::client::{Configuration, Kit};
-use allod_guardian::descriptor::owner_key;
-use allod_wire::{RealmId, RegistrationVersion, Wire};
+use allod_guardian::client::{Configuration, Guardian, Kit};
+use allod_guardian::descriptor::{Guarded, owner_key};
+use allod_wire::{RealmId, Wire};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
@@ -55,31 +55,24 @@ pub struct Person {
     /// The registration in force, as the newest descriptor names it. None before
     /// the first has come about.
     pub guarded: Option<Guarded>,
+    /// The registration that some guardians may hold already, but not enough.
+    pub coming: Option<Guarded>,
+    /// Whether as many guardians as are needed keep a descriptor that says all
+    /// this.
+    pub told: bool,
+    /// What guardians are still to delete.
+    pub retired: Vec<Retired>,
 }
 
-/// A registration that guardians hold.
+/// An account, or a part of one, that guardians are still to delete.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Guarded {
-    /// Who holds it.
+pub struct Retired {
+    /// The card whose account it is.
     #[n(0)]
-    pub configuration: Configuration,
-    /// Which it is.
+    pub card_generation: u32,
+    /// The guardians that did not confirm yet.
     #[n(1)]
-    pub version: RegistrationVersion,
-    /// The key that signed its public keys.
-    #[cbor(n(2), with = "minicbor::bytes")]
-    pub verifying_key: [u8; 32],
-}
-
-impl Guarded {
-    /// The registration that a kit deals.
-    pub fn by(kit: &Kit) -> Self {
-        Self {
-            configuration: kit.configuration().clone(),
-            version: kit.version(),
-            verifying_key: kit.verifying_key(),
-        }
-    }
+    pub guardians: Vec<Guardian>,
 }
 
 impl Home {
@@ -154,18 +147,22 @@ impl Person {
         PublicKey::Ed25519(self.device.verifying_key()).device_id()
     }
 
-    /// Who guards, or is to guard once the first registration has come about.
+    /// Who guards, or is to guard once the registration that this device dealt
+    /// has come about.
     pub fn configuration(&self) -> Option<&Configuration> {
-        match (&self.guarded, &self.kit) {
-            (Some(guarded), _) => Some(&guarded.configuration),
-            (None, kit) => kit.as_ref().map(Kit::configuration),
-        }
+        let guarded = self.guarded.as_ref().map(|guarded| &guarded.configuration);
+        self.kit.as_ref().map(Kit::configuration).or(guarded)
     }
 
-    /// The addresses of the guardians that this device knows of.
+    /// The addresses of the guardians, in the order in which they are listed.
     pub fn known_guardians(&self) -> Vec<String> {
         let guardians = self.configuration().map(Configuration::guardians).unwrap_or_default();
         guardians.iter().map(|guardian| guardian.address.clone()).collect()
+    }
+
+    /// Whether the registration that this device dealt is the one in force.
+    pub fn is_in_force(&self) -> bool {
+        self.kit.is_some() && self.guarded == self.kit.as_ref().map(Guarded::by)
     }
 
     /// The key that registers, deletes and describes.
@@ -184,6 +181,9 @@ impl Person {
             kit: Zeroizing::new(self.kit.as_ref().map(allod_wire::encode).unwrap_or_default()),
             guarded: self.guarded.clone(),
             owed: self.owed.clone(),
+            coming: self.coming.clone(),
+            told: self.told,
+            retired: self.retired.clone(),
         };
         Zeroizing::new(allod_wire::encode(&stored))
     }
@@ -200,6 +200,9 @@ impl Person {
             kit,
             guarded: stored.guarded,
             owed: stored.owed,
+            coming: stored.coming,
+            told: stored.told,
+            retired: stored.retired,
         };
         (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
     }
@@ -225,6 +228,12 @@ struct Stored {
     guarded: Option<Guarded>,
     #[n(8)]
     owed: Vec<RealmId>,
+    #[n(9)]
+    coming: Option<Guarded>,
+    #[n(10)]
+    told: bool,
+    #[n(11)]
+    retired: Vec<Retired>,
 }
 
 impl Wire for Stored {

@@ -197,7 +197,12 @@ impl Link {
             .map_err(|_| Fault::Unreachable("connecting took too long".into()))?
             .map_err(|e| unreachable(&e))?;
         let _ = stream.set_nodelay(true);
-        let Some(config) = &self.tls else { return speak(stream).await };
+        if !self.address.tls {
+            return speak(stream).await;
+        }
+        let Some(config) = &self.tls else {
+            return Err(Fault::Unreachable("TLS could not be set up here".into()));
+        };
         let name = ServerName::try_from(self.address.host.clone()).map_err(|e| unreachable(&e))?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);
         let stream = tokio::time::timeout(CONNECT, handshake)

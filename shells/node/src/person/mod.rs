@@ -17,6 +17,6 @@ pub use begin::{NewIdentity, Progress};
 pub use drive::{Access, Recovering, Registering, Report};
 pub use error::PersonError;
 pub use guardians::{Check, GuardianCheck, Heal, Replacement};
-pub use home::{Guarded, Home, Person};
+pub use home::{Home, Person, Retired};
 pub use link::Link;
 pub use search::{CardSource, find_descriptor, meet};

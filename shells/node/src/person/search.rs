@@ -51,20 +51,36 @@ pub struct CardSource {
     pub addresses: Vec<String>,
 }
 
+/// What guardians showed for a card.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The newest descriptor.
+    pub(super) newest: Option<Descriptor>,
+    /// Addresses of those that answered, whatever they keep.
+    pub(super) answered: Vec<String>,
+    /// What was wrong with the others, or with what they showed.
+    pub(super) report: Report,
+}
+
 /// Finds the newest descriptor for a card. Guardians that it names are asked as
 /// well, since they may keep a newer one than those that were asked first.
 ///
 /// # Errors
 /// [`PersonError::NoDescriptor`].
 pub async fn find_descriptor(source: &CardSource) -> Result<Descriptor, PersonError> {
+    let found = search(source).await?;
+    found.newest.ok_or(PersonError::NoDescriptor(found.report))
+}
+
+/// Asks everybody that a card leads to.
+pub(super) async fn search(source: &CardSource) -> Result<Found, PersonError> {
     let mut asked: Vec<String> = Vec::new();
-    let mut report = Report::default();
-    let mut newest: Option<Descriptor> = None;
+    let mut found = Found { newest: None, answered: Vec::new(), report: Report::default() };
     let mut addresses = source.addresses.clone();
     loop {
         addresses.retain(|address| !asked.contains(address));
         if addresses.is_empty() {
-            return newest.ok_or(PersonError::NoDescriptor(report));
+            return Ok(found);
         }
         asked.extend(addresses.iter().cloned());
         let mut fetches = JoinSet::new();
@@ -73,26 +89,31 @@ pub async fn find_descriptor(source: &CardSource) -> Result<Descriptor, PersonEr
             let locator = source.card.locator();
             fetches.spawn(async move { (text, link.descriptor(&locator).await) });
         }
-        while let Some(Ok((address, found))) = fetches.join_next().await {
-            match found {
-                Ok(None) => report.faults.push((address, Fault::NotRegistered)),
-                // What stands in place of the descriptor of a card that was renewed.
-                Ok(Some(shown)) if shown.sealed.is_empty() => {
-                    report.faults.push((address, Fault::NotRegistered));
+        while let Some(Ok((address, shown))) = fetches.join_next().await {
+            let shown = match shown {
+                Ok(shown) => shown,
+                Err(fault) => {
+                    found.report.faults.push((address, fault));
+                    continue;
                 }
-                Err(fault) => report.faults.push((address, fault)),
-                Ok(Some(shown)) => match Descriptor::open(&source.card, &shown) {
-                    Ok(found) if newest.as_ref().is_none_or(|newest| newest.sequence < found.sequence) => {
-                        newest = Some(found);
+            };
+            found.answered.push(address.clone());
+            match shown.map(|shown| Descriptor::open(&source.card, &shown)) {
+                None => found.report.faults.push((address, Fault::NotRegistered)),
+                Some(Err(why)) => found.report.faults.push((address, Fault::Refused(why.to_string()))),
+                Some(Ok(shown)) => {
+                    if found.newest.as_ref().is_none_or(|newest| newest.sequence < shown.sequence) {
+                        found.newest = Some(shown);
                     }
-                    Ok(_) => {}
-                    Err(why) => report.faults.push((address, Fault::Refused(why.to_string()))),
-                },
+                }
             }
         }
-        if let Some(newest) = &newest {
-            addresses
-                .extend(newest.configuration.guardians().iter().map(|guardian| guardian.address.clone()));
+        if let Some(newest) = &found.newest {
+            let named = [Some(&newest.in_force), newest.coming.as_ref()].into_iter().flatten();
+            let guardians = named.flat_map(|guarded| guarded.configuration.guardians());
+            addresses.extend(guardians.map(|guardian| guardian.address.clone()));
+            addresses.sort();
+            addresses.dedup();
         }
     }
 }

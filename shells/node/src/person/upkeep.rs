@@ -1,39 +1,79 @@
 //! Telling the guardians what is in force, and following what other devices told
 //! them.
+//!
+//! The descriptor is the one thing that all devices of a person and the card
+//! agree by. So a new registration is announced in it *before* the first
+//! guardian is given its part, and declared in force once as many hold theirs as
+//! are needed: wherever this stops, the card finds its way. And a device looks at
+//! the newest descriptor before it changes anything.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use allod_did::{Log, Root};
 use allod_guardian::account::AccountKeys;
 use allod_guardian::card::Card;
-use allod_guardian::client::{Configuration, Fault, Kit, Patience, Register};
-use allod_guardian::descriptor::{Descriptor, owner_key};
+use allod_guardian::client::{Configuration, Fault, Guardian, Kit, Patience, Register, RegisterError};
+use allod_guardian::descriptor::{Descriptor, Guarded, owner_key};
+use allod_guardian::juicebox::{Request, Response};
+use allod_guardian::token;
 use allod_wire::RealmId;
 use tokio::task::JoinSet;
 
 use super::drive::{Access, Registering, Report};
 use super::error::PersonError;
-use super::home::{Guarded, Home, Person};
-use super::search::{CardSource, find_descriptor};
+use super::home::{Home, Person, Retired};
+use super::link::Link;
+use super::search::{CardSource, Found, search};
 
 /// How many renewals of the card a device that was away looks ahead.
 const GENERATIONS_AHEAD: u32 = 8;
 
-/// How many guardians must take a registration: one more than the threshold,
-/// where there are so many, so that the loss of one is no loss.
+/// How many guardians must be there before a registration is begun: one more
+/// than the threshold, so that the loss of one on the way is no loss, but not
+/// all of them, so that one that is gone for good does not stop it.
 pub(super) fn quorum(configuration: &Configuration) -> usize {
-    (usize::from(configuration.threshold()) + 1).min(configuration.guardians().len())
+    let (threshold, size) = (usize::from(configuration.threshold()), configuration.guardians().len());
+    if size > threshold + 1 { threshold + 1 } else { threshold }
 }
 
 impl Person {
-    /// Keeps a dealing that no guardian took yet.
-    pub(super) fn dealt(&mut self, kit: Kit) {
+    /// Registers a new dealing: announces it, gives every guardian its part, and
+    /// declares it in force once enough have theirs. Where too few are there to
+    /// begin, this device's dealing before stays; where it had none, the new one
+    /// waits for [`Person::heal`].
+    pub(super) async fn establish(&mut self, home: &Home, kit: Kit) -> Result<Registering, PersonError> {
+        let before = (self.kit.clone(), self.owed.clone(), self.coming.clone());
+        let needed = quorum(kit.configuration());
         self.owed = kit.configuration().guardians().iter().map(|guardian| guardian.realm).collect();
-        self.kit = Some(kit);
+        self.coming = Some(Guarded::by(&kit));
+        self.kit = Some(kit.clone());
+        self.told = false;
+        home.save(self)?;
+
+        let announced = if self.guarded.is_some() { Some(self.describe(home).await?) } else { None };
+        let registering = if self.guarded.is_some() && !self.told {
+            let report = announced.unwrap_or_default();
+            let reached = kit.configuration().guardians().len().saturating_sub(report.faults.len());
+            let outcome = Err(RegisterError::TooFewReachable { needed, reached: reached.min(needed - 1) });
+            Registering { outcome, stored: Vec::new(), report }
+        } else {
+            let all: Vec<usize> = (0..kit.configuration().guardians().len()).collect();
+            let access = self.access(kit.configuration().clone())?;
+            access.register(Register::new(kit, &all, needed, Patience::default(), crate::now())).await
+        };
+        if matches!(registering.outcome, Err(RegisterError::TooFewReachable { .. })) && before.0.is_some() {
+            // Nothing was changed anywhere, so the dealing before stays good.
+            (self.kit, self.owed, self.coming) = before;
+            self.told = false;
+            home.save(self)?;
+            return Ok(registering);
+        }
+        self.conclude(home, &registering).await?;
+        Ok(registering)
     }
 
-    /// Tells the guardians which registration is in force: the kit's, if as many
-    /// took it as are needed to recover, or still the one before.
+    /// Notes who took the kit's part, and declares it in force if enough did.
     pub(super) async fn conclude(
         &mut self,
         home: &Home,
@@ -44,21 +84,19 @@ impl Person {
             let took = registering.stored.iter().filter_map(|place| guardians.get(*place));
             let took: Vec<RealmId> = took.map(|guardian| guardian.realm).collect();
             self.owed.retain(|realm| !took.contains(realm));
-            if guardians.len() - self.owed.len() >= usize::from(kit.configuration().threshold()) {
+            let holders = guardians.len() - self.owed.len();
+            if holders >= usize::from(kit.configuration().threshold()) && !self.is_in_force() {
                 self.guarded = Some(Guarded::by(kit));
+                self.coming = None;
+                self.told = false;
             }
         }
-        if self.guarded.is_some() { self.describe(home).await } else { home.save(self) }
-    }
-
-    /// Gives every guardian its part.
-    pub(super) async fn register_everywhere(&self) -> Result<Registering, PersonError> {
-        let kit = self.kit.as_ref().ok_or(PersonError::NoKit)?;
-        let all: Vec<usize> = (0..kit.configuration().guardians().len()).collect();
-        let access = self.access(kit.configuration().clone())?;
-        let machine =
-            Register::new(kit.clone(), &all, quorum(kit.configuration()), Patience::default(), crate::now());
-        Ok(access.register(machine).await)
+        home.save(self)?;
+        if self.guarded.is_some() && !self.told {
+            self.describe(home).await?;
+        }
+        self.retire(home).await?;
+        Ok(())
     }
 
     /// Access to guardians as the owner.
@@ -66,95 +104,142 @@ impl Person {
     /// # Errors
     /// [`PersonError::Address`].
     pub fn access(&self, configuration: Configuration) -> Result<Access, PersonError> {
-        Ok(Access::new(configuration, self.account(), self.owner())?)
+        let binding = self.card().bind(&self.owner());
+        Ok(Access::new(configuration, self.account(self.card_generation), self.owner())?.bound(binding))
     }
 
-    fn account(&self) -> AccountKeys {
-        self.card().account(&owner_key(&self.root))
+    fn account(&self, generation: u32) -> AccountKeys {
+        Card::new(&self.root, &self.log.state().did(), generation).account(&owner_key(&self.root))
     }
 
-    /// Has the guardians keep a new descriptor. One that keeps it is enough.
-    async fn describe(&mut self, home: &Home) -> Result<(), PersonError> {
-        let guarded = self.guarded.clone().ok_or(PersonError::NotGuarded)?;
+    /// Has the guardians keep a new descriptor, and notes whether enough do. The
+    /// report names those that do not.
+    ///
+    /// # Errors
+    /// [`PersonError::Behind`] where a guardian keeps a newer one; see also
+    /// [`PersonError`].
+    pub(super) async fn describe(&mut self, home: &Home) -> Result<Report, PersonError> {
+        let in_force = self.guarded.clone().ok_or(PersonError::NotGuarded)?;
         // Time as a number keeps two devices of one person apart.
-        self.sequence = (self.sequence + 1).max(crate::now().0);
+        let sequence = (self.sequence + 1).max(crate::now().0);
         let descriptor = Descriptor {
-            sequence: self.sequence,
+            sequence,
             log: self.log.clone(),
             card_generation: self.card_generation,
             owner: self.owner().verifying_key(),
-            configuration: guarded.configuration.clone(),
-            version: guarded.version,
-            verifying_key: guarded.verifying_key,
+            in_force: in_force.clone(),
+            coming: self.coming.clone(),
         };
-        let sealed = Arc::new(descriptor.seal(&self.root, &self.card(), &mut crate::entropy()));
-        let access = self.access(guarded.configuration)?;
+        let card = self.card();
+        let (keys, binding) = (self.account(self.card_generation), card.bind(&self.owner()));
+        let sealed = Arc::new(descriptor.seal(&self.root, &card, &mut crate::entropy()));
+        let coming = self.coming.iter().flat_map(|coming| coming.configuration.guardians());
+        let mut guardians: BTreeMap<RealmId, &Guardian> = BTreeMap::new();
+        for guardian in in_force.configuration.guardians().iter().chain(coming) {
+            guardians.entry(guardian.realm).or_insert(guardian);
+        }
         let mut puts = JoinSet::new();
-        for (i, link) in access.links().iter().enumerate() {
-            let (link, token, sealed) = (Arc::clone(link), access.token(i), Arc::clone(&sealed));
-            puts.spawn(async move { (link.address().to_string(), link.describe(&token, &sealed).await) });
+        for guardian in guardians.into_values() {
+            let link = Link::new(guardian.address.parse()?);
+            let token = token::mint(&keys, Some(&binding), &self.owner(), &guardian.realm, crate::now());
+            let (guardian, sealed) = (guardian.clone(), Arc::clone(&sealed));
+            puts.spawn(async move {
+                let kept = link.describe(&token, &sealed).await;
+                (guardian, kept)
+            });
         }
         let mut report = Report::default();
         let mut kept = 0;
-        while let Some(Ok((address, outcome))) = puts.join_next().await {
+        let mut behind = false;
+        while let Some(Ok((guardian, outcome))) = puts.join_next().await {
+            let counts = in_force.configuration.guardians().contains(&guardian);
             match outcome {
-                Ok(()) => kept += 1,
-                Err(fault) => report.faults.push((address, fault)),
+                Ok(()) => kept += usize::from(counts),
+                // One that is still to take its part keeps no descriptor before.
+                Err(_) if !counts => {}
+                Err(fault) => {
+                    behind |= matches!(&fault, Fault::Refused(why) if why.starts_with("409"));
+                    report.faults.push((guardian.address, fault));
+                }
             }
         }
+        self.told = kept >= usize::from(in_force.configuration.threshold());
+        if self.told {
+            self.sequence = sequence;
+        }
         home.save(self)?;
-        if kept > 0 { Ok(()) } else { Err(PersonError::NotDescribed(report)) }
+        if behind && !self.told { Err(PersonError::Behind) } else { Ok(report) }
     }
 
     /// Follows what another device of this person did: a longer log, another
-    /// set of guardians, a newer registration, a renewed card. Tells whether the
-    /// guardians could be asked at all.
+    /// set of guardians, a newer registration, a renewed card. Tells whether
+    /// enough guardians answered to be sure of having seen it.
     ///
     /// # Errors
-    /// [`PersonError::Fork`] where both changed; see also [`PersonError`].
-    pub async fn refresh(&mut self, home: &Home, known: &[String]) -> Result<bool, PersonError> {
+    /// [`PersonError::Fork`] where both changed the log; see also
+    /// [`PersonError`].
+    pub async fn refresh(&mut self, home: &Home) -> Result<bool, PersonError> {
+        let Some(guarded) = self.guarded.clone() else { return Ok(true) };
+        let mut known: Vec<String> = self.known_guardians();
+        known.extend(guarded.configuration.guardians().iter().map(|guardian| guardian.address.clone()));
+        known.sort();
+        known.dedup();
         let mut newest: Option<Descriptor> = None;
+        let mut sure = true;
         for generation in self.card_generation..=self.card_generation + GENERATIONS_AHEAD {
             let card = Card::new(&self.root, &self.log.state().did(), generation);
-            match find_descriptor(&CardSource { card, addresses: known.to_vec() }).await {
-                Ok(found) => newest = Some(found),
-                Err(PersonError::NoDescriptor(report)) => {
-                    let silent = report
-                        .faults
-                        .iter()
-                        .all(|(_, fault)| matches!(fault, Fault::Unreachable(_) | Fault::Slow));
-                    if silent {
-                        return Ok(false);
-                    }
-                    if generation > self.card_generation {
-                        break;
-                    }
-                }
-                Err(other) => return Err(other),
+            let Found { newest: found, answered, .. } =
+                search(&CardSource { card, addresses: known.clone() }).await?;
+            let ours = |address: &&String| {
+                guarded.configuration.guardians().iter().any(|guardian| guardian.address == **address)
+            };
+            sure &= answered.iter().filter(ours).count() >= usize::from(guarded.configuration.threshold());
+            match found {
+                Some(found) => newest = Some(found),
+                None if generation > self.card_generation => break,
+                None => {}
             }
         }
-        let Some(newest) = newest.filter(|newest| newest.sequence > self.sequence) else { return Ok(true) };
+        if let Some(newest) = newest {
+            self.follow(newest)?;
+            home.save(self)?;
+        } else if sure {
+            // Nobody keeps what this device thinks they do.
+            self.told = false;
+        }
+        Ok(sure)
+    }
+
+    /// Takes over what a descriptor says that this device does not know.
+    fn follow(&mut self, newest: Descriptor) -> Result<(), PersonError> {
         if newest.log.extends(&self.log) {
             self.log = newest.log;
-        } else if !self.log.extends(&newest.log) {
+        } else if self.log.extends(&newest.log) {
+            self.told = false;
+        } else {
             return Err(PersonError::Fork);
         }
+        if newest.sequence < self.sequence {
+            self.told = false;
+        }
+        if newest.sequence <= self.sequence {
+            return Ok(());
+        }
         self.sequence = newest.sequence;
-        self.card_generation = newest.card_generation;
-        self.guarded = Some(Guarded {
-            configuration: newest.configuration.clone(),
-            version: newest.version,
-            verifying_key: newest.verifying_key,
-        });
-        let ours = self.kit.as_ref().is_some_and(|kit| {
-            kit.version() == newest.version && kit.verifying_key() == newest.verifying_key
-        });
-        if !ours {
+        let ours = self.kit.as_ref().map(Guarded::by);
+        let named = ours.as_ref() == Some(&newest.in_force) || ours == newest.coming;
+        let waits = self.guarded.as_ref() == Some(&newest.in_force) && newest.coming.is_none();
+        let moved = newest.card_generation != self.card_generation;
+        if moved || !(named || waits) {
+            // Another device registered since.
             self.kit = None;
             self.owed.clear();
         }
-        home.save(self)?;
-        Ok(true)
+        self.card_generation = newest.card_generation;
+        self.guarded = Some(newest.in_force);
+        self.coming =
+            if self.is_in_force() { None } else { self.kit.as_ref().map(Guarded::by).or(newest.coming) };
+        Ok(())
     }
 
     /// Changes the identity's log and tells the guardians.
@@ -162,17 +247,63 @@ impl Person {
     /// # Errors
     /// [`PersonError::Log`] for a change that the log refuses; see also
     /// [`PersonError`]. The change is kept here even where no guardian could be
-    /// told.
+    /// told; [`Person::heal`] tells them later.
     pub async fn change_log<T>(
         &mut self,
         home: &Home,
         change: impl FnOnce(&mut Log, &Root) -> Result<T, allod_did::Error>,
     ) -> Result<T, PersonError> {
         let changed = change(&mut self.log, &self.root)?;
+        self.told = false;
         home.save(self)?;
         if self.guarded.is_some() {
-            self.describe(home).await?;
+            let report = self.describe(home).await?;
+            if !self.told {
+                return Err(PersonError::NotDescribed(report));
+            }
         }
         Ok(changed)
+    }
+
+    /// Has guardians delete what is retired, once what takes its place is in
+    /// force. The report names those that could not be asked; they are asked
+    /// again each time the guardians are looked after.
+    pub(super) async fn retire(&mut self, home: &Home) -> Result<Report, PersonError> {
+        let mut report = Report::default();
+        let dismissed = self.kit.is_none() && self.guarded.is_none();
+        if self.retired.is_empty() || !(dismissed || (self.is_in_force() && self.told)) {
+            return Ok(report);
+        }
+        let serving: Vec<RealmId> = self
+            .configuration()
+            .map(|configuration| configuration.guardians().iter().map(|guardian| guardian.realm).collect())
+            .unwrap_or_default();
+        let mut deletions = JoinSet::new();
+        for Retired { card_generation, guardians } in std::mem::take(&mut self.retired) {
+            let (keys, current) = (self.account(card_generation), card_generation == self.card_generation);
+            let binding = Card::new(&self.root, &self.log.state().did(), card_generation).bind(&self.owner());
+            // A guardian that came back holds what is in force.
+            for guardian in guardians.into_iter().filter(|one| !(current && serving.contains(&one.realm))) {
+                let link = Link::new(guardian.address.parse()?);
+                let token = token::mint(&keys, Some(&binding), &self.owner(), &guardian.realm, crate::now());
+                deletions.spawn(async move {
+                    let deleted = link.ask(&token, &Request::Delete).await;
+                    (card_generation, guardian, deleted)
+                });
+            }
+        }
+        while let Some(Ok((card_generation, guardian, deleted))) = deletions.join_next().await {
+            if let Ok(Response::Delete) = deleted {
+                continue;
+            }
+            let fault = deleted.err().unwrap_or(Fault::Lied(allod_guardian::client::Lie::WrongMessage));
+            report.faults.push((guardian.address.clone(), fault));
+            match self.retired.iter_mut().find(|retired| retired.card_generation == card_generation) {
+                Some(retired) => retired.guardians.push(guardian),
+                None => self.retired.push(Retired { card_generation, guardians: vec![guardian] }),
+            }
+        }
+        home.save(self)?;
+        Ok(report)
     }
 }

@@ -105,7 +105,8 @@ impl Network {
     /// A recovery with this PIN, to its end.
     fn recover(&mut self, configuration: &Configuration, key: Option<[u8; 32]>, pin: &str) -> Run {
         let mut rng = Seeded::new(self.now.0);
-        let mut machine = Recover::new(configuration.clone(), key, Patience::default(), self.now);
+        let keys = key.map_or(Keys::Unknown, |key| Keys::Known { usable: vec![key], stale: vec![] });
+        let mut machine = Recover::new(configuration.clone(), keys, Patience::default(), self.now);
         let mut run = Run::default();
         let mut on_the_way: BTreeMap<(Instant, u64), Arrival> = BTreeMap::new();
         let begin = self.now;
@@ -207,6 +208,16 @@ impl Run {
     }
 
     #[track_caller]
+    /// It failed for want of guardians.
+    fn assert_too_few(&self, needed: usize, usable: usize) {
+        match self.error() {
+            Some(RecoverError::TooFew { needed: n, usable: u, .. }) => {
+                assert_eq!((*n, *u), (needed, usable), "{self:?}");
+            }
+            other => panic!("{other:?} in {self:?}"),
+        }
+    }
+
     fn assert_failed(&self, error: &RecoverError) {
         assert_eq!(self.error(), Some(error), "{self:?}");
         assert_eq!((self.secret(), self.events.len()), (None, 2));

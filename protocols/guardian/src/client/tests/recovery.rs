@@ -88,7 +88,7 @@ fn any_t_guardians_are_enough_and_fewer_are_too_few() {
         if usable >= 3 {
             run.assert_recovered();
         } else {
-            run.assert_failed(&RecoverError::TooFew { needed: 3, usable });
+            run.assert_too_few(3, usable);
             // No guess is spent before enough guardians are there.
             assert_eq!(run.asked(Phase::Second), 0);
         }
@@ -171,7 +171,7 @@ fn an_interrupted_registration_that_left_no_majority_spends_no_guess() {
     network.store(&old, 1);
     network.behaviours[2] = down();
     let run = network.recover(new.configuration(), None, "1234");
-    run.assert_failed(&RecoverError::TooFew { needed: 3, usable: 2 });
+    run.assert_too_few(3, 2);
     assert_eq!(run.asked(Phase::Second), 0);
 }
 
@@ -198,7 +198,7 @@ fn a_guardian_refuses_the_token_or_wants_a_newer_program_and_is_named_for_that()
             network.behaviours[guardian] = Box::new(move |_, _, _| Some(Err(given.clone())));
         }
         let run = network.recover(kit.configuration(), None, "1234");
-        run.assert_failed(&RecoverError::TooFew { needed: 2, usable: 1 });
+        run.assert_too_few(2, 1);
         assert_eq!(run.faults, BTreeMap::from([(1, fault.clone()), (2, fault)]));
     }
 }
@@ -208,7 +208,7 @@ fn answers_that_nobody_asked_for_change_nothing() {
     let kit = kit("1234", configuration(3, 2), 9, 1);
     let mut rng = Seeded::new(1);
     let now = Instant(5);
-    let mut machine = Recover::new(kit.configuration().clone(), None, Patience::default(), now);
+    let mut machine = Recover::new(kit.configuration().clone(), Keys::Unknown, Patience::default(), now);
     while machine.poll().is_some() {}
     let version = kit.version();
     let named = || Ok(Response::Recover1(crate::juicebox::Recover1::Ok { version }));

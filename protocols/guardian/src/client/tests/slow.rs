@@ -108,7 +108,7 @@ fn guardians_that_never_answer_end_in_too_few_and_are_named_slow() {
     network.behaviours[0] = Box::new(|_, _, _| None);
     network.behaviours[1] = Box::new(|_, _, _| None);
     let run = network.recover(kit.configuration(), None, "1234");
-    run.assert_failed(&RecoverError::TooFew { needed: 2, usable: 1 });
+    run.assert_too_few(2, 1);
     assert_eq!(run.at_ms, [8_000, 8_000]);
     assert_eq!(run.faults, BTreeMap::from([(0, Fault::Slow), (1, Fault::Slow)]));
     assert_eq!(network.guesses_left(), [Some(4); 3]);

@@ -1,6 +1,7 @@
 //! Registrations that could never be recovered, each refused by name.
 
 use allod_crypto::sign::SigningKey;
+use allod_threshold::juicebox::PrivateKey;
 
 use super::*;
 

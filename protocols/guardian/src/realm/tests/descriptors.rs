@@ -20,8 +20,18 @@ fn refused_with(refusal: Refusal) -> Answer {
     Answer::Refused { refusal, guesses_left: None }
 }
 
+/// A guardian where owner, thief and an operator's user are registered.
 fn empty() -> Shell {
-    Shell::new(RealmId([1; 16]))
+    let mut shell = Shell::new(RealmId([1; 16]));
+    for caller in [owner(), thief()] {
+        shell.records.insert(caller.account, Record::Destroyed);
+    }
+    shell
+}
+
+/// His account has the card's recover-only key, and so its locator.
+fn thief() -> Caller {
+    Caller { account: [0x66; 32], ..owner() }
 }
 
 #[test]
@@ -74,14 +84,12 @@ fn the_card_replaces_no_descriptor() {
 fn a_thief_of_the_card_with_an_owner_key_of_his_own_replaces_no_descriptor() {
     let mut shell = empty();
     keep(&mut shell, &owner(), numbered(1));
-    // His account has the card's recover-only key, and so its locator.
-    let thief = Caller { account: [0x66; 32], ..owner() };
-    assert_eq!(keep(&mut shell, &thief, numbered(u64::MAX)), refused_with(Refusal::NotPermitted));
+    assert_eq!(keep(&mut shell, &thief(), numbered(u64::MAX)), refused_with(Refusal::NotPermitted));
     assert_eq!(shell.fetch(&locator()), Answer::Descriptor(Some(numbered(1))));
 
     let mut shell = empty();
     shell.describe(&owner(), numbered(1));
-    let ticket = shell.describe(&thief, numbered(2));
+    let ticket = shell.describe(&thief(), numbered(2));
     shell.write_all();
     assert_eq!(shell.answers.remove(&ticket), Some(refused_with(Refusal::NotPermitted)));
 }
@@ -103,11 +111,22 @@ fn a_descriptor_that_is_too_long_is_refused() {
 }
 
 #[test]
-fn a_full_guardian_keeps_no_new_descriptor_but_replaces_one() {
+fn an_account_without_a_registration_takes_no_room_for_a_descriptor() {
+    let mut shell = empty();
+    let newcomer = Caller { locator: Some(Locator([2; 32])), account: [2; 32], ..owner() };
+    assert_eq!(keep(&mut shell, &newcomer, numbered(1)), refused_with(Refusal::NotRegistered));
+}
+
+#[test]
+fn a_descriptor_goes_with_its_account() {
     let mut shell = empty();
     keep(&mut shell, &owner(), numbered(1));
-    shell.room = false;
-    assert_eq!(keep(&mut shell, &owner(), numbered(2)), Answer::Described);
-    let newcomer = Caller { locator: Some(Locator([2; 32])), account: [2; 32], ..owner() };
-    assert_eq!(keep(&mut shell, &newcomer, numbered(1)), refused_with(Refusal::Full));
+    shell.ask(&thief(), Request::Delete);
+    shell.write_all();
+    assert_eq!(shell.fetch(&locator()), Answer::Descriptor(Some(numbered(1))), "it is not the thief's");
+    shell.ask(&owner(), Request::Delete);
+    let late = shell.describe(&owner(), numbered(2));
+    shell.write_all();
+    assert_eq!(shell.fetch(&locator()), Answer::Descriptor(None));
+    assert_eq!(shell.answers.remove(&late), Some(refused_with(Refusal::NotRegistered)));
 }

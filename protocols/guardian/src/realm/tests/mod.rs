@@ -20,6 +20,9 @@ use allod_wire::RegistrationVersion;
 use super::*;
 use crate::client::{Configuration, Guardian, Kit};
 use crate::juicebox::secret::Stretched;
+use crate::juicebox::{
+    Recover1, Recover2, Recover2Request, Recover3, Recover3Request, Register2Request, Response, secret,
+};
 use crate::test_rng::Seeded;
 
 /// A guardian whose disk is a map: what its shell would do, and no more.
@@ -62,7 +65,8 @@ impl Shell {
     pub(crate) fn describe(&mut self, caller: &Caller, descriptor: SealedDescriptor) -> Ticket {
         let held = caller.locator.and_then(|locator| self.descriptors.get(&locator));
         let stored = held.map(|(account, held)| Described { account: *account, sequence: held.sequence });
-        self.input(caller, Ask::Describe { descriptor, stored, room: self.room })
+        let registered = self.records.contains_key(&caller.account);
+        self.input(caller, Ask::Describe { descriptor, stored, registered })
     }
 
     fn input(&mut self, caller: &Caller, ask: Ask) -> Ticket {
@@ -107,7 +111,13 @@ impl Shell {
         match change {
             Change::Put { account, record, .. } => drop(self.records.insert(account, *record)),
             Change::Destroy { account } => drop(self.records.insert(account, Record::Destroyed)),
-            Change::Remove { account } => drop(self.records.remove(&account)),
+            Change::Remove { account, locator } => {
+                self.records.remove(&account);
+                let own = |place: &Locator| self.descriptors.get(place).is_some_and(|held| held.0 == account);
+                if let Some(locator) = locator.filter(own) {
+                    self.descriptors.remove(&locator);
+                }
+            }
             Change::Describe { account, locator, descriptor } => {
                 self.descriptors.insert(locator, (account, descriptor));
             }

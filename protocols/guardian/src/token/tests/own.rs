@@ -13,7 +13,7 @@ fn keys() -> AccountKeys {
 /// A token of the self tenant with header and claims changed, signed by
 /// `signer`.
 fn own(change: impl FnOnce(&mut Value, &mut Value), signer: &SigningKey) -> Result<Caller, TokenError> {
-    let token = mint(&keys(), signer, &realm(), now());
+    let token = mint(&keys(), None, signer, &realm(), now());
     let parts: alloc::vec::Vec<_> =
         token.split('.').map(|part| BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).collect();
     let mut header: Value = serde_json::from_slice(&parts[0]).unwrap();
@@ -26,21 +26,41 @@ fn own(change: impl FnOnce(&mut Value, &mut Value), signer: &SigningKey) -> Resu
 #[test]
 fn the_cards_key_may_recover_and_the_owners_key_everything() {
     for (signer, permit) in [(key(1), Permit::Recover), (key(2), Permit::Own)] {
-        let caller = check(&mint(&keys(), &signer, &realm(), now())).unwrap();
+        let caller = check(&mint(&keys(), None, &signer, &realm(), now())).unwrap();
         assert_eq!(caller.permit, permit);
-        assert_eq!((caller.tenant.as_str(), caller.locator), (SELF_TENANT, Some(keys().locator())));
+        assert_eq!((caller.tenant.as_str(), caller.locator), (SELF_TENANT, None));
     }
+}
+
+/// What the card's key of `card` signs for the account with these keys.
+fn binding(card: &SigningKey, account: &AccountKeys) -> Signature {
+    card.sign(&account::binding(&account.id()))
+}
+
+#[test]
+fn only_an_account_that_the_cards_key_agreed_to_has_the_cards_locator() {
+    let agreed = binding(&key(1), &keys());
+    let token = mint(&keys(), Some(&agreed), &key(2), &realm(), now());
+    assert_eq!(check(&token).unwrap().locator, Some(keys().locator()));
+
+    // Somebody who saw the card's public key and the owner's agreement.
+    let thief = AccountKeys { owner: key(3).verifying_key(), ..keys() };
+    for forged in [agreed, binding(&key(3), &thief), binding(&key(2), &keys())] {
+        let token = mint(&thief, Some(&forged), &key(3), &realm(), now());
+        assert_eq!(check(&token), Err(TokenError::NotTheAccount));
+    }
+    assert_eq!(check(&mint(&thief, None, &key(3), &realm(), now())).unwrap().locator, None);
 }
 
 #[test]
 fn both_keys_speak_for_the_same_account() {
-    let of = |n| check(&mint(&keys(), &key(n), &realm(), now())).unwrap().account;
+    let of = |n| check(&mint(&keys(), None, &key(n), &realm(), now())).unwrap().account;
     assert_eq!(of(1), of(2));
 }
 
 #[test]
 fn a_strangers_key_is_refused() {
-    assert_eq!(check(&mint(&keys(), &key(3), &realm(), now())), Err(TokenError::BadSignature));
+    assert_eq!(check(&mint(&keys(), None, &key(3), &realm(), now())), Err(TokenError::BadSignature));
 }
 
 #[test]
@@ -54,17 +74,17 @@ fn keys_that_are_not_the_accounts_are_refused() {
 #[test]
 fn a_thief_with_an_owner_key_of_his_own_has_another_account() {
     let thief = AccountKeys { owner: key(3).verifying_key(), ..keys() };
-    let his = check(&mint(&thief, &key(3), &realm(), now())).unwrap();
-    let mine = check(&mint(&keys(), &key(2), &realm(), now())).unwrap();
+    let his = check(&mint(&thief, None, &key(3), &realm(), now())).unwrap();
+    let mine = check(&mint(&keys(), None, &key(2), &realm(), now())).unwrap();
     assert_ne!(his.account, mine.account);
 }
 
 #[test]
 fn the_two_keys_in_each_others_place_are_another_account() {
     let swapped = AccountKeys { recover: keys().owner, owner: keys().recover };
-    let caller = check(&mint(&swapped, &key(1), &realm(), now())).unwrap();
+    let caller = check(&mint(&swapped, None, &key(1), &realm(), now())).unwrap();
     assert_eq!(caller.permit, Permit::Own);
-    assert_ne!(caller.account, check(&mint(&keys(), &key(2), &realm(), now())).unwrap().account);
+    assert_ne!(caller.account, check(&mint(&keys(), None, &key(2), &realm(), now())).unwrap().account);
 }
 
 #[test]
@@ -103,7 +123,7 @@ fn an_accounts_own_token_lives_a_quarter_of_an_hour_at_most() {
 
 #[test]
 fn an_accounts_own_token_is_for_one_realm_and_ends() {
-    let token = mint(&keys(), &key(2), &realm(), now());
+    let token = mint(&keys(), None, &key(2), &realm(), now());
     let at = |ms| authenticate(&token, &realm(), &tenants(), now().plus_ms(ms)).map(drop);
     assert_eq!(at(5 * 60_000 + 5_000), Ok(()));
     assert_eq!(at(5 * 60_000 + 5_001), Err(TokenError::Expired { ago_ms: 5_001 }));
@@ -113,5 +133,8 @@ fn an_accounts_own_token_is_for_one_realm_and_ends() {
 
 #[test]
 fn the_longest_own_token_fits_the_limit() {
-    assert!(mint(&keys(), &key(2), &realm(), Instant(u64::MAX)).len() <= limits::TOKEN_MAX);
+    assert!(
+        mint(&keys(), Some(&binding(&key(1), &keys())), &key(2), &realm(), Instant(u64::MAX)).len()
+            <= limits::TOKEN_MAX
+    );
 }
