@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 
 use allod_crypto::{SecretBytes, Zeroizing};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::cli::PinSource;
 use crate::failure::Failure;
@@ -96,5 +97,10 @@ fn checked(mut bytes: Vec<u8>) -> Result<SecretBytes, Failure> {
     if bytes.len() > LENGTH_MAX {
         return Err(Failure::usage(format!("a PIN has at most {LENGTH_MAX} bytes")));
     }
-    Ok(SecretBytes::from(bytes))
+    let bytes = Zeroizing::new(bytes);
+    let text = std::str::from_utf8(&bytes).map_err(|_| Failure::usage("the PIN is not text in UTF-8"))?;
+    // The same letters can be typed as different bytes on another machine.
+    let mut composed = String::with_capacity(3 * text.len());
+    composed.extend(text.nfc());
+    Ok(SecretBytes::from(composed.into_bytes()))
 }

@@ -13,7 +13,7 @@ use allod_crypto::password::Cost;
 use allod_crypto::{Secret, SecretBytes};
 use allod_did::{Log, PublicKey, Root};
 use allod_guardian::card::{Card, Code};
-use allod_guardian::client::{Configuration, Kit, Patience, Recover, RecoverError, Register};
+use allod_guardian::client::{Configuration, Keys, Kit, Patience, Recover, RecoverError, Register};
 use allod_guardian::descriptor::owner_key;
 use allod_guardian::juicebox::secret::stretch;
 use allod_guardian::juicebox::{Recover1, Recover2, Recover2Request, Request, Response};
@@ -163,7 +163,7 @@ async fn victim(guardians: &mut [Guardian], configuration: &Configuration) -> At
 /// A whole recovery, seen through.
 async fn recover(access: &Access, pin: &[u8]) -> Result<Vec<u8>, RecoverError> {
     let configuration = access.configuration().clone();
-    let machine = Recover::new(configuration, None, Patience::default(), allod_node::now());
+    let machine = Recover::new(configuration, Keys::Unknown, Patience::default(), allod_node::now());
     let pin = SecretBytes::from(pin.to_vec());
     let recovering = access.clone().recover(machine, pin, INFO.to_vec(), COST, |_| {});
     let outcome = recovering.outcome.await.unwrap();
@@ -330,10 +330,10 @@ async fn the_command_says_when_the_guesses_have_run_out() {
     let code = text.lines().find(|line| line.starts_with("ALLOD1:")).unwrap();
     let Code { card: stolen, addresses, .. } = Code::from_text(code).unwrap();
     let descriptor = find_descriptor(&CardSource { card: stolen.clone(), addresses }).await.unwrap();
-    let configuration = descriptor.configuration.clone();
+    let configuration = descriptor.in_force.configuration.clone();
     let mut guardians = in_order(guardians, &configuration);
     let access = Access::new(configuration, descriptor.account(&stolen), stolen.recover_key()).unwrap();
-    let mut attack = Attack::new(access, descriptor.version);
+    let mut attack = Attack::new(access, descriptor.in_force.version);
     attack.exhaust(&mut guardians).await;
     attack.check(&[]);
 

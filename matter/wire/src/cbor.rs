@@ -89,13 +89,20 @@ pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, Error> {
     Ok(value)
 }
 
-/// Memory that grows, as a writer that cannot fail.
+/// Memory that grows, as a writer that cannot fail. What is encoded may be a
+/// secret, so growing leaves no copy of it behind.
 struct Buffer(Vec<u8>);
 
 impl minicbor::encode::Write for Buffer {
     type Error = Infallible;
 
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.next_power_of_two().max(256));
+            larger.extend_from_slice(&self.0);
+            Zeroizing::new(core::mem::replace(&mut self.0, larger));
+        }
         self.0.extend_from_slice(bytes);
         Ok(())
     }

@@ -22,9 +22,22 @@ pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
     move |source| FileError { path, source }
 }
 
-/// Makes a folder, with those above it, that only its owner can enter.
+/// Makes a folder, with those above it, that only its owner can enter. Durable
+/// when this returns.
 pub(crate) fn private_folder(path: &Path) -> Result<(), FileError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    private_folder(parent)?;
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(at(path)(e)),
+        // Its name is in its parent, which must be on the disk as well.
+        _ => sync_folder(parent),
+    }
 }
 
 /// Opens or makes a file that only its owner can read, for reading and writing.

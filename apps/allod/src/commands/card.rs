@@ -44,8 +44,8 @@ fn tell_retired(person: &Person, screen: &Screen) {
         screen.note("The old card is of no use any more.");
     } else {
         screen.warn(&format!(
-            "{left} guardians did not confirm yet that they deleted what the old card opens; `allod up` or \
-             `allod guardians heal` asks them again. Until fewer than are needed are left, the old card still works"
+            "not every guardian has confirmed yet that it deleted what the old card opens ({left} to go); `allod up` \
+             or `allod guardians heal` asks again. The old card works until fewer of them are left than are needed"
         ));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::ending::Ending;
 use crate::cli::{Guardian, GuardianCommand};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
 pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> {
@@ -40,7 +40,14 @@ async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(),
         &json!({ "address": running.address(), "realm": running.realm().to_string() }),
         &format!("Guardian {} is up at {}", running.realm(), running.address()),
     );
-    ending.wait().await;
+    let failed = tokio::select! {
+        () = ending.wait() => false,
+        () = running.failed() => true,
+    };
     running.stop().await;
+    if failed {
+        return Err(Failure::new(Kind::Failed, "the guardian could not write to its disk, so it has ended")
+            .next("make room on the disk and start it again; every guess that it answered is kept"));
+    }
     Ok(())
 }

@@ -9,12 +9,17 @@ use crate::progress::Waiting;
 use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
-    let person = load(home)?;
-    let state = person.log.state();
+    let _lock = home.lock()?;
+    let mut person = load(home)?;
     let waiting = Waiting::new(screen);
     waiting.say("asking the guardians");
+    let sure = person.refresh(home).await;
     let checks = person.check().await;
     waiting.end();
+    if !sure? {
+        screen.warn("too few guardians answered to know what your other devices changed");
+    }
+    let state = person.log.state();
     let (did, devices) = (state.did().to_string(), state.devices().len());
 
     let (guarded, text, rows) = match checks {
@@ -34,7 +39,8 @@ pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
             } else {
                 format!("{good} of {} guardians hold their part; {threshold} are needed", checks.len())
             };
-            let text = format!("guarded    {summary}\n{}", guardians::to_text(&checks, screen));
+            let keeper = if person.kit.is_none() { "\nlooked after by another of your devices" } else { "" };
+            let text = format!("guarded    {summary}{keeper}\n{}", guardians::to_text(&checks, screen));
             (good.max(before) >= threshold, text, guardians::to_json(&checks))
         }
         Err(PersonError::NotGuarded) => (false, "guarded    by nobody yet".to_owned(), json!([])),

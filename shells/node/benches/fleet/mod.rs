@@ -10,7 +10,7 @@ use allod_crypto::password::Cost;
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes};
 use allod_guardian::account::AccountKeys;
-use allod_guardian::client::{Configuration, Kit, Patience, Recover, Register};
+use allod_guardian::client::{Configuration, Keys, Kit, Patience, Recover, Register};
 use allod_guardian::juicebox::secret::stretch;
 use allod_node::guardian::{Config, Tls};
 use allod_node::person::{Access, meet};
@@ -107,7 +107,7 @@ impl Person {
 
     fn machine(&self) -> Recover {
         let configuration = self.owner.configuration().clone();
-        Recover::new(configuration, None, Patience::default(), allod_node::now())
+        Recover::new(configuration, Keys::Unknown, Patience::default(), allod_node::now())
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Config {
     /// How many accounts the guardian takes.
     #[serde(default = "accounts_max")]
     pub accounts_max: u64,
+    /// Whether it takes new accounts at all. Those it has are served either way.
+    #[serde(default = "yes")]
+    pub new_accounts: bool,
     /// How often may be asked.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -103,6 +106,10 @@ pub enum Algorithm {
     EdDSA,
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn accounts_max() -> u64 {
     100_000
 }
@@ -142,6 +149,7 @@ impl Config {
             state,
             tls,
             accounts_max: accounts_max(),
+            new_accounts: true,
             limits: LimitsConfig::default(),
             tenants: Vec::new(),
         }

@@ -41,6 +41,18 @@ pub enum GuardianError {
     /// The state cannot be opened.
     #[error("the guardian's state cannot be opened: {0}. Is another guardian using it?")]
     Store(String),
+    /// One of the two files that belong together is missing.
+    #[error(
+        "{missing} is missing, though {found} is there; put it back. Nothing was changed",
+        missing = missing.display(),
+        found = found.display()
+    )]
+    Incomplete {
+        /// The file that is missing.
+        missing: std::path::PathBuf,
+        /// The file that needs it.
+        found: std::path::PathBuf,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -36,7 +36,8 @@ pub struct Running {
     realm: RealmId,
     stop: oneshot::Sender<()>,
     accepting: tokio::task::JoinHandle<()>,
-    service: JoinHandle<()>,
+    service: Service,
+    thread: JoinHandle<()>,
 }
 
 /// Starts a guardian on the current runtime.
@@ -54,7 +55,8 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
         listener.local_addr().map_err(|source| GuardianError::Listen { address: config.listen, source })?;
 
     let realm = store.realm();
-    let (service, thread) = Service::start(store, config.limits.into(), config.accounts_max);
+    let accounts_max = if config.new_accounts { config.accounts_max } else { 0 };
+    let (service, thread) = Service::start(store, config.limits.into(), accounts_max);
     let address = match &identity {
         None => format!("http://{local}"),
         Some(tls::Identity { pin: None, .. }) => format!("https://{local}"),
@@ -62,10 +64,10 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     };
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
     let (stop, stopped) = oneshot::channel();
-    let router = http::router(service, tenants);
+    let router = http::router(service.clone(), tenants);
     let addresses = Addresses::new(config.limits.address.into());
     let accepting = tokio::spawn(accept(listener, acceptor, router, addresses, stopped));
-    Ok(Running { address, realm, stop, accepting, service: thread })
+    Ok(Running { address, realm, stop, accepting, service, thread })
 }
 
 impl Running {
@@ -79,12 +81,20 @@ impl Running {
         self.realm
     }
 
+    /// Resolves when the guardian's store has failed, such as on a full disk. It
+    /// answers nothing then but that; starting it again finds out what is on the
+    /// disk.
+    pub async fn failed(&self) {
+        self.service.ended().await;
+    }
+
     /// Takes no more connections, lets requests under way end, and closes the
     /// store.
     pub async fn stop(self) {
         let _ = self.stop.send(());
         let _ = self.accepting.await;
-        let thread = self.service;
+        let Self { service, thread, .. } = self;
+        drop(service);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 }

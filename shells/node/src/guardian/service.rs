@@ -67,6 +67,11 @@ impl Service {
         self.realm
     }
 
+    /// Resolves when the thread has ended because its store failed.
+    pub(super) async fn ended(&self) {
+        self.calls.closed().await;
+    }
+
     /// What happened so far.
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
@@ -111,7 +116,11 @@ impl Worker {
                 }
                 self.drain(&mut replies, &mut changes);
             }
-            self.persist(&mut replies, changes);
+            if self.persist(&mut replies, changes).is_err() {
+                // What is on the disk is not known now. It is once the store is
+                // opened again, which also destroys what a failure left over.
+                return;
+            }
         }
     }
 
@@ -139,9 +148,9 @@ impl Worker {
     }
 
     /// Makes everything durable, then lets the answers go that waited for it.
-    fn persist(&mut self, replies: &mut Replies, changes: Vec<(PersistId, Change)>) {
+    fn persist(&mut self, replies: &mut Replies, changes: Vec<(PersistId, Change)>) -> Result<(), String> {
         if changes.is_empty() {
-            return;
+            return Ok(());
         }
         let outcome = self.store.apply(&changes);
         if let Err(why) = &outcome {
@@ -154,6 +163,7 @@ impl Worker {
         let mut none = Vec::new();
         self.drain(replies, &mut none);
         debug_assert!(none.is_empty(), "a finished write asked for another");
+        outcome
     }
 
     fn drain(&mut self, replies: &mut Replies, changes: &mut Vec<(PersistId, Change)>) {

@@ -58,6 +58,12 @@ impl Store {
         let lock = files::private_file(&folder.join("lock"))?;
         lock.try_lock().map_err(text).map_err(GuardianError::Store)?;
         let path = folder.join("guardian.redb");
+        let keys = folder.join("record-keys");
+        let has_keys = fs::metadata(&keys).is_ok_and(|about| about.len() > 0);
+        if has_keys && !path.exists() {
+            // Going on would destroy the keys of all that is in the database.
+            return Err(GuardianError::Incomplete { missing: path, found: keys });
+        }
         if !path.exists() {
             // A database that a power cut left half made cannot be opened, so it
             // gets its name when it is whole.
@@ -75,6 +81,11 @@ impl Store {
 
     fn with(mut database: Database, folder: &Path, lock: File) -> Result<Self, GuardianError> {
         let Prepared { realm, accounts, slots } = prepare(&mut database).map_err(GuardianError::Store)?;
+        let keys = folder.join("record-keys");
+        if !slots.is_empty() && !keys.exists() {
+            // Going on would tell everybody that their guesses were used up.
+            return Err(GuardianError::Incomplete { missing: keys, found: folder.join("guardian.redb") });
+        }
         let mut keys = RecordKeys::open(&folder.join("record-keys"))?;
         keys.keep_only(&slots)?;
         files::sync_folder(folder)?;

@@ -240,7 +240,7 @@ fn fault(reply: &Reply) -> Fault {
         .and_then(|message| message.as_str())
         .unwrap_or("no reason given")
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
         .take(200)
         .collect();
     match reply.status {

@@ -138,7 +138,12 @@ impl Operator {
         [pin, info]: [&[u8]; 2],
     ) -> Result<Vec<u8>, RecoverError> {
         let (configuration, mut rng) = (self.configuration(threshold), allod_node::entropy());
-        let mut machine = Recover::new(configuration.clone(), None, Patience::default(), allod_node::now());
+        let mut machine = Recover::new(
+            configuration.clone(),
+            allod_guardian::client::Keys::Unknown,
+            Patience::default(),
+            allod_node::now(),
+        );
         let mut outcome = None;
         loop {
             let input = match machine.poll().expect("a machine that has not ended has something to do") {

@@ -128,7 +128,7 @@ fn a_share_is_never_on_the_disk_in_the_clear() {
 
 #[test]
 fn a_destroyed_share_and_its_key_are_in_no_file() {
-    for change in [Change::Destroy { account: ANNA }, Change::Remove { account: ANNA }] {
+    for change in [Change::Destroy { account: ANNA }, Change::Remove { account: ANNA, locator: None }] {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         let (anna, bert) = (registration(0), registration(0));
@@ -191,7 +191,7 @@ fn several_changes_of_one_account_in_one_commit_end_as_the_last_one_says() {
             put(ANNA, &guessed(&second, 1), true),
             Change::Destroy { account: ANNA },
             put(ANNA, &third, true),
-            Change::Remove { account: BERT },
+            Change::Remove { account: BERT, locator: None },
         ],
     );
     assert_eq!(store.record(&ANNA).unwrap(), held(&third));
@@ -217,9 +217,12 @@ fn accounts_are_counted_however_they_come_and_go() {
     // A destroyed share's account still counts: the fact is kept.
     apply(&mut store, [Change::Destroy { account: ANNA }]);
     assert_eq!(store.accounts(), 2);
-    apply(&mut store, [Change::Remove { account: BERT }, Change::Remove { account: CARL }]);
+    apply(
+        &mut store,
+        [Change::Remove { account: BERT, locator: None }, Change::Remove { account: CARL, locator: None }],
+    );
     assert_eq!(store.accounts(), 1);
-    apply(&mut store, [Change::Remove { account: ANNA }, put(CARL, &one, true)]);
+    apply(&mut store, [Change::Remove { account: ANNA, locator: None }, put(CARL, &one, true)]);
     assert_eq!(store.accounts(), 1);
     let descriptor = SealedDescriptor { sequence: 1, sealed: vec![0] };
     apply(&mut store, [Change::Describe { account: ANNA, locator: Locator([1; 32]), descriptor }]);

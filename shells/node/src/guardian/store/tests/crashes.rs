@@ -177,7 +177,7 @@ fn a_new_registration_replaces_the_old_one_in_one_step() {
 fn a_destroyed_share_never_comes_back() {
     for (change, gone) in [
         (Change::Destroy { account: ANNA }, Some(Record::Destroyed)),
-        (Change::Remove { account: ANNA }, None),
+        (Change::Remove { account: ANNA, locator: None }, None),
     ] {
         let mut bench = Bench::new();
         let (anna, bert) = (registration(8), registration(0));
