@@ -232,6 +232,24 @@ fn accounts_are_counted_however_they_come_and_go() {
 }
 
 #[test]
+fn a_removed_account_takes_its_descriptor_along_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    let (own, others) = (Locator([1; 32]), Locator([2; 32]));
+    let describe = |account, locator| {
+        let descriptor = SealedDescriptor { sequence: 1, sealed: vec![0] };
+        Change::Describe { account, locator, descriptor }
+    };
+    apply(&mut store, [put(ANNA, &registration(0), true), describe(ANNA, own), describe(BERT, others)]);
+    for locator in [others, own] {
+        apply(&mut store, [Change::Remove { account: ANNA, locator: Some(locator) }]);
+    }
+    assert_eq!(store.record(&ANNA).unwrap(), None);
+    assert_eq!(store.descriptor(&own).unwrap(), None);
+    assert!(store.descriptor(&others).unwrap().is_some());
+}
+
+#[test]
 fn keys_that_no_record_names_are_overwritten_when_the_store_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path()).unwrap();
