@@ -86,7 +86,8 @@ pub(super) fn word(check: &Check) -> (String, AnsiColor) {
         Check::Missing => {
             ("holds nothing; `allod guardians heal` gives it its part".into(), AnsiColor::Yellow)
         }
-        Check::Other(_) => (
+        Check::InForce => ("holds its part; a newer one waits for more guardians".into(), AnsiColor::Green),
+        Check::Other => (
             "holds an earlier registration; `allod guardians heal` brings it up to date".into(),
             AnsiColor::Yellow,
         ),
@@ -106,7 +107,7 @@ pub(super) fn to_json(checks: &[GuardianCheck]) -> Value {
             json!({
                 "number": i + 1,
                 "address": found.address,
-                "good": found.check == Check::Good,
+                "good": found.check.holds(),
                 "found": word(&found.check).0,
             })
         })
@@ -119,7 +120,7 @@ pub(super) fn to_text(checks: &[GuardianCheck], screen: &Screen) -> String {
         .enumerate()
         .map(|(i, found)| {
             let (text, colour) = word(&found.check);
-            let dot = screen.paint(if found.check == Check::Good { "●" } else { "○" }, colour);
+            let dot = screen.paint(if found.check.holds() { "●" } else { "○" }, colour);
             format!("{:>3} {dot} {}  {text}", i + 1, found.address)
         })
         .collect();

@@ -62,8 +62,10 @@ pub(super) async fn run(home: &Home, args: Recover, screen: &Screen) -> Result<(
         screen.warn(&format!("{address} {fault}"));
     }
     if let Err(error) = &registering.outcome {
-        screen.warn(&format!("recovered, but registering afresh did not come about: {error}"));
-        screen.warn("`allod up` or `allod guardians heal` goes on with it");
+        screen.warn(&format!(
+            "PIN and card stay good as they are, but this device cannot look after the guardians yet: {error}. \
+             `allod up` or `allod guardians heal` goes on with it when more are back"
+        ));
     }
     screen.result(
         &json!({

@@ -1,6 +1,6 @@
 //! `allod status`: the identity at a glance.
 
-use allod_node::person::{Check, Home, PersonError};
+use allod_node::person::{Home, PersonError};
 use serde_json::json;
 
 use super::{guardians, load};
@@ -26,22 +26,12 @@ pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
         Ok(checks) => {
             let configuration = person.guarded.as_ref().map(|guarded| &guarded.configuration);
             let threshold = configuration.map_or(1, |configuration| usize::from(configuration.threshold()));
-            let good = checks.iter().filter(|found| found.check == Check::Good).count();
-            // Before a new registration has come about, the one before is good.
-            let before = person.guarded.as_ref().map_or(0, |guarded| {
-                checks.iter().filter(|found| found.check == Check::Other(guarded.version)).count()
-            });
-            let summary = if before > good {
-                format!(
-                    "{before} of {} guardians hold the registration in force; {threshold} are needed. A newer one waits until more are there",
-                    checks.len()
-                )
-            } else {
-                format!("{good} of {} guardians hold their part; {threshold} are needed", checks.len())
-            };
+            let good = checks.iter().filter(|found| found.check.holds()).count();
+            let summary =
+                format!("{good} of {} guardians hold their part; {threshold} are needed", checks.len());
             let keeper = if person.kit.is_none() { "\nlooked after by another of your devices" } else { "" };
             let text = format!("guarded    {summary}{keeper}\n{}", guardians::to_text(&checks, screen));
-            (good.max(before) >= threshold, text, guardians::to_json(&checks))
+            (good >= threshold, text, guardians::to_json(&checks))
         }
         Err(PersonError::NotGuarded) => (false, "guarded    by nobody yet".to_owned(), json!([])),
         Err(other) => return Err(other.into()),

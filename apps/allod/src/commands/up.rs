@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use allod_node::network::{Plan, State};
-use allod_node::person::{Check, Heal, Home, PersonError};
+use allod_node::person::{Check, GuardianCheck, Heal, Home, PersonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
@@ -135,8 +135,9 @@ async fn round(home: &Home) -> Vec<News> {
                     _ => None,
                 }
             });
-            let good = healed.checks.iter().filter(|found| found.check == Check::Good).count();
-            let (good, all) = (good + healed.healed.len(), healed.checks.len());
+            let holds =
+                |found: &&GuardianCheck| found.check.holds() || healed.healed.contains(&found.address);
+            let (good, all) = (healed.checks.iter().filter(holds).count(), healed.checks.len());
             let sum = News::Well(format!("your identity: {good} of {all} guardians hold their part"));
             found.chain(given).chain((all > 0).then_some(sum)).collect()
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use allod_guardian::client::{Configuration, Fault, Guardian, Lie, Patience, Register, RegisterError};
 use allod_guardian::descriptor::Guarded;
 use allod_guardian::juicebox::{Recover1, Request, Response};
-use allod_wire::RegistrationVersion;
 use tokio::task::JoinSet;
 
 use super::drive::{Registering, Report};
@@ -29,14 +28,24 @@ pub struct GuardianCheck {
 pub enum Check {
     /// It holds its part of the registration.
     Good,
+    /// It holds its part of the registration in force, and not yet that of a
+    /// newer one, which waits until enough guardians are there.
+    InForce,
     /// It holds nothing.
     Missing,
-    /// It holds a part of another registration, such as the one before.
-    Other(RegistrationVersion),
+    /// It holds a part of a registration that is over.
+    Other,
     /// Its guesses ran out: somebody who has the card used them up.
     NoGuesses,
     /// It could not be asked, or answered wrongly.
     Fault(Fault),
+}
+
+impl Check {
+    /// Whether it holds what the card and the PIN open now.
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::Good | Self::InForce)
+    }
 }
 
 /// What healing did.
@@ -76,13 +85,18 @@ impl Person {
             let realm = access.configuration().guardians()[i].realm;
             self.kit.is_none() || !self.owed.contains(&realm)
         };
+        // A redealing has its registration's version, so only who is owed tells.
+        let before = self.guarded.as_ref().filter(|_| !self.is_in_force()).map(|guarded| guarded.version);
         let mut checks: Vec<Option<Check>> = vec![None; access.links().len()];
         while let Some(Ok((i, answer))) = asked.join_next().await {
             checks[i] = Some(match answer {
                 Ok(Response::Recover1(Recover1::Ok { version: held })) if held == version && took(i) => {
                     Check::Good
                 }
-                Ok(Response::Recover1(Recover1::Ok { version: held })) => Check::Other(held),
+                Ok(Response::Recover1(Recover1::Ok { version: held })) if Some(held) == before => {
+                    Check::InForce
+                }
+                Ok(Response::Recover1(Recover1::Ok { .. })) => Check::Other,
                 Ok(Response::Recover1(Recover1::NotRegistered)) => Check::Missing,
                 Ok(Response::Recover1(Recover1::NoGuesses)) => Check::NoGuesses,
                 Ok(_) => Check::Fault(Fault::Lied(Lie::WrongMessage)),
@@ -121,7 +135,7 @@ impl Person {
         };
         let good = checks.iter().filter(|found| found.check == Check::Good).count();
         let lost: Vec<usize> = (0..checks.len())
-            .filter(|i| matches!(checks[*i].check, Check::Missing | Check::Other(_)))
+            .filter(|i| matches!(checks[*i].check, Check::Missing | Check::Other | Check::InForce))
             .collect();
         let enough =
             if self.is_in_force() { 1 } else { quorum(kit.configuration()).saturating_sub(good).max(1) };
