@@ -108,7 +108,7 @@ fn steps(full: bool, nextest: bool, fuzz: bool) -> Vec<Step> {
     // Named targets leave out doctests, which have their own step, and benchmarks.
     let plain = ["test", "--workspace", "--lib", "--bins", "--tests"];
     steps.push(if nextest {
-        cargo("tests", &["nextest", "run", "--workspace"])
+        cargo("tests", &["nextest", "run", "--workspace", "--no-fail-fast"])
     } else {
         cargo("tests", &plain)
     });
@@ -118,7 +118,7 @@ fn steps(full: bool, nextest: bool, fuzz: bool) -> Vec<Step> {
     }
     if full {
         steps.push(if nextest {
-            cargo("long tests", &["nextest", "run", "--workspace", "--run-ignored", "only"])
+            cargo("long tests", &["nextest", "run", "--workspace", "--no-fail-fast", "--run-ignored", "only"])
         } else {
             cargo("long tests", &[&plain[..], &["--", "--ignored"]].concat())
         });

@@ -65,7 +65,11 @@ fn installed() -> PathBuf {
     let lock = fs::File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
     for name in ["package.json", "package-lock.json", ".npmrc", "client.mjs"] {
-        fs::copy(source.join(name), folder.join(name)).unwrap();
+        // Another process may be reading what is there already.
+        let content = fs::read(source.join(name)).unwrap();
+        if fs::read(folder.join(name)).ok().as_ref() != Some(&content) {
+            fs::write(folder.join(name), content).unwrap();
+        }
     }
     let wanted = fs::read(source.join("package-lock.json")).unwrap();
     let stamp = folder.join("installed");
