@@ -127,10 +127,10 @@ impl Person {
         let did = descriptor.log.state().did();
         progress(Progress::Recovering);
         let mut attempts = attempts(&descriptor).into_iter();
-        let (recovered, report) = loop {
+        let (asked, recovered, report) = loop {
             let Some((configuration, keys)) = attempts.next() else { return Err(PersonError::NotGuarded) };
             let access = Access::new(configuration.clone(), descriptor.account(&card), card.recover_key())?;
-            let machine = Recover::new(configuration, keys, Patience::default(), crate::now());
+            let machine = Recover::new(configuration.clone(), keys, Patience::default(), crate::now());
             let tell = progress.clone();
             let stretching = move |on| tell(if on { Progress::Stretching } else { Progress::Stretched });
             let recovering = access.recover(machine, pin.clone(), did.as_bytes().to_vec(), COST, stretching);
@@ -141,7 +141,7 @@ impl Person {
                 _ => Report::default(),
             };
             match outcome {
-                Ok(recovered) => break (recovered, report),
+                Ok(recovered) => break (configuration, recovered, report),
                 // Too few hold this registration, and there is another.
                 Err(RecoverError::TooFew { .. } | RecoverError::NotRegistered) if attempts.len() > 0 => {}
                 Err(error) => return Err(PersonError::Recover { error, report }),
@@ -163,23 +163,32 @@ impl Person {
             Ok(_) | Err(allod_did::Error::LogFull { .. }) => {}
             Err(other) => return Err(other.into()),
         }
+        // The one that opened is the one in force, whatever the descriptor could
+        // say before that was certain.
+        let Descriptor { in_force, coming, card_generation, sequence, .. } = descriptor;
+        let configuration = coming.as_ref().unwrap_or(&in_force).configuration.clone();
+        let opened = |one: &Guarded| one.configuration == asked && one.version == recovered.version;
+        let (guarded, other) = match coming {
+            Some(coming) if opened(&coming) => (coming, Some(in_force)),
+            coming => (in_force, coming),
+        };
         let mut person = Self {
             root,
             device,
             log,
-            card_generation: descriptor.card_generation,
-            sequence: descriptor.sequence,
+            card_generation,
+            sequence,
             kit: None,
             owed: Vec::new(),
-            guarded: Some(descriptor.in_force.clone()),
-            coming: None,
+            guarded: Some(guarded),
+            coming: other,
             told: false,
             retired: Vec::new(),
         };
+        person.retire_all_but(&configuration);
         // What is back stays back, whatever comes of registering it again.
         home.save(&person)?;
         let guesses = guesses.unwrap_or(recovered.num_guesses);
-        let configuration = descriptor.coming.unwrap_or(descriptor.in_force).configuration;
         let registering = person.guard(home, configuration, &pin, guesses, &progress).await?;
         Ok((person, report, registering))
     }
@@ -199,16 +208,24 @@ impl Person {
         progress: impl Fn(Progress),
     ) -> Result<Registering, PersonError> {
         self.be_sure(home).await?;
-        let before = self.configuration().cloned();
-        let configuration = configuration.or_else(|| before.clone()).ok_or(PersonError::NotGuarded)?;
+        let configuration =
+            configuration.or_else(|| self.configuration().cloned()).ok_or(PersonError::NotGuarded)?;
         let guesses = guesses.or(self.kit.as_ref().map(Kit::num_guesses)).unwrap_or(GUESSES);
-        let gone = before.iter().flat_map(Configuration::guardians);
-        let gone: Vec<Guardian> =
-            gone.filter(|guardian| !configuration.guardians().contains(guardian)).cloned().collect();
+        self.retire_all_but(&configuration);
+        self.guard(home, configuration, pin, guesses, &progress).await
+    }
+
+    /// Retires the guardians that this configuration does without.
+    fn retire_all_but(&mut self, configuration: &Configuration) {
+        let named = self.guarded.iter().chain(&self.coming).map(|guarded| &guarded.configuration);
+        let named = named.chain(self.kit.as_ref().map(Kit::configuration));
+        let mut gone: Vec<Guardian> = named.flat_map(Configuration::guardians).cloned().collect();
+        gone.retain(|guardian| configuration.guardians().iter().all(|stays| stays.realm != guardian.realm));
+        gone.sort();
+        gone.dedup();
         if !gone.is_empty() {
             self.retired.push(Retired { card_generation: self.card_generation, guardians: gone });
         }
-        self.guard(home, configuration, pin, guesses, &progress).await
     }
 
     /// Registers the root behind a PIN, as a new registration.

@@ -125,11 +125,19 @@ impl Person {
     /// # Errors
     /// See [`PersonError`].
     pub async fn heal(&mut self, home: &Home) -> Result<Heal, PersonError> {
+        if self.configuration().is_none() && !self.retired.is_empty() {
+            // All were dismissed, but not all could be asked.
+            self.retire(home).await?;
+            return Ok(Heal::default());
+        }
         let sure = self.refresh(home).await?;
         let checks = self.check().await?;
         let Some(kit) = self.kit.clone().filter(|_| sure) else {
             if sure && self.guarded.is_some() && !self.told {
                 self.describe(home).await?;
+            }
+            if sure {
+                self.retire(home).await?;
             }
             return Ok(Heal { healed: Vec::new(), checks });
         };
@@ -234,8 +242,16 @@ impl Person {
     }
 
     /// Follows other devices, and refuses to go on where they may have done what
-    /// could not be seen.
+    /// could not be seen. Completes what stopped before, or finds out how far it
+    /// came.
     pub(super) async fn be_sure(&mut self, home: &Home) -> Result<(), PersonError> {
-        if self.refresh(home).await? { Ok(()) } else { Err(PersonError::Unreached) }
+        if !self.refresh(home).await? {
+            return Err(PersonError::Unreached);
+        }
+        if self.guarded.is_some() && self.kit.is_some() && !self.is_in_force() {
+            // What stopped is completed before anything new begins.
+            self.heal(home).await?;
+        }
+        self.settle(home).await
     }
 }
