@@ -220,13 +220,13 @@ fn subsets() -> Vec<[bool; N]> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn crashes_at_any_point_give_no_guess_away() {
+/// Attacks in many rounds, each by another schedule of subsets and crashes.
+async fn attacked_in_rounds(rounds: usize) {
     let folder = folder();
     let (mut guardians, configuration) = start(folder.path()).await;
     let (mut dice, subsets) = (Dice, subsets());
     let mut reached = 0;
-    for round in 0..20 {
+    for round in 0..rounds {
         // Each subset has its turn at the beginning of a round, when guesses
         // are left.
         let turns = (0..8).map(|i| subsets[(round * 5 + i) % subsets.len()]);
@@ -235,6 +235,17 @@ async fn crashes_at_any_point_give_no_guess_away() {
         reached = reached.max(attack.complete());
     }
     assert!(reached >= 1, "an attack that completes no guess shows nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crashes_at_any_point_give_no_guess_away() {
+    attacked_in_rounds(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes some minutes; `cargo xtask test --full` runs it"]
+async fn crashes_at_any_point_give_no_guess_away_in_a_thousand_rounds() {
+    attacked_in_rounds(1_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
