@@ -146,6 +146,28 @@ async fn an_old_copy_of_the_card_works_wherever_replacing_a_guardian_stops() {
 }
 
 #[tokio::test]
+async fn the_card_works_though_a_replacement_and_then_the_recovery_from_it_stopped() {
+    let world = World::start(6).await;
+    for (first, second) in [(2, 2), (2, 3), (3, 2), (3, 3), (4, 4)] {
+        world.mend();
+        let (home, mut person) = world.create(OLD, GUESSES).await;
+        let card = person.card();
+        let replacement =
+            Replacement { old: world.fronts[0].address.clone(), new: world.fronts[5].address.clone() };
+        world.only(first + 1, Parts::TakesUnheard);
+        person.replace(&home, &replacement).await.unwrap();
+        lose(&home, person);
+        let case = format!("{first}, then {second}");
+        world.only(second, Parts::Takes);
+        let (home, person) = world.recover(&card, OLD).await.unwrap_or_else(|e| panic!("{case}, first: {e}"));
+        lose(&home, person);
+        world.mend();
+        let (_, back) = world.recover(&card, OLD).await.unwrap_or_else(|e| panic!("{case}: {e}"));
+        assert!(all_good(&back).await, "{case}");
+    }
+}
+
+#[tokio::test]
 async fn healing_completes_a_renewal_of_the_card_wherever_it_stopped() {
     let world = World::start(5).await;
     for parts in [Parts::Takes, Parts::TakesUnheard] {

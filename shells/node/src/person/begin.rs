@@ -6,7 +6,7 @@ use allod_crypto::password::Cost;
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes};
 use allod_did::{Device, Log, PublicKey, Root};
-use allod_guardian::client::{Configuration, Guardian, Keys, Kit, Patience, Recover, RecoverError};
+use allod_guardian::client::{Configuration, Fault, Guardian, Keys, Kit, Patience, Recover, RecoverError};
 use allod_guardian::descriptor::{Descriptor, Guarded};
 use allod_wire::RegistrationVersion;
 
@@ -172,6 +172,12 @@ impl Person {
             Some(coming) if opened(&coming) => (coming, Some(in_force)),
             coming => (in_force, coming),
         };
+        // Those that hold a part of the other, told apart by how they answered.
+        let stray = |address: &str| {
+            report.faults.iter().any(|(accused, fault)| accused == address && *fault == Fault::OtherVersion)
+        };
+        let strays = asked.guardians().iter().filter(|guardian| stray(&guardian.address));
+        let owed = strays.map(|guardian| guardian.realm).collect();
         let mut person = Self {
             root,
             device,
@@ -179,7 +185,7 @@ impl Person {
             card_generation,
             sequence,
             kit: None,
-            owed: Vec::new(),
+            owed,
             guarded: Some(guarded),
             coming: other,
             told: false,

@@ -50,7 +50,8 @@ pub struct Person {
     pub kit: Option<Kit>,
     /// Guardians that have not said yet that they took their part of the kit.
     /// One of them may hold a part of an earlier dealing, which it names by the
-    /// same version though it fits none of this one's.
+    /// same version though it fits none of this one's. Without a kit, those that
+    /// held another dealing when the person was recovered.
     pub owed: Vec<RealmId>,
     /// The registration in force, as the newest descriptor names it. None before
     /// the first has come about.

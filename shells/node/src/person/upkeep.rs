@@ -132,10 +132,19 @@ impl Person {
     /// Where a registration stopped halfway: the places of those guardians that
     /// hold no part of the one in force.
     async fn behind(&self, configuration: &Configuration) -> Result<Vec<usize>, PersonError> {
-        let (Some(in_force), Some(_)) = (&self.guarded, &self.coming) else { return Ok(Vec::new()) };
+        let (Some(in_force), Some(coming)) = (&self.guarded, &self.coming) else { return Ok(Vec::new()) };
         let held = self.held(configuration).await?;
-        let holds_other =
-            |realm| held.get(realm).is_some_and(|version| version.is_none_or(|it| it != in_force.version));
+        // Two dealings of one registration are told apart by who is owed: with a
+        // kit, by those that took it; in a recovery, by those that did not fit.
+        let redealt = in_force.version == coming.version;
+        let holds_other = |realm| {
+            held.get(realm).is_some_and(|version| match version {
+                Some(version) if *version == in_force.version => {
+                    redealt && self.kit.is_some() != self.owed.contains(realm)
+                }
+                _ => true,
+            })
+        };
         let places = configuration.guardians().iter().enumerate();
         Ok(places.filter(|(_, guardian)| holds_other(&guardian.realm)).map(|(place, _)| place).collect())
     }
