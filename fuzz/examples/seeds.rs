@@ -12,7 +12,7 @@ use allod_fuzz::{FIXTURE_KEY, fixture_card, fixture_log, fixture_realm, fixture_
 use allod_guardian::account::AccountKeys;
 use allod_guardian::card::Code;
 use allod_guardian::client::{Configuration, Guardian, Kit};
-use allod_guardian::descriptor::{Descriptor, owner_key};
+use allod_guardian::descriptor::{Descriptor, Guarded, owner_key};
 use allod_guardian::juicebox::secret::Stretched;
 use allod_guardian::juicebox::{
     Proof, Recover1, Recover2, Recover2Answer, Recover2Request, Recover3, Recover3Answer, Recover3Request,
@@ -154,18 +154,21 @@ fn card_and_token() -> Result<(), Box<dyn Error>> {
         log: fixture_log(),
         card_generation: 0,
         owner: owner_key(&root).verifying_key(),
-        configuration: kit.configuration().clone(),
-        version: kit.version(),
-        verifying_key: kit.verifying_key(),
+        in_force: Guarded::by(&kit),
+        coming: None,
     };
-    let shown = descriptor.seal(&root, &card, &mut stream());
-    let plain = aead::open(&card.descriptor_key(), card.locator().as_bytes(), &shown.sealed)
-        .map_err(|_| "does not open")?;
-    put("sealed_descriptor", 0, [&shown.sequence.to_be_bytes()[..], &shown.sealed].concat())?;
-    put("descriptor", 0, plain.expose())?;
-    let mut decoder = minicbor::Decoder::new(plain.expose());
-    decoder.array()?;
-    put("descriptor_signed", 0, decoder.bytes()?)?;
+    let coming = Guarded { version: RegistrationVersion([9; 16]), ..Guarded::by(&kit) };
+    let both = Descriptor { coming: Some(coming), ..descriptor.clone() };
+    for (number, descriptor) in [&descriptor, &both].into_iter().enumerate() {
+        let shown = descriptor.seal(&root, &card, &mut stream());
+        let plain = aead::open(&card.descriptor_key(), card.locator().as_bytes(), &shown.sealed)
+            .map_err(|_| "does not open")?;
+        put("sealed_descriptor", number, [&shown.sequence.to_be_bytes()[..], &shown.sealed].concat())?;
+        put("descriptor", number, plain.expose())?;
+        let mut decoder = minicbor::Decoder::new(plain.expose());
+        decoder.array()?;
+        put("descriptor_signed", number, decoder.bytes()?)?;
+    }
 
     put("card_words", 0, card.words().as_bytes())?;
     let did = fixture_log().state().did();
