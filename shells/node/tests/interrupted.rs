@@ -68,7 +68,7 @@ async fn exactly_one_pin_works_wherever_the_answers_to_changing_it_are_lost() {
 #[tokio::test]
 async fn the_card_works_though_two_things_stopped_and_two_devices_were_lost() {
     let world = World::start(5).await;
-    for (first, second) in [(2, 1), (2, 3), (3, 0), (3, 1), (3, 4), (5, 1), (5, 2), (5, 4)] {
+    for (first, second) in [(2, 1), (3, 0), (3, 1), (5, 2)] {
         for parts in [Parts::Takes, Parts::TakesUnheard] {
             world.mend();
             let (home, mut person) = world.create(OLD, GUESSES).await;
