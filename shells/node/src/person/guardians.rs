@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 
 use super::drive::{Registering, Report};
 use super::error::PersonError;
+use super::establish::quorum;
 use super::home::{Home, Person, Retired};
 use super::search::meet;
-use super::upkeep::quorum;
 
 /// How one guardian is.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ mod address;
 mod begin;
 mod drive;
 mod error;
+mod establish;
 mod guardians;
 mod home;
 mod link;
