@@ -3,7 +3,7 @@
 use allod_node::person::{Home, Person};
 use serde_json::json;
 
-use super::load;
+use super::{hold, load};
 use crate::card::{self, Printed};
 use crate::cli::Card;
 use crate::failure::Failure;
@@ -12,7 +12,7 @@ use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, args: &Card, screen: &Screen) -> Result<(), Failure> {
     card::check_target(&args.out)?;
-    let _lock = home.lock()?;
+    let _lock = hold(home, screen)?;
     let mut person = load(home)?;
     if args.renew {
         let waiting = Waiting::new(screen);

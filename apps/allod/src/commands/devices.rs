@@ -4,13 +4,13 @@ use allod_did::PublicKey;
 use allod_node::person::{Home, Person};
 use serde_json::json;
 
-use super::load;
+use super::{hold, load};
 use crate::cli::{Devices, DevicesCommand};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, args: Devices, screen: &Screen) -> Result<(), Failure> {
-    let _lock = home.lock()?;
+    let _lock = hold(home, screen)?;
     let mut person = load(home)?;
     match args.command.unwrap_or(DevicesCommand::List) {
         DevicesCommand::List => {}

@@ -4,14 +4,14 @@ use allod_node::person::{Check, GuardianCheck, Home, Person, Replacement};
 use anstyle::AnsiColor;
 use serde_json::{Value, json};
 
-use super::load;
+use super::{hold, load};
 use crate::cli::{Guardians, GuardiansCommand};
 use crate::failure::Failure;
 use crate::progress::Waiting;
 use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, args: Guardians, screen: &Screen) -> Result<(), Failure> {
-    let _lock = home.lock()?;
+    let _lock = hold(home, screen)?;
     let mut person = load(home)?;
     let waiting = Waiting::new(screen);
     match args.command.unwrap_or(GuardiansCommand::List) {

@@ -14,6 +14,7 @@ mod status;
 mod testnet;
 mod up;
 
+use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -60,6 +61,15 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
 /// The identity, which must be there.
 fn load(home: &Home) -> Result<Person, Failure> {
     home.load()?.ok_or_else(Failure::no_identity)
+}
+
+/// Holds the identity for a change; says so where that means waiting.
+fn hold(home: &Home, screen: &Screen) -> Result<File, Failure> {
+    if let Some(held) = home.try_lock()? {
+        return Ok(held);
+    }
+    screen.note("waiting for another `allod` that is at work on this identity");
+    Ok(home.lock()?)
 }
 
 /// What this machine is called, for want of a better name for the device.

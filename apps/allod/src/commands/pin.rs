@@ -3,7 +3,7 @@
 use allod_node::person::{Home, meet};
 use serde_json::json;
 
-use super::load;
+use super::{hold, load};
 use crate::cli::Pin;
 use crate::failure::Failure;
 use crate::pin;
@@ -11,7 +11,7 @@ use crate::progress::Waiting;
 use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, args: &Pin, screen: &Screen) -> Result<(), Failure> {
-    let _lock = home.lock()?;
+    let _lock = hold(home, screen)?;
     let mut person = load(home)?;
     let waiting = Waiting::new(screen);
     let configuration = if args.guardians.is_empty() {

@@ -3,13 +3,13 @@
 use allod_node::person::{Home, PersonError};
 use serde_json::json;
 
-use super::{guardians, load};
+use super::{guardians, hold, load};
 use crate::failure::Failure;
 use crate::progress::Waiting;
 use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
-    let _lock = home.lock()?;
+    let _lock = hold(home, screen)?;
     let mut person = load(home)?;
     let waiting = Waiting::new(screen);
     waiting.say("asking the guardians");

@@ -9,7 +9,7 @@
 //! The identity is one file, replaced as a whole: it is the old one or the new
 //! one, whatever happens. Its protection is the folder's permissions.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use allod_crypto::sign::SigningKey;
@@ -119,11 +119,29 @@ impl Home {
     /// # Errors
     /// [`PersonError::File`].
     pub fn lock(&self) -> Result<File, PersonError> {
+        let (path, file) = self.lock_file()?;
+        file.lock().map_err(at(&path))?;
+        Ok(file)
+    }
+
+    /// Holds the identity for a change, unless another process does.
+    ///
+    /// # Errors
+    /// [`PersonError::File`].
+    pub fn try_lock(&self) -> Result<Option<File>, PersonError> {
+        let (path, file) = self.lock_file()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(at(&path)(e).into()),
+        }
+    }
+
+    fn lock_file(&self) -> Result<(PathBuf, File), PersonError> {
         files::private_folder(&self.folder())?;
         let path = self.folder().join("lock");
         let file = files::private_file(&path)?;
-        file.lock().map_err(at(&path))?;
-        Ok(file)
+        Ok((path, file))
     }
 
     /// The folder that holds the person's state and nothing else: without it,

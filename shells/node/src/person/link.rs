@@ -27,8 +27,15 @@ use super::tls;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take altogether; the machines' own patience is less.
+/// How long an answer of the protocol may take altogether; the machines' own
+/// patience is less, but they are glad of a late answer.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long any other answer may take, for which people wait.
+const BRIEF: Duration = Duration::from_secs(6);
+
+/// Where requests of the Juicebox protocol go.
+const REQUEST: &str = "/req";
 
 /// The version of the Juicebox protocol that is spoken.
 const VERSION: &str = "0.3.7";
@@ -69,7 +76,7 @@ impl Link {
     pub async fn ask(&self, token: &str, request: &Request) -> Result<Response, Fault> {
         let body = Bytes::copy_from_slice(&request.encode());
         let reply =
-            self.exchange(Method::POST, "/req", Some(token), body, limits::REALM_RESPONSE_MAX).await?;
+            self.exchange(Method::POST, REQUEST, Some(token), body, limits::REALM_RESPONSE_MAX).await?;
         if reply.status == StatusCode::OK {
             Response::decode(&reply.body).map_err(|_| Fault::Lied(Lie::Garbage))
         } else {
@@ -144,7 +151,8 @@ impl Link {
         body: Bytes,
         body_max: usize,
     ) -> Result<Reply, Fault> {
-        tokio::time::timeout(ANSWER, self.try_exchange(method, path, token, body, body_max))
+        let patience = if path == REQUEST { ANSWER } else { BRIEF };
+        tokio::time::timeout(patience, self.try_exchange(method, path, token, body, body_max))
             .await
             .unwrap_or(Err(Fault::Slow))
     }
