@@ -72,7 +72,8 @@ pub(crate) enum Command {
     )]
     Devices(Devices),
     /// Choose another PIN
-    #[command(after_help = "Examples:\n  allod pin\n  allod pin --guesses 5")]
+    #[command(after_help = "Examples:\n  allod pin\n  allod pin --guesses 5\n  \
+        allod pin --abandon --guardian https://a.example --guardian https://b.example --guardian https://c.example")]
     Pin(Pin),
     /// List, heal, replace and dismiss your guardians
     #[command(
@@ -190,6 +191,9 @@ pub(crate) struct Pin {
     /// How many of those are needed [default: one more than half]
     #[arg(long, value_name = "T", requires = "guardians")]
     pub(crate) threshold: Option<u8>,
+    /// Do not ask the guardians before, since they are gone for good
+    #[arg(long, requires = "guardians")]
+    pub(crate) abandon: bool,
     #[command(flatten)]
     pub(crate) pin: PinSource,
 }

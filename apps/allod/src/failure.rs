@@ -116,7 +116,10 @@ impl From<PersonError> for Failure {
             | PersonError::Configuration(_)
             | PersonError::NoSuchGuardian(_) => Self::usage(message),
             PersonError::Unreached => Self::new(Kind::TooFewGuardians, message)
-                .next("try again when more guardians are back; `allod guardians list` shows how they are"),
+                .next(
+                    "try again when more guardians are back; `allod guardians list` shows how they are. If they are gone \
+                     for good: `allod pin --abandon --guardian URL…`",
+                ),
             _ => Self::new(Kind::Failed, message),
         }
     }

@@ -223,3 +223,31 @@ fn devices_come_and_go() {
     assert!(left.len() == 2 && left.iter().all(|device| device["key"] != key.as_str()));
     assert_eq!(story.run(&["devices", "remove", id]).code, 2);
 }
+
+#[test]
+fn guardians_that_are_gone_for_good_are_left_behind() {
+    let mut story = Story::begin();
+    let keys = story.keys();
+    let card = story.card("card.txt");
+    story.guardians.iter_mut().for_each(Guardian::kill);
+    let folder = process::folder();
+    let new = process::guardians(folder.path(), 3, &Tls::SelfSigned);
+    let mut args = vec!["pin", "--pin-fd", "3"];
+    for guardian in &new {
+        args.extend(["--guardian", guardian.address()]);
+    }
+
+    // What other devices did can't be asked of anybody, so that must be said.
+    let refused = story.run(&args);
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(refused.err.contains("--abandon"), "{refused:?}");
+    args.push("--abandon");
+    story.run(&args).done();
+
+    // The card is the same; it only needs to be told of one of the new.
+    story.forget();
+    let recover = ["recover", "--card", &card, "--guardian", new[0].address(), "--pin-fd", "3"];
+    story.run(&recover).done();
+    assert_eq!(story.keys(), keys);
+    assert_eq!(story.good(), [true; 3]);
+}

@@ -25,7 +25,14 @@ pub(super) async fn run(home: &Home, args: &Pin, screen: &Screen) -> Result<(), 
     };
     let chosen = pin::choose(&args.pin, screen)?;
     waiting.say("asking what other devices changed");
-    let changed = person.change_pin(home, &chosen, args.guesses, configuration, waiting.teller()).await;
+    let changed = match configuration {
+        Some(new) if args.abandon => {
+            person.abandon_guardians(home, &chosen, args.guesses, new, waiting.teller()).await
+        }
+        configuration => {
+            person.change_pin(home, &chosen, args.guesses, configuration, waiting.teller()).await
+        }
+    };
     waiting.end();
     let registering = changed?;
     if let Err(error) = &registering.outcome {

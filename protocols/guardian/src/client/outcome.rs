@@ -67,7 +67,7 @@ impl fmt::Display for RecoverError {
             Self::WrongPin { guesses_left: 0 } => {
                 f.write_str("wrong PIN, and that was the last guess: the secret can't be recovered any more")
             }
-            Self::WrongPin { guesses_left } => write!(f, "wrong PIN; {guesses_left} guesses left"),
+            Self::WrongPin { guesses_left } => write!(f, "wrong PIN; {}", Left(*guesses_left)),
             Self::OutOfGuesses { destroyed, guardians } => write!(
                 f,
                 "the guesses ran out: {destroyed} of {guardians} guardians destroyed their shares, and the rest are too few; this is final"
@@ -76,7 +76,7 @@ impl fmt::Display for RecoverError {
             Self::TooFew { needed, usable, guesses_left } => {
                 write!(f, "{needed} guardians are needed, and {usable} gave a usable answer")?;
                 guesses_left
-                    .map_or(Ok(()), |left| write!(f, "; this try counted all the same: {left} guesses left"))
+                    .map_or(Ok(()), |left| write!(f, "; this try counted all the same: {}", Left(left)))
             }
             Self::Corrupt => f.write_str("the guardians' shares do not fit together"),
         }
@@ -84,3 +84,12 @@ impl fmt::Display for RecoverError {
 }
 
 impl core::error::Error for RecoverError {}
+
+/// How many guesses are left, in words.
+struct Left(u16);
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} left", self.0, if self.0 == 1 { "guess" } else { "guesses" })
+    }
+}

@@ -6,7 +6,9 @@ use allod_crypto::password::Cost;
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes};
 use allod_did::{Device, Log, PublicKey, Root};
-use allod_guardian::client::{Configuration, Fault, Guardian, Keys, Kit, Patience, Recover, RecoverError};
+use allod_guardian::client::{
+    Configuration, Fault, Guardian, Keys, Kit, Patience, Recover, RecoverError, RegisterError,
+};
 use allod_guardian::descriptor::{Descriptor, Guarded};
 use allod_wire::RegistrationVersion;
 
@@ -219,6 +221,33 @@ impl Person {
         let guesses = guesses.or(self.kit.as_ref().map(Kit::num_guesses)).unwrap_or(GUESSES);
         self.retire_all_but(&configuration);
         self.guard(home, configuration, pin, guesses, &progress).await
+    }
+
+    /// Has other guardians guard from now on, without asking those before: they
+    /// are gone. What they still hold is deleted if they come back.
+    ///
+    /// # Errors
+    /// See [`PersonError`]. Where too few of the new are there to begin, nothing
+    /// is changed.
+    pub async fn abandon_guardians(
+        &mut self,
+        home: &Home,
+        pin: &SecretBytes,
+        guesses: Option<u16>,
+        configuration: Configuration,
+        progress: impl Fn(Progress),
+    ) -> Result<Registering, PersonError> {
+        let before = self.clone();
+        let guesses = guesses.or(self.kit.as_ref().map(Kit::num_guesses)).unwrap_or(GUESSES);
+        self.retire_all_but(&configuration);
+        // Nothing is in force that could be announced to anybody.
+        (self.guarded, self.coming, self.kit) = (None, None, None);
+        let registering = self.guard(home, configuration, pin, guesses, &progress).await?;
+        if let Err(RegisterError::TooFewReachable { .. }) = registering.outcome {
+            *self = before;
+            home.save(self)?;
+        }
+        Ok(registering)
     }
 
     /// Retires the guardians that this configuration does without.

@@ -157,11 +157,9 @@ impl Person {
             let registering = access.register(machine).await;
             healed =
                 registering.stored.iter().filter_map(|i| Some(checks.get(*i)?.address.clone())).collect();
-            self.conclude(home, &registering).await?;
             // A guardian that just came back knows no descriptor.
-            if self.guarded.is_some() && !healed.is_empty() {
-                self.describe(home).await?;
-            }
+            self.told &= registering.stored.is_empty();
+            self.conclude(home, &registering).await?;
         } else if self.guarded.is_some() && !self.told {
             self.describe(home).await?;
         }
