@@ -7,6 +7,8 @@
 //!
 //! - [`shamir`]: split a scalar, combine scalars or elements.
 //! - [`feldman`]: commitments that let each holder check its share.
+//! - [`knowledge`]: somebody knows a logarithm.
+//! - [`dealing`]: keys made in shares, and passed on, in public.
 //! - [`chaum_pedersen`]: two elements have the same logarithm.
 //! - [`oprf`]: RFC 9497, modes OPRF and VOPRF, and partial evaluations of it.
 //! - [`juicebox`]: the oblivious function and proof of the Juicebox protocol.
@@ -16,10 +18,12 @@
 extern crate alloc;
 
 pub mod chaum_pedersen;
+pub mod dealing;
 mod error;
 pub mod feldman;
 mod index;
 pub mod juicebox;
+pub mod knowledge;
 pub mod oprf;
 mod point;
 pub mod shamir;
