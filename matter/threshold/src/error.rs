@@ -27,10 +27,14 @@ pub enum Part {
     Commitment(u16),
     /// A receiver's encryption key.
     EncryptionKey,
-    /// A dealing's ephemeral element.
+    /// The ephemeral element of a dealing or a ciphertext.
     Ephemeral,
-    /// The Diffie-Hellman element that a complaint opens.
+    /// The Diffie-Hellman element that a complaint or a partial decryption opens.
     SharedElement,
+    /// A ciphertext's ephemeral element under the second generator.
+    SecondEphemeral,
+    /// A signature, or a partial one.
+    Signature,
 }
 
 impl fmt::Display for Part {
@@ -47,6 +51,8 @@ impl fmt::Display for Part {
             Self::EncryptionKey => f.write_str("encryption key"),
             Self::Ephemeral => f.write_str("ephemeral element"),
             Self::SharedElement => f.write_str("shared element"),
+            Self::SecondEphemeral => f.write_str("second ephemeral element"),
+            Self::Signature => f.write_str("signature"),
         }
     }
 }
@@ -192,6 +198,19 @@ pub enum Error {
     MissingShare(Index),
     /// The dealings pass on another key than the one that was to be passed on.
     PublicKeyChanged,
+    /// The signature does not hold.
+    SignatureRefused,
+    /// The ciphertext was changed, or is not for this key, label or signature.
+    CiphertextRefused,
+    /// A payload is too short or too long to be encrypted.
+    PayloadLength {
+        /// Bytes given.
+        given: usize,
+        /// The fewest allowed.
+        least: usize,
+        /// The most allowed.
+        most: usize,
+    },
     /// The input maps to the identity (RFC 9497, `InvalidInputError`).
     InputInvalid,
     /// The input or the key information is longer than 65,535 bytes.
@@ -306,6 +325,11 @@ impl fmt::Display for Error {
             }
             Self::MissingShare(index) => write!(f, "the share that {index} dealt is missing"),
             Self::PublicKeyChanged => f.write_str("the dealings pass on another key"),
+            Self::SignatureRefused => f.write_str("the signature does not hold"),
+            Self::CiphertextRefused => f.write_str("the ciphertext was changed or belongs elsewhere"),
+            Self::PayloadLength { given, least, most } => {
+                write!(f, "a payload of {given} bytes where {least} to {most} are allowed")
+            }
             Self::InputInvalid => f.write_str("the input maps to the identity"),
             Self::InputTooLong => f.write_str("the input is longer than 65535 bytes"),
             Self::KeyDerivation => f.write_str("no key came out of the seed"),

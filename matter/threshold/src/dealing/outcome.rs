@@ -8,15 +8,12 @@ use allod_crypto::group::{Group, SecretScalar};
 use super::{Dealing, Terms};
 use crate::feldman::evaluate;
 use crate::shamir::{Share, lagrange_at_zero};
-use crate::{Error, Index, Part, Point};
+use crate::{Error, Index, Part, Point, PublicShares};
 
 /// The public part of a key that was made or passed on. Public.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome<G: Group> {
-    threshold: u16,
-    public_key: Point<G>,
-    /// In ascending order, one for each receiver.
-    public_shares: Vec<(Index, Point<G>)>,
+    public: PublicShares<G>,
     /// The dealers whose dealings count, in ascending order, and the weight of
     /// each.
     weights: Vec<(Index, G::Scalar)>,
@@ -76,7 +73,7 @@ impl<G: Group> Outcome<G> {
             sums.push(G::multi_mul_vartime(&weights, &elements));
         }
         let outcome = Self::new(terms, &sums, dealers.into_iter().zip(weights).collect())?;
-        if outcome.public_key == *public_key { Ok(outcome) } else { Err(Error::PublicKeyChanged) }
+        if outcome.public.public_key() == public_key { Ok(outcome) } else { Err(Error::PublicKeyChanged) }
     }
 
     /// From the commitment to the polynomial of the whole key.
@@ -88,37 +85,14 @@ impl<G: Group> Outcome<G> {
             .receivers()
             .iter()
             .map(|(index, _)| Ok((*index, point(evaluate::<G>(sums, *index))?)))
-            .collect::<Result<_, Error>>()?;
+            .collect::<Result<Vec<_>, Error>>()?;
         let public_key = point(sums.first().copied().unwrap_or_default())?;
-        Ok(Self { threshold: terms.threshold(), public_key, public_shares, weights })
+        Ok(Self { public: PublicShares::new(terms.threshold(), public_key, public_shares)?, weights })
     }
 
-    /// The number of shares that give the key back.
-    pub fn threshold(&self) -> u16 {
-        self.threshold
-    }
-
-    /// The key's public counterpart.
-    pub fn public_key(&self) -> &Point<G> {
-        &self.public_key
-    }
-
-    /// Every receiver's public share, in ascending order.
-    pub fn public_shares(&self) -> &[(Index, Point<G>)] {
-        &self.public_shares
-    }
-
-    /// The public share of one receiver.
-    ///
-    /// # Errors
-    /// [`Error::NotReceiver`].
-    pub fn public_share(&self, receiver: Index) -> Result<&Point<G>, Error> {
-        self.public_shares
-            .binary_search_by_key(&receiver, |(index, _)| *index)
-            .ok()
-            .and_then(|place| self.public_shares.get(place))
-            .map(|(_, share)| share)
-            .ok_or(Error::NotReceiver(receiver))
+    /// The public part of the key, for everyone to keep.
+    pub fn public(&self) -> &PublicShares<G> {
+        &self.public
     }
 
     /// The dealers whose dealings count, in ascending order: the ones whose
@@ -132,7 +106,7 @@ impl<G: Group> Outcome<G> {
     /// not count are passed over.
     ///
     /// # Errors
-    /// [`Error::NotReceiver`]; [`Error::MissingShare`] naming a dealer whose share
+    /// [`Error::UnknownIndex`]; [`Error::MissingShare`] naming a dealer whose share
     /// is not there; [`Error::ShareRefused`] when the result does not fit the
     /// receiver's public share, because the opened shares are of other dealings.
     pub fn combine<'a>(
@@ -140,7 +114,7 @@ impl<G: Group> Outcome<G> {
         receiver: Index,
         opened: impl IntoIterator<Item = (Index, &'a SecretScalar<G>)>,
     ) -> Result<Share<G>, Error> {
-        let public = self.public_share(receiver)?;
+        let public = self.public.get(receiver)?;
         let mut opened = opened.into_iter().collect::<Vec<_>>();
         opened.sort_by_key(|(dealer, _)| *dealer);
         let mut value = SecretScalar::new(G::Scalar::default());
