@@ -7,6 +7,9 @@
 //!
 //! - [`shamir`]: split a scalar, combine scalars or elements.
 //! - [`feldman`]: commitments that let each holder check its share.
+//! - [`knowledge`]: somebody knows a logarithm.
+//! - [`dealing`]: keys made in shares, and passed on, in public.
+//! - [`quorum`]: encryption that t guardians open.
 //! - [`chaum_pedersen`]: two elements have the same logarithm.
 //! - [`oprf`]: RFC 9497, modes OPRF and VOPRF, and partial evaluations of it.
 //! - [`juicebox`]: the oblivious function and proof of the Juicebox protocol.
@@ -16,12 +19,16 @@
 extern crate alloc;
 
 pub mod chaum_pedersen;
+pub mod dealing;
 mod error;
 pub mod feldman;
 mod index;
 pub mod juicebox;
+pub mod knowledge;
 pub mod oprf;
 mod point;
+mod public_shares;
+pub mod quorum;
 pub mod shamir;
 #[cfg(test)]
 mod test_rng;
@@ -29,3 +36,4 @@ mod test_rng;
 pub use error::{Error, Part};
 pub use index::Index;
 pub use point::Point;
+pub use public_shares::PublicShares;
