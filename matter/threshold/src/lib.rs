@@ -18,6 +18,8 @@
 
 extern crate alloc;
 
+pub mod answer;
+pub mod bls;
 pub mod chaum_pedersen;
 pub mod dealing;
 mod error;
