@@ -24,6 +24,7 @@ pub mod chaum_pedersen;
 pub mod dealing;
 mod error;
 pub mod feldman;
+mod group_name;
 mod index;
 pub mod juicebox;
 pub mod knowledge;
@@ -36,6 +37,12 @@ pub mod shamir;
 mod test_rng;
 
 pub use error::{Error, Part};
+pub use group_name::GroupName;
 pub use index::Index;
 pub use point::Point;
 pub use public_shares::PublicShares;
+
+/// The groups that a [`GroupName`] leads to.
+pub mod groups {
+    pub use allod_crypto::group::{BabyJubJub, Bls12381G2, Ristretto255};
+}

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use allod_crypto::group::Ristretto255;
 use allod_did::Did;
+use allod_threshold::GroupName;
 use allod_threshold::answer::SignedAnswer;
 use allod_wire::GuardianId;
 use minicbor::{Decode, Encode};
@@ -17,7 +18,7 @@ use crate::Rejection;
 use crate::block::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::guardian::{Fault, evict};
-use crate::shared_key::{GroupName, KeyName, SharedKey, Sharing, knows_share, share_context};
+use crate::shared_key::{KeyName, SharedKey, Sharing, knows_share, share_context};
 
 /// What shows that a guardian lied.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -36,7 +36,7 @@ pub use ceremony::{Ceremony, Dealt, Member, Phase};
 pub(crate) use ceremony::{advance, announce, complain, deal, ready};
 pub(crate) use outcome::knows_share;
 pub use outcome::{share_context, terms};
-pub use spec::{GroupName, KeyName, KeySpec, NETWORK_KEY, Proposal};
+pub use spec::{KeyName, KeySpec, NETWORK_KEY, Proposal};
 pub(crate) use spec::{approve, establish};
 
 use crate::draft::{Draft, Stop, Values};

@@ -2,38 +2,18 @@
 
 use alloc::vec::Vec;
 
-use allod_crypto::group::{BabyJubJub, Bls12381G2, Group, Ristretto255};
+use allod_crypto::group::{Group, Ristretto255};
 use allod_did::Did;
 use allod_threshold::dealing::{Complaint, Dealing, EncryptionKey, Outcome, Terms, Verdict};
 use allod_threshold::knowledge::{self, Proof};
-use allod_threshold::{Index, Point};
+use allod_threshold::{GroupName, Index, Point, in_group};
 use allod_wire::{GuardianId, NetworkId, SessionId};
 
-use super::{Ceremony, GroupName, KeyName};
+use super::{Ceremony, KeyName};
 use crate::{Error, Rejection};
 
 /// Bytes of an announcement: a key and the proof that somebody has its secret.
 const ANNOUNCEMENT: usize = 32 + 64;
-
-/// Evaluates an expression with `$g` as the group that `$name` names.
-macro_rules! in_group {
-    ($name:expr, $g:ident => $do:expr) => {
-        match $name {
-            GroupName::Ristretto255 => {
-                type $g = Ristretto255;
-                $do
-            }
-            GroupName::Bls12381G2 => {
-                type $g = Bls12381G2;
-                $do
-            }
-            GroupName::BabyJubJub => {
-                type $g = BabyJubJub;
-                $do
-            }
-        }
-    };
-}
 
 /// The public outcome of a session.
 pub(super) struct Made {

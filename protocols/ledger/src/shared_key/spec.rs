@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use allod_crypto::hash;
+use allod_threshold::GroupName;
 use allod_wire::{GuardianId, Wire};
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::{Decode, Encode};
@@ -69,21 +70,6 @@ impl Identifier for KeyName {
     }
 }
 
-/// In which group a key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum GroupName {
-    /// For oblivious functions and decryption.
-    #[n(0)]
-    Ristretto255,
-    /// For signatures, with public keys in G2.
-    #[n(1)]
-    Bls12381G2,
-    /// For oblivious functions whose output a circuit checks.
-    #[n(2)]
-    BabyJubJub,
-}
-
 /// What a shared key is, and who may hold it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct KeySpec {
@@ -91,7 +77,7 @@ pub struct KeySpec {
     #[n(0)]
     pub name: KeyName,
     /// Its group.
-    #[n(1)]
+    #[cbor(n(1), with = "group_code")]
     pub group: GroupName,
     /// How many guardians hold a share, where there are so many.
     #[n(2)]
@@ -218,13 +204,21 @@ pub(crate) fn establish<V: Values + ?Sized>(
     Ok(())
 }
 
-/// The group's name in people's words.
-impl fmt::Display for GroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ristretto255 => "ristretto255",
-            Self::Bls12381G2 => "BLS12-381 G2",
-            Self::BabyJubJub => "Baby Jubjub",
-        })
+/// A group's name as its number.
+mod group_code {
+    use allod_threshold::GroupName;
+    use minicbor::decode::{Decoder, Error as DecodeError};
+    use minicbor::encode::{Encoder, Error as EncodeError, Write};
+
+    pub(super) fn encode<C, W: Write>(
+        group: &GroupName,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        e.u8(group.code())?.ok()
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<GroupName, DecodeError> {
+        GroupName::from_code(d.u8()?).ok_or_else(|| DecodeError::message("not a group"))
     }
 }
