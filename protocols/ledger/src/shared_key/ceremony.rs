@@ -447,7 +447,13 @@ fn switch<V: Values + ?Sized>(
         .members
         .iter()
         .zip(made.public_shares)
-        .map(|(member, public_share)| Holder { index: member.index, guardian: member.guardian, public_share })
+        .map(|(member, public_share)| Holder {
+            index: member.index,
+            guardian: member.guardian,
+            public_share,
+            // Who announced no key is no member any more.
+            key: member.key.unwrap_or_default(),
+        })
         .collect();
     let sharing = Sharing {
         public_key: made.public_key,

@@ -35,7 +35,7 @@ use minicbor::{Decode, Encode};
 pub use ceremony::{Ceremony, Dealt, Member, Phase};
 pub(crate) use ceremony::{advance, announce, complain, deal, ready};
 pub(crate) use outcome::knows_share;
-pub use outcome::{share_context, terms};
+pub use outcome::{share_context, sharing_terms, terms};
 pub use spec::{KeyName, KeySpec, NETWORK_KEY, Proposal};
 pub(crate) use spec::{approve, establish};
 
@@ -111,6 +111,10 @@ pub struct Holder {
     /// The share times the group's generator.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub public_share: Vec<u8>,
+    /// The key to which its shares of the dealings were encrypted, so that a
+    /// holder who comes late can still open them.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub key: [u8; 32],
 }
 
 /// One generation of a key's shares.
@@ -149,7 +153,7 @@ impl Record for Sharing {
 }
 
 impl Wire for Sharing {
-    const SIZE_MAX: usize = 1024 + GUARDIANS_MAX * 160;
+    const SIZE_MAX: usize = 1024 + GUARDIANS_MAX * 200;
 }
 
 /// The generation has a fixed length, so where the name ends is known.

@@ -9,7 +9,7 @@ use allod_threshold::knowledge::{self, Proof};
 use allod_threshold::{GroupName, Index, Point, in_group};
 use allod_wire::{GuardianId, NetworkId, SessionId};
 
-use super::{Ceremony, KeyName};
+use super::{Ceremony, KeyName, Sharing};
 use crate::{Error, Rejection};
 
 /// Bytes of an announcement: a key and the proof that somebody has its secret.
@@ -28,14 +28,31 @@ pub(super) struct Made {
 /// # Errors
 /// [`Error::BadRecord`] where the ledger's own record makes no sense.
 pub fn terms(ceremony: &Ceremony) -> Result<Terms, Error> {
+    let keys = ceremony.members.iter().map(|member| (member.index, member.key));
+    read_terms(&ceremony.session, ceremony.threshold, keys)
+}
+
+/// The terms of the session in which a sharing was made.
+///
+/// # Errors
+/// As [`terms`].
+pub fn sharing_terms(sharing: &Sharing) -> Result<Terms, Error> {
+    let keys = sharing.holders.iter().map(|holder| (holder.index, Some(holder.key)));
+    read_terms(&sharing.session, sharing.threshold, keys)
+}
+
+fn read_terms(
+    session: &SessionId,
+    threshold: u16,
+    keys: impl Iterator<Item = (u16, Option<[u8; 32]>)>,
+) -> Result<Terms, Error> {
     let broken = || Error::NoRecord { kind: "session's members" };
-    let mut receivers = Vec::with_capacity(ceremony.members.len());
-    for member in &ceremony.members {
-        let key = member.key.as_ref().ok_or_else(broken)?;
-        let index = Index::new(member.index).map_err(|_| broken())?;
-        receivers.push((index, EncryptionKey::decode(key).map_err(|_| broken())?));
+    let mut receivers = Vec::new();
+    for (index, key) in keys {
+        let key = EncryptionKey::decode(&key.ok_or_else(broken)?).map_err(|_| broken())?;
+        receivers.push((Index::new(index).map_err(|_| broken())?, key));
     }
-    Terms::new(*ceremony.session.as_bytes(), ceremony.threshold, receivers).map_err(|_| broken())
+    Terms::new(*session.as_bytes(), threshold, receivers).map_err(|_| broken())
 }
 
 /// Checks an announcement: an encryption key, 32 bytes, and the proof of its
