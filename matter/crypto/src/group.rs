@@ -2,14 +2,18 @@
 //! and proofs of equal logarithms are written over.
 //!
 //! [`Group`] is the algebra and its canonical encodings, [`Suite`] adds what RFC
-//! 9497 asks of a ciphersuite. Nothing here assumes the length of an encoding,
-//! so curves with longer elements can follow. [`Ristretto255`] is the group in
-//! use.
+//! 9497 asks of a ciphersuite. Nothing here assumes the length of an encoding:
+//! [`Ristretto255`] serves recovery and everyday proofs, [`Bls12381G1`] and
+//! [`Bls12381G2`] are the two sides of a pairing ([`crate::pairing`]), and
+//! [`BabyJubJub`] is the curve that circuits over BN254 compute with.
 //!
 //! Methods whose name ends in `_vartime` leak their arguments through time and
 //! are for public data only. All others run in time independent of the values.
 
+mod babyjubjub;
+mod bls12381;
 mod expand;
+mod multiply;
 mod ristretto255;
 mod secret_scalar;
 #[cfg(test)]
@@ -19,6 +23,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Add, AddAssign, Mul, Neg, Sub};
 
+pub use babyjubjub::{BabyJubJub, BabyJubJubElement, BabyJubJubScalar};
+pub use bls12381::{Bls12381G1, Bls12381G1Element, Bls12381G2, Bls12381G2Element, Bls12381Scalar};
 pub use ristretto255::{Ristretto255, Ristretto255Element, Ristretto255Scalar};
 pub use secret_scalar::SecretScalar;
 

@@ -14,6 +14,7 @@ pub mod group;
 pub mod hash;
 pub mod kdf;
 pub mod kem;
+pub mod pairing;
 pub mod password;
 mod secret;
 pub mod sign;

@@ -1,40 +1,72 @@
-//! `expand_message_xmd` with SHA-512 (RFC 9380, section 5.3.1), for exactly the
-//! 64 bytes that a 255-bit group takes.
+//! `expand_message_xmd` (RFC 9380, section 5.3.1).
 
-use sha2::{Digest, Sha512};
+use sha2::digest::{Digest, common::BlockSizeUser};
 
 use super::HashInputError;
 
-/// Bytes in a block of SHA-512.
-const BLOCK_LEN: usize = 128;
-
-/// 64 uniform bytes from the concatenation of `message`, separated by the
-/// concatenation of `dst`.
+/// Fills `uniform` with uniform bytes from the concatenation of `message`,
+/// separated by the concatenation of `dst`, with the hash `D`.
 ///
 /// # Errors
 /// [`HashInputError`] when the tag is empty or longer than 255 bytes.
-pub(super) fn expand_to_64(message: &[&[u8]], dst: &[&[u8]]) -> Result<[u8; 64], HashInputError> {
+///
+/// # Panics
+/// If `uniform` takes more than 255 hashes: its length is fixed by each suite.
+pub(super) fn expand<D: Digest + BlockSizeUser>(
+    message: &[&[u8]],
+    dst: &[&[u8]],
+    uniform: &mut [u8],
+) -> Result<(), HashInputError> {
     let dst_len = dst.iter().map(|part| part.len()).sum::<usize>();
     let dst_len = u8::try_from(dst_len).map_err(|_| HashInputError)?;
     if dst_len == 0 {
         return Err(HashInputError);
     }
-    let mut first = Sha512::new_with_prefix([0; BLOCK_LEN]);
+    let hash_len = <D as Digest>::output_size();
+    assert!(uniform.len() <= 255 * hash_len, "the suite asks for more bytes than its hash can give");
+    let mut first = D::new();
+    // A block of zeros. No hash in use has a longer one than SHA-512.
+    first.update(&[0; 128][..D::block_size()]);
     for part in message {
         first.update(part);
     }
-    // The wanted length in two bytes, then the index of this block.
-    first.update([0, 64, 0]);
-    let mut second = Sha512::new();
+    let [high, low] = (uniform.len() as u16).to_be_bytes();
+    first.update([high, low, 0]);
     for part in dst {
         first.update(part);
     }
     first.update([dst_len]);
-    second.update(first.finalize());
-    second.update([1]);
-    for part in dst {
-        second.update(part);
+    let first = first.finalize();
+    let mut input = first.clone();
+    for (block, i) in uniform.chunks_mut(hash_len).zip(1_u8..) {
+        if i > 1 {
+            for (byte, mask) in input.iter_mut().zip(&first) {
+                *byte ^= mask;
+            }
+        }
+        let mut hash = D::new();
+        hash.update(&input);
+        hash.update([i]);
+        for part in dst {
+            hash.update(part);
+        }
+        hash.update([dst_len]);
+        input = hash.finalize();
+        block.copy_from_slice(&input[..block.len()]);
     }
-    second.update([dst_len]);
-    Ok(second.finalize().into())
+    Ok(())
+}
+
+/// 64 uniform bytes with the hash `D`: what a group of about 255 bits reduces to
+/// a scalar.
+///
+/// # Errors
+/// As [`expand`].
+pub(super) fn expand_to_64<D: Digest + BlockSizeUser>(
+    message: &[&[u8]],
+    dst: &[&[u8]],
+) -> Result<[u8; 64], HashInputError> {
+    let mut uniform = [0; 64];
+    expand::<D>(message, dst, &mut uniform)?;
+    Ok(uniform)
 }

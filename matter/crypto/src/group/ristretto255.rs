@@ -105,11 +105,11 @@ impl Group for Ristretto255 {
     }
 
     fn hash_to_group(message: &[&[u8]], dst: &[&[u8]]) -> Result<RistrettoPoint, HashInputError> {
-        Ok(RistrettoPoint::from_uniform_bytes(&expand_to_64(message, dst)?))
+        Ok(RistrettoPoint::from_uniform_bytes(&expand_to_64::<Sha512>(message, dst)?))
     }
 
     fn hash_to_scalar(message: &[&[u8]], dst: &[&[u8]]) -> Result<Scalar, HashInputError> {
-        Ok(Scalar::from_bytes_mod_order_wide(&expand_to_64(message, dst)?))
+        Ok(Scalar::from_bytes_mod_order_wide(&expand_to_64::<Sha512>(message, dst)?))
     }
 }
 
