@@ -172,11 +172,7 @@ fn second_generator<G: Group>(public_key: &Point<G>) -> Point<G> {
 /// The mask over a key. All parts are of fixed length.
 fn mask<G: Group>(public_key: &Point<G>, ephemeral: &Point<G>, shared: &G::Element) -> Secret<KEY_LEN> {
     let shared = Zeroizing::new(G::encode(shared));
-    kdf::derive(
-        shared.as_ref(),
-        MASK_TAG,
-        &[public_key.bytes().as_ref(), ephemeral.bytes().as_ref()],
-    )
+    kdf::derive(shared.as_ref(), MASK_TAG, &[public_key.bytes().as_ref(), ephemeral.bytes().as_ref()])
 }
 
 fn xor(bytes: &[u8; KEY_LEN], mask: &[u8; KEY_LEN]) -> Secret<KEY_LEN> {
