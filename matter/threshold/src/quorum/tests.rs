@@ -89,8 +89,8 @@ fn a_ciphertext_changed_in_any_field_is_refused<G: Group>() {
         &|lie| lie.ephemeral = moved(&lie.ephemeral),
         &|lie| lie.second = moved(&lie.second),
         &|lie| (lie.ephemeral, lie.second) = (lie.second, lie.ephemeral),
-        &|lie| lie.proof.challenge = lie.proof.challenge + one,
-        &|lie| lie.proof.response = lie.proof.response + one,
+        &|lie| lie.proof.challenge += one,
+        &|lie| lie.proof.response += one,
     ];
     for change in lies {
         let mut lie = scene.ciphertext.clone();

@@ -24,10 +24,8 @@ fn a_dealing_changed_in_any_field_is_refused<G: Group>() {
     let dealing = session.fresh::<G>(&[2]).swap_remove(0);
     assert_eq!(dealing.verify(&session.terms, None), Ok(()));
     type Lie<G> = fn(&mut Dealing<G>);
-    let of_constant: [Lie<G>; 2] = [
-        |lie| lie.constant_proof.challenge = lie.constant_proof.challenge + one::<G>(),
-        |lie| lie.constant_proof.response = lie.constant_proof.response + one::<G>(),
-    ];
+    let of_constant: [Lie<G>; 2] =
+        [|lie| lie.constant_proof.challenge += one::<G>(), |lie| lie.constant_proof.response += one::<G>()];
     let others: [Lie<G>; 8] = [
         |lie| lie.dealer = index(3),
         |lie| lie.ephemeral = moved(&lie.ephemeral),

@@ -57,12 +57,12 @@ pub(super) fn interpolated<G: Group>(points: &[(u16, G::Scalar)]) -> Scalars<G> 
             let mut product = alloc::vec![G::Scalar::default(); basis.len() + 1];
             for (k, coefficient) in basis.iter().enumerate() {
                 product[k] = product[k] - *coefficient * scalar(*other);
-                product[k + 1] = product[k + 1] + *coefficient;
+                product[k + 1] += *coefficient;
             }
             basis = product;
         }
         for (sum, coefficient) in sum.iter_mut().zip(&basis) {
-            *sum = *sum + *coefficient * scale;
+            *sum += *coefficient * scale;
         }
     }
     sum
