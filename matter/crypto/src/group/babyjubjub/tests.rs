@@ -1,9 +1,14 @@
-//! Tests of Baby Jubjub against published vectors.
+//! Tests of Baby Jubjub against published vectors, and against the arithmetic that
+//! circuits are proven with.
 
 use alloc::vec::Vec;
 
+use ark_ec::{CurveGroup, PrimeGroup};
+use ark_ff::{BigInteger, Field, PrimeField};
 use crypto_bigint::U256;
+use proptest::prelude::*;
 use serde_json::Value;
+use taceo_ark_babyjubjub as ark;
 
 use super::super::multiply::{self, Point};
 use super::field::{self, Fe};
@@ -141,4 +146,41 @@ fn another_encoding_of_the_same_point_is_refused() {
 #[test]
 fn a_scalar_is_never_printed() {
     assert_eq!(alloc::format!("{:?}", BabyJubJubScalar::from(5)), "BabyJubJubScalar(..)");
+}
+
+/// The affine coordinates of arkworks' point, as ours are given.
+fn coordinates(point: ark::EdwardsProjective) -> ([u8; 32], [u8; 32]) {
+    let affine = point.into_affine();
+    let bytes = |value: ark::Fq| value.into_bigint().to_bytes_le().try_into().expect("32 bytes");
+    (bytes(affine.x), bytes(affine.y))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn points_and_scalars_agree_with_arkworks(a in any::<[u8; 32]>(), b in any::<[u8; 32]>()) {
+        let ours = [a, b].map(|bytes| {
+            let mut wide = [0; 64];
+            wide[32..].copy_from_slice(&bytes);
+            BabyJubJub::scalar_from_wide(&wide)
+        });
+        let theirs = [a, b].map(|bytes| {
+            ark::Fr::from_le_bytes_mod_order(&bytes) * ark::Fr::from(2_u64).pow([256])
+        });
+        let bytes = |scalar: ark::Fr| <[u8; 32]>::try_from(scalar.into_bigint().to_bytes_le()).expect("32 bytes");
+        prop_assert_eq!(BabyJubJub::encode_scalar(&ours[0]), bytes(theirs[0]));
+        prop_assert_eq!(BabyJubJub::encode_scalar(&(ours[0] * ours[1])), bytes(theirs[0] * theirs[1]));
+        prop_assert_eq!(BabyJubJub::encode_scalar(&(ours[0] - ours[1])), bytes(theirs[0] - theirs[1]));
+        if let Some(inverse) = theirs[0].inverse() {
+            prop_assert_eq!(BabyJubJub::encode_scalar(&BabyJubJub::invert(&ours[0])), bytes(inverse));
+        }
+        let [p, q] = ours.map(|scalar| BabyJubJub::mul_generator(&scalar));
+        let [r, s] = theirs.map(|scalar| ark::EdwardsProjective::generator() * scalar);
+        prop_assert_eq!(p.coordinates(), coordinates(r));
+        prop_assert_eq!((p + q).coordinates(), coordinates(r + s));
+        prop_assert_eq!((p - q).coordinates(), coordinates(r - s));
+        prop_assert_eq!(p.double().coordinates(), coordinates(r + r));
+        prop_assert_eq!(BabyJubJub::mul(&q, &ours[0]).coordinates(), coordinates(s * theirs[0]));
+    }
 }
