@@ -12,10 +12,9 @@
 //! order.
 //!
 //! The outside crate's arithmetic is constant-time, and its additions hold for
-//! all points; multiplication by a secret scalar is that of
-//! [`multiply`](super::multiply). No table of the generator's multiples is kept:
-//! making one takes longer than the few multiplications by it that a process
-//! does.
+//! all points; multiplication by a secret scalar is that of [`multiply`]. No table
+//! of the generator's multiples is kept: a process multiplies the generator too
+//! seldom to repay the making of one.
 
 use alloc::vec;
 use alloc::vec::Vec;
