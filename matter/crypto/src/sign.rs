@@ -5,7 +5,10 @@
 
 use core::fmt;
 
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::Signer;
+use sha2::{Digest, Sha512};
 
 use crate::Secret;
 
@@ -67,6 +70,25 @@ impl VerifyingKey {
         ed25519_dalek::VerifyingKey::from_bytes(&self.0)
             .and_then(|key| key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0)))
             .map_err(|_| BadSignature)
+    }
+
+    /// Checks a signature by the rules of ZIP 215: any encodings of points, and
+    /// the equation times the cofactor. For signatures that others made and
+    /// counted by these rules; what is signed for Allod is checked by
+    /// [`Self::verify`], which accepts less.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify_zip215(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        let (encoded, response) = signature.0.split_first_chunk::<32>().ok_or(BadSignature)?;
+        let response = <[u8; 32]>::try_from(response).map_err(|_| BadSignature)?;
+        let response = Option::<Scalar>::from(Scalar::from_canonical_bytes(response)).ok_or(BadSignature)?;
+        let commitment = CompressedEdwardsY(*encoded).decompress().ok_or(BadSignature)?;
+        let key = CompressedEdwardsY(self.0).decompress().ok_or(BadSignature)?;
+        let challenge = Sha512::new().chain_update(encoded).chain_update(self.0).chain_update(message);
+        let challenge = Scalar::from_bytes_mod_order_wide(&challenge.finalize().into());
+        let made = EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &-key, &response);
+        if (made - commitment).is_small_order() { Ok(()) } else { Err(BadSignature) }
     }
 }
 

@@ -13,6 +13,7 @@
 
 use alloc::vec::Vec;
 
+use allod_wire::limits::DID_LOG_MAX;
 use allod_wire::{Instant, Wire};
 use minicbor::Decoder;
 use minicbor::decode::Error as DecodeError;
@@ -133,6 +134,18 @@ fn read_device(d: &mut Decoder<'_>, at: Instant) -> Result<Device, Stop> {
     expect_array(d, 2)?;
     let key = PublicKey::read(d)?;
     Ok(Device::new(key, d.str()?, at)?)
+}
+
+/// The items of an array, at most as many as a log has operations.
+pub(crate) fn read_many<T>(
+    d: &mut Decoder<'_>,
+    read: impl Fn(&mut Decoder<'_>) -> Result<T, Stop>,
+) -> Result<Vec<T>, Stop> {
+    let len = d.array()?.ok_or_else(|| DecodeError::message("an indefinite length"))?;
+    if len > DID_LOG_MAX as u64 {
+        return Err(DecodeError::message("more items than operations").into());
+    }
+    (0..len).map(|_| read(d)).collect()
 }
 
 fn optional<'b, T>(

@@ -4,9 +4,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use allod_crypto::ConstantTimeEq;
-use allod_wire::Instant;
 use allod_wire::limits::DID_LOG_MAX;
+use allod_wire::{Instant, Wire};
+use minicbor::decode::{Decode, Decoder, Error as DecodeError};
+use minicbor::encode::{Encode, Encoder, Error as EncodeError, Write};
 
+use crate::encoding::{Stop, expect_array, read_many};
 use crate::operation::{Content, Link};
 use crate::{Device, DeviceId, Did, Error, Kind, Operation, OperationHash, PublicKey, Root};
 
@@ -87,7 +90,10 @@ impl State {
     }
 
     /// What a genesis founds.
-    pub(crate) fn found(operation: &Operation) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// What is wrong with the genesis, its signature included.
+    pub fn found(operation: &Operation) -> Result<Self, Error> {
         let content = &operation.content;
         let sequence = content.sequence;
         if sequence != 0 {
@@ -114,8 +120,12 @@ impl State {
         })
     }
 
-    /// Takes the next operation in, or leaves the state as it was.
-    pub(crate) fn apply(&mut self, operation: &Operation) -> Result<(), Error> {
+    /// Takes the next operation in, or leaves the state as it was. For whoever
+    /// keeps only what a log adds up to; who keeps the log uses [`crate::Log`].
+    ///
+    /// # Errors
+    /// What is wrong with the operation, or why it may not come next.
+    pub fn apply(&mut self, operation: &Operation) -> Result<(), Error> {
         let content = &operation.content;
         let sequence = content.sequence;
         let Some(link) = content.link else {
@@ -212,4 +222,53 @@ fn check_signatures(operation: &Operation, root: &PublicKey) -> Result<(), Error
 
 fn check_signing(key: &PublicKey, sequence: u32) -> Result<(), Error> {
     if key.can_sign() { Ok(()) } else { Err(Error::NotASigningKey { sequence }) }
+}
+
+/// `[did, root, [retired, ..], [[key, name, added at], ..], [removed, ..], sequence, head, at]`:
+/// the form in which a state is kept without its log. Reading it back checks
+/// the form only; what it says is as good as the place it was kept in.
+impl<C> Encode<C> for State {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.array(8)?.encode(self.did)?.encode(self.root)?;
+        self.retired.encode(e, ctx)?;
+        e.array(self.devices.len() as u64)?;
+        for device in &self.devices {
+            e.array(3)?.encode(device.key())?.str(device.name())?.encode(device.added_at())?;
+        }
+        self.removed.encode(e, ctx)?;
+        e.u32(self.sequence)?.encode(self.head)?.encode(self.at)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for State {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Ok(Self::read(d)?)
+    }
+}
+
+impl State {
+    fn read(d: &mut Decoder<'_>) -> Result<Self, Stop> {
+        expect_array(d, 8)?;
+        Ok(Self {
+            did: d.decode()?,
+            root: PublicKey::read(d)?,
+            retired: read_many(d, PublicKey::read)?,
+            devices: read_many(d, |d| {
+                expect_array(d, 3)?;
+                let key = PublicKey::read(d)?;
+                let name = d.str()?;
+                Ok(Device::new(key, name, d.decode()?)?)
+            })?,
+            removed: read_many(d, |d| Ok(d.decode()?))?,
+            sequence: d.u32()?,
+            head: d.decode()?,
+            at: d.decode()?,
+        })
+    }
+}
+
+impl Wire for State {
+    /// Every operation of a full log adds at most a device or a retired root,
+    /// neither of which takes more than 160 bytes.
+    const SIZE_MAX: usize = 256 + DID_LOG_MAX * 160;
 }

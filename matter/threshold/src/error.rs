@@ -25,6 +25,20 @@ pub enum Part {
     Length,
     /// The commitment to the coefficient of this power.
     Commitment(u16),
+    /// The number of receivers.
+    Receivers,
+    /// The threshold.
+    Threshold,
+    /// A receiver's encryption key.
+    EncryptionKey,
+    /// The ephemeral element of a dealing or a ciphertext.
+    Ephemeral,
+    /// The Diffie-Hellman element that a complaint or a partial decryption opens.
+    SharedElement,
+    /// A ciphertext's ephemeral element under the second generator.
+    SecondEphemeral,
+    /// A signature, or a partial one.
+    Signature,
 }
 
 impl fmt::Display for Part {
@@ -38,6 +52,13 @@ impl fmt::Display for Part {
             Self::ProofResponse => f.write_str("response of the proof"),
             Self::Length => f.write_str("message as a whole"),
             Self::Commitment(power) => write!(f, "commitment to coefficient {power}"),
+            Self::Receivers => f.write_str("number of receivers"),
+            Self::Threshold => f.write_str("threshold"),
+            Self::EncryptionKey => f.write_str("encryption key"),
+            Self::Ephemeral => f.write_str("ephemeral element"),
+            Self::SharedElement => f.write_str("shared element"),
+            Self::SecondEphemeral => f.write_str("second ephemeral element"),
+            Self::Signature => f.write_str("signature"),
         }
     }
 }
@@ -112,6 +133,90 @@ pub enum Error {
         /// Elements answered.
         evaluated: usize,
     },
+    /// More receivers than one session can have, or none.
+    TooManyReceivers {
+        /// The receivers given.
+        given: usize,
+        /// The most that are allowed.
+        limit: usize,
+    },
+    /// The receiver of this index follows one with a higher index.
+    OutOfOrder(Index),
+    /// No receiver has this index, or it has another encryption key.
+    NotReceiver(Index),
+    /// The receiver of this index does not know the secret of the encryption key
+    /// that it announced.
+    PossessionRefused(Index),
+    /// Bytes of a dealing that encode nothing allowed in their place.
+    DealingMalformed {
+        /// Who dealt it.
+        dealer: Index,
+        /// Which part of the dealing.
+        part: Part,
+        /// What is wrong with it.
+        reason: DecodeError,
+    },
+    /// The dealer dealt for another threshold than the session has.
+    DealingThreshold {
+        /// Who dealt it.
+        dealer: Index,
+        /// The session's threshold.
+        expected: u16,
+        /// The dealing's threshold.
+        given: u16,
+    },
+    /// The dealer dealt to another number of receivers than the session has.
+    DealingReceivers {
+        /// Who dealt it.
+        dealer: Index,
+        /// The session's receivers.
+        expected: usize,
+        /// The dealing's receivers.
+        given: usize,
+    },
+    /// The dealer of this index does not know the logarithm of its ephemeral
+    /// element, or its dealing was changed.
+    EphemeralProofRefused(Index),
+    /// The dealer of this index does not know its constant term, or its dealing
+    /// was changed.
+    ConstantProofRefused(Index),
+    /// The dealer of this index dealt something other than its own share of the
+    /// key that is passed on.
+    ConstantRefused(Index),
+    /// The proof in the complaint of the receiver of this index does not hold.
+    ComplaintRefused(Index),
+    /// A complaint is held against the dealing of a dealer that it does not
+    /// accuse.
+    ComplaintDealer {
+        /// Who complains.
+        receiver: Index,
+        /// Whom the complaint accuses.
+        dealer: Index,
+    },
+    /// Fewer qualified dealings than needed.
+    TooFewDealings {
+        /// The dealings needed.
+        needed: usize,
+        /// The dealings given.
+        given: usize,
+    },
+    /// The share that this dealer dealt is not among the opened ones.
+    MissingShare(Index),
+    /// The dealings pass on another key than the one that was to be passed on.
+    PublicKeyChanged,
+    /// The signature does not hold.
+    SignatureRefused,
+    /// The ciphertext was changed, or is not for this key, label or signature.
+    CiphertextRefused,
+    /// A payload is too short or too long to be encrypted.
+    PayloadLength {
+        /// Bytes given.
+        given: usize,
+        /// The fewest allowed.
+        least: usize,
+        /// The most allowed.
+        most: usize,
+    },
     /// The input maps to the identity (RFC 9497, `InvalidInputError`).
     InputInvalid,
     /// The input or the key information is longer than 65,535 bytes.
@@ -129,7 +234,19 @@ impl Error {
         }
     }
 
-    /// The index of the share whose holder is at fault, where one is.
+    /// Turns what is wrong with the bytes of a dealing into an error that names
+    /// the dealer.
+    pub(crate) fn in_dealing(self, dealer: Index) -> Self {
+        let (part, reason) = match self {
+            Self::Malformed { part, reason } => (part, reason),
+            Self::TooManyReceivers { .. } => (Part::Receivers, DecodeError::Length),
+            // Whatever else can be wrong with the bytes is the threshold.
+            _ => (Part::Threshold, DecodeError::Length),
+        };
+        Self::DealingMalformed { dealer, part, reason }
+    }
+
+    /// The index of the share, dealer or receiver at fault, where one is.
     pub fn culprit(&self) -> Option<Index> {
         match self {
             Self::DuplicateIndex(index)
@@ -137,7 +254,18 @@ impl Error {
             | Self::ShareRefused(index)
             | Self::PartialRefused(index)
             | Self::PartialMalformed { index, .. }
-            | Self::PartialBatchSize { index, .. } => Some(*index),
+            | Self::PartialBatchSize { index, .. }
+            | Self::OutOfOrder(index)
+            | Self::NotReceiver(index)
+            | Self::PossessionRefused(index)
+            | Self::DealingMalformed { dealer: index, .. }
+            | Self::DealingThreshold { dealer: index, .. }
+            | Self::DealingReceivers { dealer: index, .. }
+            | Self::EphemeralProofRefused(index)
+            | Self::ConstantProofRefused(index)
+            | Self::ConstantRefused(index)
+            | Self::ComplaintRefused(index)
+            | Self::ComplaintDealer { receiver: index, .. } => Some(*index),
             _ => None,
         }
     }
@@ -168,6 +296,46 @@ impl fmt::Display for Error {
             }
             Self::PartialBatchSize { index, blinded, evaluated } => {
                 write!(f, "share {index} answered {evaluated} of {blinded} elements")
+            }
+            Self::TooManyReceivers { given, limit } => {
+                write!(f, "{given} receivers where 1 to {limit} are allowed")
+            }
+            Self::OutOfOrder(index) => write!(f, "receiver {index} is not in ascending order"),
+            Self::NotReceiver(index) => write!(f, "{index} is not a receiver with this key"),
+            Self::PossessionRefused(index) => {
+                write!(f, "receiver {index} does not know the secret of its encryption key")
+            }
+            Self::DealingMalformed { dealer, part, reason } => {
+                write!(f, "dealing of {dealer}: {part}: {reason}")
+            }
+            Self::DealingThreshold { dealer, expected, given } => {
+                write!(f, "dealer {dealer} dealt for a threshold of {given} where {expected} was agreed")
+            }
+            Self::DealingReceivers { dealer, expected, given } => {
+                write!(f, "dealer {dealer} dealt to {given} receivers where there are {expected}")
+            }
+            Self::EphemeralProofRefused(index) => {
+                write!(f, "dealer {index} does not prove to know its ephemeral")
+            }
+            Self::ConstantProofRefused(index) => {
+                write!(f, "dealer {index} does not prove to know what it deals")
+            }
+            Self::ConstantRefused(index) => write!(f, "dealer {index} did not deal its own share"),
+            Self::ComplaintRefused(index) => {
+                write!(f, "the proof in the complaint of receiver {index} does not hold")
+            }
+            Self::ComplaintDealer { receiver, dealer } => {
+                write!(f, "the complaint of receiver {receiver} accuses dealer {dealer} and no other")
+            }
+            Self::TooFewDealings { needed, given } => {
+                write!(f, "{given} dealings where {needed} are needed")
+            }
+            Self::MissingShare(index) => write!(f, "the share that {index} dealt is missing"),
+            Self::PublicKeyChanged => f.write_str("the dealings pass on another key"),
+            Self::SignatureRefused => f.write_str("the signature does not hold"),
+            Self::CiphertextRefused => f.write_str("the ciphertext was changed or belongs elsewhere"),
+            Self::PayloadLength { given, least, most } => {
+                write!(f, "a payload of {given} bytes where {least} to {most} are allowed")
             }
             Self::InputInvalid => f.write_str("the input maps to the identity"),
             Self::InputTooLong => f.write_str("the input is longer than 65535 bytes"),

@@ -55,12 +55,19 @@ impl<G: Group> Commitment<G> {
 
     /// The share of `index` times the generator.
     pub fn public_share_key(&self, index: Index) -> G::Element {
-        // Horner's rule: the index is short, so each step costs little.
-        let x = index.to_scalar::<G>();
-        self.points
-            .iter()
-            .rev()
-            .fold(G::Element::default(), |sum, point| G::multi_mul_vartime(&[x], &[sum]) + *point.element())
+        let elements = self.points.iter().map(|point| *point.element()).collect::<Vec<_>>();
+        evaluate::<G>(&elements, index)
+    }
+
+    /// Takes any points for a commitment.
+    #[cfg(test)]
+    pub(crate) fn from_points(points: Vec<Point<G>>) -> Self {
+        Self { points }
+    }
+
+    /// The points, from the constant term up.
+    pub(crate) fn points(&self) -> &[Point<G>] {
+        &self.points
     }
 
     /// Checks a share that the dealer sent.
@@ -115,6 +122,28 @@ impl<G: Group> Commitment<G> {
             .collect::<Result<_, _>>()?;
         Ok(Self { points })
     }
+}
+
+/// The value at `index` of the polynomial whose coefficients times the generator
+/// are `elements`, times the generator. Public.
+///
+/// Horner's rule: each step multiplies by the index alone, which is short.
+pub(crate) fn evaluate<G: Group>(elements: &[G::Element], index: Index) -> G::Element {
+    let Some((highest, rest)) = elements.split_last() else { return G::Element::default() };
+    rest.iter().rev().fold(*highest, |sum, element| short_multiple::<G>(sum, index) + *element)
+}
+
+/// `index * element`, in one doubling for each bit of the index after the first.
+fn short_multiple<G: Group>(element: G::Element, index: Index) -> G::Element {
+    let index = index.get();
+    let mut product = element;
+    for bit in (0..index.ilog2()).rev() {
+        product = product + product;
+        if index >> bit & 1 == 1 {
+            product += element;
+        }
+    }
+    product
 }
 
 #[cfg(test)]

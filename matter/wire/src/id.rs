@@ -105,3 +105,50 @@ id! {
     /// `RegistrationVersion`). 16 random bytes; also salts the PIN's hash.
     RegistrationVersion, 16, "registration version"
 }
+
+id! {
+    /// Names a network of guardians: the hash of its genesis.
+    NetworkId, 32, "network id"
+}
+
+id! {
+    /// Names a guardian in the ledger: its Ed25519 key, with which it votes and
+    /// signs what it answers.
+    GuardianId, 32, "guardian id"
+}
+
+id! {
+    /// Names a block: the hash by which guardians voted for it.
+    BlockId, 32, "block id"
+}
+
+id! {
+    /// Names an operation handed to the ledger: the hash of its bytes.
+    OperationId, 32, "operation id"
+}
+
+id! {
+    /// Names an asset of which there are many equal units.
+    AssetId, 32, "asset id"
+}
+
+id! {
+    /// Names a title: something of which there is one, told by the hash of its
+    /// content.
+    TitleId, 32, "title id"
+}
+
+id! {
+    /// Names a lock: something set aside for one recipient.
+    LockId, 32, "lock id"
+}
+
+id! {
+    /// Names an offer to sell.
+    OfferId, 32, "offer id"
+}
+
+id! {
+    /// Names one attempt to create or hand over a shared key.
+    SessionId, 32, "session id"
+}

@@ -14,5 +14,8 @@ mod instant;
 pub mod limits;
 
 pub use cbor::{Error, Wire, decode, encode};
-pub use id::{AccountId, IdError, Locator, RealmId, RegistrationVersion};
+pub use id::{
+    AccountId, AssetId, BlockId, GuardianId, IdError, Locator, LockId, NetworkId, OfferId, OperationId,
+    RealmId, RegistrationVersion, SessionId, TitleId,
+};
 pub use instant::Instant;

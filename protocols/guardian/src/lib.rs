@@ -27,6 +27,7 @@ pub mod card;
 pub mod client;
 pub mod descriptor;
 pub mod juicebox;
+pub mod keyholder;
 pub mod realm;
 #[cfg(test)]
 mod test_rng;

@@ -276,3 +276,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_state_kept_without_its_log_grows_as_the_log_does() {
+    let log = sample();
+    let state: crate::State = allod_wire::decode(&allod_wire::encode(log.state())).unwrap();
+    assert_eq!(&state, log.state());
+    let (genesis, rest) = log.operations().split_first().unwrap();
+    let mut grown = crate::State::found(genesis).unwrap();
+    for operation in rest {
+        grown = allod_wire::decode(&allod_wire::encode(&grown)).unwrap();
+        grown.apply(operation).unwrap();
+    }
+    assert_eq!(&grown, log.state());
+    let last = rest.last().unwrap();
+    assert!(grown.apply(last).is_err(), "an operation is taken once");
+}

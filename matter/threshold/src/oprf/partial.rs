@@ -13,7 +13,7 @@ use allod_crypto::group::{DecodeError, Group, Suite};
 use super::{Blinded, Evaluated, KeyPair, Proof, PublicKey};
 use crate::feldman::Commitment;
 use crate::shamir::{Share, combine_elements};
-use crate::{Error, Index, Part, Point};
+use crate::{Error, Index, Part, Point, PublicShares};
 
 /// A guardian's share of a key, with its public counterpart.
 #[derive(Clone, Debug)]
@@ -151,6 +151,14 @@ impl<G: Suite> ShareKeys<G> {
             })
             .collect::<Result<Vec<_>, Error>>()?;
         Self::new(threshold, keys)
+    }
+
+    /// The public part of a key that came of [dealings](crate::dealing).
+    ///
+    /// # Errors
+    /// None: the parts were checked when they were put together.
+    pub fn from_public_shares(shares: &PublicShares<G>) -> Result<Self, Error> {
+        Self::new(shares.threshold(), shares.iter().map(|(index, share)| (index, PublicKey::new(*share))))
     }
 
     /// The number of partials that make an answer.

@@ -1,0 +1,1 @@
+//! Answers and what can be proven with them.

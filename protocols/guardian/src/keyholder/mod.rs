@@ -1,0 +1,499 @@
+//! A guardian's part in keys that guardians hold together.
+//!
+//! Roles: the ledger, which says who is to hold a key's shares, in which session
+//! a new sharing is made, and which sharing is in force; and this guardian, which
+//! may be a dealer in a session, a member that is to hold a share, a holder of
+//! one, or none of these.
+//!
+//! Flow, driven by what the ledger says and by nothing else:
+//! 1. A session begins in which it is a member: it makes an encryption key for
+//!    this session, and announces it when the secret is on disk.
+//! 2. It is a dealer: it deals, a fresh secret for a new key, its own share for
+//!    one that is handed on.
+//! 3. It opens the dealings. It complains about each that is wrong, with proof.
+//!    When none of those that stand is wrong, it says that it is ready.
+//! 4. A new sharing is in force: it computes its share, puts it on disk in place
+//!    of the old one, and with the same write forgets the old share and the
+//!    session's secret. If it holds no share any more, it forgets the old one.
+//! 5. A session was given up: it forgets that session's secret, and keeps its
+//!    share.
+//!
+//! Everything follows from the newest view and the record on disk, so after a
+//! crash at any point the same view leads on. What was handed in to the ledger
+//! and did not come up there is handed in again.
+//!
+//! What it never does: forget a share before a sharing without it is in force;
+//! keep one longer; announce a key whose secret is not on disk; use an encryption
+//! key in two sessions; give a share out.
+
+mod algebra;
+mod record;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use allod_crypto::CryptoRng;
+use allod_crypto::group::Group;
+use allod_threshold::dealing::EncryptionSecret;
+use allod_threshold::shamir::Share;
+use allod_threshold::{GroupName, Index};
+use allod_wire::{Instant, SessionId};
+
+pub use record::{HeldShare, Record, SessionSecret};
+pub use view::{Phase, Session, Sharing, View};
+
+/// How long the ledger may take with what was handed in before it is handed in
+/// again, in milliseconds.
+const PATIENCE_MS: u64 = 10_000;
+
+/// Names a write.
+pub type PersistId = u64;
+
+/// What happens to a keyholder.
+#[derive(Debug)]
+pub enum Input {
+    /// The ledger says this of the key now.
+    Follow(View),
+    /// A write is durable.
+    Persisted(PersistId),
+    /// A write failed; nothing of it may be assumed to be stored.
+    PersistFailed(PersistId),
+}
+
+/// What a keyholder wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Make this durable in place of the record before, whose secrets must be
+    /// beyond recovery from then on; then say so.
+    Persist {
+        /// To be given back.
+        id: PersistId,
+        /// What is kept.
+        record: Record,
+    },
+    /// Hand this in to the ledger, signed as this guardian.
+    Post(Post),
+    /// Something that an operator wants to know.
+    Event(Event),
+}
+
+/// What is handed in to the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// The key for this session, 32 bytes, and the proof that somebody has its
+    /// secret, 64 bytes.
+    Announce {
+        /// Which session.
+        session: SessionId,
+        /// Key and proof.
+        key: Vec<u8>,
+    },
+    /// A dealing.
+    Deal {
+        /// Which session.
+        session: SessionId,
+        /// An encoded [`allod_threshold::dealing::Dealing`].
+        dealing: Vec<u8>,
+    },
+    /// A complaint about a dealing.
+    Complain {
+        /// Which session.
+        session: SessionId,
+        /// An encoded [`allod_threshold::dealing::Complaint`].
+        complaint: Vec<u8>,
+    },
+    /// All dealings that stand are good.
+    Ready {
+        /// Which session.
+        session: SessionId,
+    },
+}
+
+/// What happened, for an operator. Never with a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The share of this generation is held now.
+    Holds {
+        /// The generation.
+        generation: u32,
+    },
+    /// The share of this generation was forgotten.
+    Forgot {
+        /// The generation.
+        generation: u32,
+    },
+    /// The guardian is to hold a share of this generation and cannot compute it.
+    /// The others go on without it until the key is handed on again.
+    Lacks {
+        /// The generation.
+        generation: u32,
+    },
+    /// A dealer dealt wrong.
+    Accused {
+        /// The dealer's index.
+        dealer: u16,
+    },
+}
+
+/// Why a keyholder cannot go on with a view: it contradicts itself, so the
+/// ledger's copy here is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inconsistent(pub allod_threshold::Error);
+
+impl fmt::Display for Inconsistent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "what the ledger says of the key makes no sense: {}", self.0)
+    }
+}
+
+impl core::error::Error for Inconsistent {}
+
+impl From<allod_threshold::Error> for Inconsistent {
+    fn from(error: allod_threshold::Error) -> Self {
+        Self(error)
+    }
+}
+
+/// A guardian's part in one key.
+#[derive(Debug)]
+pub struct Keyholder {
+    key: String,
+    group: GroupName,
+    record: Record,
+    /// The write under way, and what waits for it.
+    writing: Option<PersistId>,
+    next_id: PersistId,
+    held_back: Vec<Output>,
+    outputs: VecDeque<Output>,
+    /// What was handed in, and when.
+    posted: Vec<(Posted, Instant)>,
+    /// The session whose dealings were opened, and the dealers whose were good.
+    opened: Option<(SessionId, BTreeSet<u16>)>,
+    /// The generation whose share was found to be out of reach.
+    lacks: Option<u32>,
+    /// The newest view, kept while a write is under way.
+    waiting: Option<View>,
+}
+
+/// What tells one thing handed in from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Posted {
+    Announce(SessionId),
+    Deal(SessionId),
+    Complain(SessionId, u16),
+    Ready(SessionId),
+}
+
+impl Keyholder {
+    /// The part in the key named `key`, as the record on disk has it; an empty
+    /// record where there is none.
+    pub fn new(key: &str, group: GroupName, record: Record) -> Self {
+        Self {
+            key: key.into(),
+            group,
+            record,
+            writing: None,
+            next_id: 0,
+            held_back: Vec::new(),
+            outputs: VecDeque::new(),
+            posted: Vec::new(),
+            opened: None,
+            lacks: None,
+            waiting: None,
+        }
+    }
+
+    /// The key's name.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The generation whose share is held, and on disk.
+    pub fn generation(&self) -> Option<u32> {
+        self.held().map(|held| held.generation)
+    }
+
+    /// The share that is held, in the key's own group.
+    ///
+    /// # Errors
+    /// [`Inconsistent`] where the record is of another group.
+    pub fn share<G: Group>(&self) -> Result<Option<Share<G>>, Inconsistent> {
+        self.held().map(|held| Ok(algebra::share::<G>(held)?)).transpose()
+    }
+
+    /// What is held counts only when it is durable.
+    fn held(&self) -> Option<&HeldShare> {
+        self.record.share.as_ref().filter(|_| self.writing.is_none())
+    }
+
+    /// Takes in what happened.
+    ///
+    /// # Errors
+    /// [`Inconsistent`]; nothing changed then.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+        input: Input,
+    ) -> Result<(), Inconsistent> {
+        match input {
+            Input::Follow(view) if self.writing.is_some() => self.waiting = Some(view),
+            Input::Follow(view) => self.follow(now, rng, &view)?,
+            Input::Persisted(id) if self.writing == Some(id) => {
+                self.writing = None;
+                self.outputs.extend(self.held_back.drain(..));
+                if let Some(view) = self.waiting.take() {
+                    self.follow(now, rng, &view)?;
+                }
+            }
+            // The record that failed is tried again, with what hangs on it.
+            Input::PersistFailed(id) if self.writing == Some(id) => self.persist(),
+            Input::Persisted(_) | Input::PersistFailed(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When the newest view should be given again, if nothing happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.posted.iter().map(|(_, at)| at.plus_ms(PATIENCE_MS)).min()
+    }
+
+    fn follow(&mut self, now: Instant, rng: &mut impl CryptoRng, view: &View) -> Result<(), Inconsistent> {
+        self.settle(rng, view)?;
+        let session = view.session.as_ref();
+        self.posted.retain(|(posted, _)| session.is_some_and(|session| posted.session() == session.id));
+        if let Some(session) = session {
+            self.take_part(now, rng, session)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the record what the sharing in force asks for.
+    fn settle(&mut self, rng: &mut impl CryptoRng, view: &View) -> Result<(), Inconsistent> {
+        let mut record = self.record.clone();
+        let mut events = Vec::new();
+        // A ledger that catches up tells old news: a share is only ever replaced by
+        // one of a later generation.
+        if let Some(sharing) = &view.sharing
+            && record.share.as_ref().is_none_or(|held| held.generation < sharing.generation)
+            && self.lacks != Some(sharing.generation)
+        {
+            if let Some(held) = record.share.take() {
+                events.push(Event::Forgot { generation: held.generation });
+            }
+            let generation = sharing.generation;
+            if let Some(index) = sharing.index {
+                record.share = self.derive(rng, sharing, index)?;
+                if record.share.is_some() {
+                    events.push(Event::Holds { generation });
+                } else {
+                    self.lacks = Some(generation);
+                    events.push(Event::Lacks { generation });
+                }
+            }
+        }
+        let needed = view.session.as_ref().map(|session| session.id);
+        let is_over = |secret: &SessionSecret| {
+            Some(secret.session) != needed && secret.number <= view.sessions
+        };
+        if record.secret.as_ref().is_some_and(is_over) {
+            record.secret = None;
+        }
+        if let Some(session) = &view.session
+            && session.phase == Phase::Announcing
+            && session.index.is_some()
+            && !session.announced
+            && record.secret.is_none()
+        {
+            let secret = EncryptionSecret::random(rng);
+            record.secret = Some(SessionSecret::new(session.id, view.sessions, &secret));
+        }
+        if record != self.record {
+            self.record = record;
+            self.persist();
+            self.held_back.extend(events.into_iter().map(Output::Event));
+        } else {
+            self.outputs.extend(events.into_iter().map(Output::Event));
+        }
+        Ok(())
+    }
+
+    /// The share of a sharing that was made in a session whose secret is here.
+    fn derive(
+        &self,
+        rng: &mut impl CryptoRng,
+        sharing: &Sharing,
+        index: u16,
+    ) -> Result<Option<HeldShare>, Inconsistent> {
+        let secret = self.record.secret.as_ref().filter(|secret| secret.session == sharing.session);
+        let Some(secret) = secret else {
+            return Ok(None);
+        };
+        let secret = secret.decode()?;
+        let value = allod_threshold::in_group!(
+            self.group,
+            G => algebra::derive::<G>(sharing, index, &secret, rng)
+        )?;
+        Ok(value.map(|value| HeldShare { generation: sharing.generation, index, value }))
+    }
+
+    /// Does what the session waits for.
+    fn take_part(
+        &mut self,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+        session: &Session,
+    ) -> Result<(), Inconsistent> {
+        match session.phase {
+            Phase::Announcing => self.announce(now, rng, session),
+            Phase::Dealing => self.deal(now, rng, session),
+            Phase::Verifying => self.verify(now, rng, session),
+        }
+    }
+
+    fn announce(
+        &mut self,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+        session: &Session,
+    ) -> Result<(), Inconsistent> {
+        let (Some(index), Some(secret), false) = (session.index, &self.record.secret, session.announced) else {
+            return Ok(());
+        };
+        if secret.session != session.id {
+            return Ok(());
+        }
+        let secret = secret.decode()?;
+        let proof = secret.prove_possession(session.id.as_bytes(), Index::new(index)?, rng);
+        let key = [secret.key().bytes().as_slice(), &proof.encode()].concat();
+        self.post(now, Posted::Announce(session.id), Post::Announce { session: session.id, key });
+        Ok(())
+    }
+
+    fn deal(
+        &mut self,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+        session: &Session,
+    ) -> Result<(), Inconsistent> {
+        let posted = Posted::Deal(session.id);
+        let (Some(dealer), Some(terms), false) = (session.dealer, &session.terms, session.dealt) else {
+            return Ok(());
+        };
+        if self.was_posted(now, &posted) {
+            return Ok(());
+        }
+        let held = match session.from {
+            None => None,
+            // Without the share that is to be handed on, the others have to do.
+            Some(generation) => match &self.record.share {
+                Some(held) if held.generation == generation && held.index == dealer => Some(held),
+                _ => return Ok(()),
+            },
+        };
+        let dealing = allod_threshold::in_group!(
+            self.group,
+            G => algebra::deal::<G>(terms, dealer, held, rng)
+        )?;
+        self.post(now, posted, Post::Deal { session: session.id, dealing });
+        Ok(())
+    }
+
+    fn verify(
+        &mut self,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+        session: &Session,
+    ) -> Result<(), Inconsistent> {
+        let (Some(index), Some(terms), Some(secret), false) =
+            (session.index, &session.terms, &self.record.secret, session.ready)
+        else {
+            return Ok(());
+        };
+        if secret.session != session.id {
+            return Ok(());
+        }
+        let secret = secret.decode()?;
+        let mut good = match self.opened.take() {
+            Some((opened, good)) if opened == session.id => good,
+            _ => BTreeSet::new(),
+        };
+        let mut complaints = Vec::new();
+        for (dealer, dealing) in &session.dealings {
+            if good.contains(dealer) {
+                continue;
+            }
+            let complaint = allod_threshold::in_group!(
+                self.group,
+                G => algebra::open::<G>(terms, *dealer, dealing, index, &secret, rng)
+            )?;
+            match complaint {
+                Some(complaint) => complaints.push((*dealer, complaint)),
+                None => {
+                    good.insert(*dealer);
+                }
+            }
+        }
+        self.opened = Some((session.id, good));
+        if complaints.is_empty() {
+            self.post(now, Posted::Ready(session.id), Post::Ready { session: session.id });
+        }
+        for (dealer, complaint) in complaints {
+            let posted = Posted::Complain(session.id, dealer);
+            if !self.was_posted(now, &posted) {
+                self.emit(Output::Event(Event::Accused { dealer }));
+            }
+            self.post(now, posted, Post::Complain { session: session.id, complaint });
+        }
+        Ok(())
+    }
+
+    fn was_posted(&self, now: Instant, posted: &Posted) -> bool {
+        self.posted.iter().any(|(other, at)| other == posted && now.ms_since(*at) < PATIENCE_MS)
+    }
+
+    /// Hands something in, unless it was a short while ago.
+    fn post(&mut self, now: Instant, posted: Posted, post: Post) {
+        if self.was_posted(now, &posted) {
+            return;
+        }
+        self.posted.retain(|(other, _)| *other != posted);
+        self.posted.push((posted, now));
+        self.emit(Output::Post(post));
+    }
+
+    /// Gives an output out, after the write under way if there is one.
+    fn emit(&mut self, output: Output) {
+        match self.writing {
+            Some(_) => self.held_back.push(output),
+            None => self.outputs.push_back(output),
+        }
+    }
+
+    fn persist(&mut self) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.writing = Some(id);
+        self.outputs.push_back(Output::Persist { id, record: self.record.clone() });
+    }
+}
+
+impl Posted {
+    fn session(&self) -> SessionId {
+        match self {
+            Self::Announce(session) | Self::Deal(session) | Self::Complain(session, _) | Self::Ready(session) => {
+                *session
+            }
+        }
+    }
+}

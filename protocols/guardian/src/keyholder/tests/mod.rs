@@ -1,0 +1,1 @@
+//! The keyholder against a small ledger.
