@@ -84,7 +84,8 @@ pub(crate) enum Command {
     Guardians(Guardians),
     /// Be a guardian for others
     #[command(
-        after_help = "Examples:\n  allod guardian init --listen 0.0.0.0:7800\n  allod guardian run --config guardian.toml"
+        after_help = "Examples:\n  allod guardian init --listen 0.0.0.0:7800\n  allod guardian run --config guardian.toml\n  \
+        allod guardian health --config guardian.toml"
     )]
     Guardian(Guardian),
     /// Keys that come from the identity, for programs you use already
@@ -299,6 +300,12 @@ pub(crate) enum GuardianCommand {
         /// Speak plain HTTP: only for loopback, or behind a proxy with TLS
         #[arg(long)]
         no_tls: bool,
+    },
+    /// Ask the guardian that runs here how it is; exit code 0 when it is well
+    Health {
+        /// The configuration file it was started with
+        #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
+        config: PathBuf,
     },
     /// Run until stopped
     Run {

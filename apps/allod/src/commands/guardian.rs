@@ -26,6 +26,14 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
             );
             Ok(())
         }
+        GuardianCommand::Health { config } => {
+            let health = guardian::health(&Config::read(&config)?).await?;
+            screen.result(
+                &json!({ "address": health.address, "realm": health.realm.to_string() }),
+                &format!("Guardian {} is well at {}", health.realm, health.address),
+            );
+            Ok(())
+        }
         GuardianCommand::Run { config, until_stdin_closes } => {
             let ending = Ending::new(until_stdin_closes)?;
             serve(&config, ending, screen).await
@@ -37,7 +45,9 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
 async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(), Failure> {
     let running = guardian::run(&Config::read(config)?).await?;
     screen.result(
-        &json!({ "address": running.address(), "realm": running.realm().to_string() }),
+        &json!({
+            "address": running.address(), "realm": running.realm().to_string(), "admin": running.admin(),
+        }),
         &format!("Guardian {} is up at {}", running.realm(), running.address()),
     );
     let failed = tokio::select! {

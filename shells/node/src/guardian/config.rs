@@ -19,6 +19,10 @@ use crate::files;
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where the operator's own listener stands, in plain HTTP: health and
+    /// counters, nothing else. Without it the counters are public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<SocketAddr>,
     /// The folder that holds the guardian's state. A relative path starts at
     /// the configuration file's folder.
     pub state: PathBuf,
@@ -146,6 +150,7 @@ impl Config {
     pub fn new(listen: SocketAddr, state: PathBuf, tls: Tls) -> Self {
         Self {
             listen,
+            admin: None,
             state,
             tls,
             accounts_max: accounts_max(),

@@ -6,7 +6,9 @@
 //! ```
 
 mod addresses;
+mod admin;
 mod config;
+mod health;
 mod http;
 mod server;
 mod service;
@@ -15,6 +17,7 @@ mod tls;
 
 pub(crate) use addresses::Addresses;
 pub use config::{Algorithm, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
+pub use health::{Health, health};
 pub(crate) use server::accept;
 pub use server::{Running, run};
 pub use store::Store;
@@ -59,6 +62,14 @@ pub enum GuardianError {
         address: std::net::SocketAddr,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// It is asked how it is, and does not answer well.
+    #[error("the guardian at {address} is not well: {why}")]
+    Unwell {
+        /// Where it was asked.
+        address: String,
+        /// What came of it.
+        why: String,
     },
     /// The certificate or its key cannot be used.
     #[error("the certificate cannot be used: {0}")]

@@ -1,5 +1,6 @@
 //! Accepting connections, and ending in good order.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Addresses;
 use super::service::Service;
-use super::{Config, GuardianError, Store, http, tls};
+use super::{Config, GuardianError, Store, admin, http, tls};
 
 /// Connections at a time. Past it, new ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -34,10 +35,29 @@ const LAST_CALL: Duration = Duration::from_secs(5);
 pub struct Running {
     address: String,
     realm: RealmId,
-    stop: oneshot::Sender<()>,
-    accepting: tokio::task::JoinHandle<()>,
+    admin: Option<SocketAddr>,
+    doors: Vec<Door>,
     service: Service,
     thread: JoinHandle<()>,
+}
+
+/// A listener that is served.
+#[derive(Debug)]
+struct Door {
+    stop: oneshot::Sender<()>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Door {
+    fn open(
+        listener: TcpListener,
+        acceptor: Option<TlsAcceptor>,
+        router: Router,
+        addresses: Arc<Addresses>,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, accepting: tokio::spawn(accept(listener, acceptor, router, addresses, stopped)) }
+    }
 }
 
 /// Starts a guardian on the current runtime.
@@ -48,11 +68,11 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     let tenants = config.tenant_keys()?;
     let store = Store::open(&config.state)?;
     let identity = tls::load(&config.tls, &config.state)?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| GuardianError::Listen { address: config.listen, source })?;
-    let local =
-        listener.local_addr().map_err(|source| GuardianError::Listen { address: config.listen, source })?;
+    let (listener, local) = listen(config.listen).await?;
+    let admin = match config.admin {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
 
     let realm = store.realm();
     let accounts_max = if config.new_accounts { config.accounts_max } else { 0 };
@@ -63,11 +83,23 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
         Some(tls::Identity { pin: Some(pin), .. }) => format!("https://{local}#{pin}"),
     };
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
-    let (stop, stopped) = oneshot::channel();
-    let router = http::router(service.clone(), tenants);
-    let addresses = Addresses::new(config.limits.address.into());
-    let accepting = tokio::spawn(accept(listener, acceptor, router, addresses, stopped));
-    Ok(Running { address, realm, stop, accepting, service, thread })
+    let (admin_listener, admin) = admin.unzip();
+    let router = http::router(service.clone(), tenants, admin.is_none());
+    let addresses = || Addresses::new(config.limits.address.into());
+    let mut doors = vec![Door::open(listener, acceptor, router, addresses())];
+    // Its callers have places of their own, so that they are answered however
+    // many stand at the other door.
+    if let Some(listener) = admin_listener {
+        doors.push(Door::open(listener, None, admin::router(service.clone()), addresses()));
+    }
+    Ok(Running { address, realm, admin, doors, service, thread })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GuardianError> {
+    let failed = |source| GuardianError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
 }
 
 impl Running {
@@ -81,6 +113,11 @@ impl Running {
         self.realm
     }
 
+    /// Where the operator's own listener stands, if there is one.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
     /// Resolves when the guardian's store has failed, such as on a full disk. It
     /// answers nothing then but that; starting it again finds out what is on the
     /// disk.
@@ -91,9 +128,15 @@ impl Running {
     /// Takes no more connections, lets requests under way end, and closes the
     /// store.
     pub async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.accepting.await;
-        let Self { service, thread, .. } = self;
+        let Self { doors, service, thread, .. } = self;
+        let mut accepting = Vec::with_capacity(doors.len());
+        for door in doors {
+            let _ = door.stop.send(());
+            accepting.push(door.accepting);
+        }
+        for door in accepting {
+            let _ = door.await;
+        }
         drop(service);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }

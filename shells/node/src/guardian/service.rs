@@ -40,12 +40,17 @@ pub(super) struct Counters {
     pub(super) recovered: AtomicU64,
     pub(super) destroyed: AtomicU64,
     pub(super) deleted: AtomicU64,
+    /// Requests refused for coming too often.
+    pub(super) too_many: AtomicU64,
+    /// Accounts kept just now, destroyed ones included.
+    pub(super) accounts: AtomicU64,
 }
 
 /// A handle to the thread. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Service {
     realm: RealmId,
+    accounts_max: u64,
     counters: Arc<Counters>,
     calls: mpsc::Sender<(Call, oneshot::Sender<Answer>)>,
 }
@@ -55,16 +60,29 @@ impl Service {
     pub(super) fn start(store: Store, limits: Limits, accounts_max: u64) -> (Self, thread::JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(QUEUE_MAX);
         let realm = store.realm();
-        let counters = Arc::new(Counters::default());
+        let counters =
+            Arc::new(Counters { accounts: AtomicU64::new(store.accounts()), ..Counters::default() });
         let worker =
             Worker { store, realm: Realm::new(realm, limits), accounts_max, counters: Arc::clone(&counters) };
         let thread = thread::spawn(move || worker.run(queue));
-        (Self { realm, counters, calls }, thread)
+        (Self { realm, accounts_max, counters, calls }, thread)
+    }
+
+    /// One whose thread has ended, as after its store failed.
+    #[cfg(test)]
+    pub(super) fn gone() -> Self {
+        let (calls, _) = mpsc::channel(1);
+        Self { realm: RealmId([0; 16]), accounts_max: 0, counters: Arc::default(), calls }
     }
 
     /// The realm's id.
     pub(super) fn realm(&self) -> RealmId {
         self.realm
+    }
+
+    /// How many accounts it takes.
+    pub(super) fn accounts_max(&self) -> u64 {
+        self.accounts_max
     }
 
     /// Resolves when the thread has ended because its store failed.
@@ -153,6 +171,7 @@ impl Worker {
             return Ok(());
         }
         let outcome = self.store.apply(&changes);
+        self.counters.accounts.store(self.store.accounts(), Ordering::Relaxed);
         if let Err(why) = &outcome {
             tracing::error!(%why, "writing the store failed");
         }
