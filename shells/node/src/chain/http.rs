@@ -43,6 +43,7 @@ use serde_json::json;
 use super::ChainError;
 use super::gather::{Gatherer, Subject};
 use super::keys::HeldKeys;
+use super::running::Knows;
 use super::ordering::{Ordering, Refusal};
 use super::store::Store;
 
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     /// Whose users this guardian vouches for.
     pub(super) realm: RealmId,
     pub(super) tenants: Tenants,
+    pub(super) knows: Knows,
 }
 
 /// The chain's routes.
@@ -267,8 +269,11 @@ async fn sponsor(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
         .ok_or_else(|| unauthorized("a bearer token is needed"))?;
-    token::authenticate(token, &shared.realm, &shared.tenants, crate::now())
+    let caller = token::authenticate(token, &shared.realm, &shared.tenants, crate::now())
         .map_err(|why| unauthorized(&why.to_string()))?;
+    if !(shared.knows)(caller.account).await {
+        return Err(unauthorized("this guardian vouches only for those who are registered with it"));
+    }
     let did = Did(<[u8; 32]>::try_from(&body[..]).map_err(|_| malformed(&"a DID has 32 bytes"))?);
     let sponsorship = blocking(move || {
         let ledger = shared.store.newest()?;

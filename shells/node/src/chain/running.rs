@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -33,6 +34,12 @@ pub struct ChainConfig {
     /// How ordering is tuned.
     pub tuning: Tuning,
 }
+
+/// Whether an account is registered at this guardian.
+pub type Known = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// Asks whether an account is registered at this guardian.
+pub type Knows = Arc<dyn Fn([u8; 32]) -> Known + Send + Sync>;
 
 /// A guardian's chain that is up.
 pub struct Running {
@@ -70,12 +77,25 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, ChainError> {
     Ok(genesis)
 }
 
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running(..)")
+    }
+}
+
 impl Running {
-    /// Starts the chain on the current runtime.
+    /// Starts the chain on the current runtime, for the guardian that is also the
+    /// realm `realm`. It vouches for new identities whose owners are registered
+    /// there, which `knows` tells.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub fn start(config: &ChainConfig, realm: RealmId, tenants: Tenants) -> Result<Self, ChainError> {
+    pub fn start(
+        config: &ChainConfig,
+        realm: RealmId,
+        tenants: Tenants,
+        knows: Knows,
+    ) -> Result<Self, ChainError> {
         let genesis = read_genesis(&config.genesis)?;
         let key = guardian_key(&config.state)?;
         let me = GuardianId(key.verifying_key().0);
@@ -113,6 +133,7 @@ impl Running {
             ordering: Arc::clone(&ordering),
             realm,
             tenants,
+            knows,
         };
         let duties = Duties {
             me,

@@ -42,6 +42,20 @@ pub struct Config {
     /// are always served.
     #[serde(default, rename = "tenant", skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantConfig>,
+    /// The network that the guardian takes part in. Without it, it serves
+    /// recoveries and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainSection>,
+}
+
+/// How a guardian takes part in a network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainSection {
+    /// The file with the network's genesis.
+    pub genesis: PathBuf,
+    /// Where other guardians connect.
+    pub listen: SocketAddr,
 }
 
 /// How connections are protected.
@@ -157,6 +171,7 @@ impl Config {
             new_accounts: true,
             limits: LimitsConfig::default(),
             tenants: Vec::new(),
+            chain: None,
         }
     }
 
@@ -170,6 +185,9 @@ impl Config {
         let mut config: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         config.state = folder.join(&config.state);
+        if let Some(chain) = &mut config.chain {
+            chain.genesis = folder.join(&chain.genesis);
+        }
         if let Tls::Files { certificate, key } = &mut config.tls {
             *certificate = folder.join(&*certificate);
             *key = folder.join(&*key);

@@ -51,7 +51,7 @@ struct Shared {
 }
 
 /// All routes of a guardian. `metrics` says whether its counters are public.
-pub(super) fn router(service: Service, tenants: Tenants, metrics: bool) -> Router {
+pub(super) fn router(service: Service, tenants: Tenants, metrics: bool, chain: Option<Router>) -> Router {
     let shared = Arc::new(Shared { service, tenants });
     let counted = async |State(shared): State<Arc<Shared>>| admin::metrics(&shared.service);
     let routes = if metrics { Router::new().route("/metrics", get(counted)) } else { Router::new() };
@@ -63,9 +63,10 @@ pub(super) fn router(service: Service, tenants: Tenants, metrics: bool) -> Route
             "/descriptor/{name}",
             put(describe).get(fetch).layer(DefaultBodyLimit::max(limits::DESCRIPTOR_MAX)),
         )
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), allow))
+        .with_state(Arc::clone(&shared))
+        .merge(chain.unwrap_or_default())
+        .layer(middleware::from_fn_with_state(shared, allow))
         .layer(middleware::from_fn(cors))
-        .with_state(shared)
 }
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {

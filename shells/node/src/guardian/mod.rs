@@ -16,7 +16,7 @@ mod store;
 mod tls;
 
 pub(crate) use addresses::Addresses;
-pub use config::{Algorithm, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
+pub use config::{Algorithm, ChainSection, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
 pub use health::{Health, health};
 pub(crate) use server::accept;
 pub use server::{Running, run};
@@ -71,6 +71,9 @@ pub enum GuardianError {
         /// What came of it.
         why: String,
     },
+    /// The guardian's chain cannot begin.
+    #[error(transparent)]
+    Chain(#[from] crate::chain::ChainError),
     /// The certificate or its key cannot be used.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use allod_guardian::token::Tenants;
 use allod_wire::RealmId;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -18,7 +19,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Addresses;
 use super::service::Service;
-use super::{Config, GuardianError, Store, admin, http, tls};
+use super::{ChainSection, Config, GuardianError, Store, admin, http, tls};
+use crate::chain::ordering::simplex::Tuning;
+use crate::chain::{self, ChainConfig};
 
 /// Connections at a time. Past it, new ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -37,6 +40,7 @@ pub struct Running {
     realm: RealmId,
     admin: Option<SocketAddr>,
     doors: Vec<Door>,
+    chain: Option<chain::Running>,
     service: Service,
     thread: JoinHandle<()>,
 }
@@ -84,7 +88,12 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     };
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
     let (admin_listener, admin) = admin.unzip();
-    let router = http::router(service.clone(), tenants, admin.is_none());
+    let chain = match &config.chain {
+        Some(section) => Some(start_chain(config, section, realm, tenants.clone(), &service)?),
+        None => None,
+    };
+    let routes = chain.as_ref().map(chain::Running::router);
+    let router = http::router(service.clone(), tenants, admin.is_none(), routes);
     let addresses = || Addresses::new(config.limits.address.into());
     let mut doors = vec![Door::open(listener, acceptor, router, addresses())];
     // Its callers have places of their own, so that they are answered however
@@ -92,7 +101,28 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     if let Some(listener) = admin_listener {
         doors.push(Door::open(listener, None, admin::router(service.clone()), addresses()));
     }
-    Ok(Running { address, realm, admin, doors, service, thread })
+    Ok(Running { address, realm, admin, doors, chain, service, thread })
+}
+
+fn start_chain(
+    config: &Config,
+    section: &ChainSection,
+    realm: RealmId,
+    tenants: Tenants,
+    service: &Service,
+) -> Result<chain::Running, GuardianError> {
+    let chain = ChainConfig {
+        genesis: section.genesis.clone(),
+        listen: section.listen,
+        state: config.state.join("chain"),
+        tuning: Tuning::default(),
+    };
+    let service = service.clone();
+    let knows = Arc::new(move |account| {
+        let service = service.clone();
+        Box::pin(async move { service.knows(account).await }) as chain::Known
+    });
+    Ok(chain::Running::start(&chain, realm, tenants, knows)?)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GuardianError> {
@@ -118,17 +148,29 @@ impl Running {
         self.admin
     }
 
-    /// Resolves when the guardian's store has failed, such as on a full disk. It
-    /// answers nothing then but that; starting it again finds out what is on the
-    /// disk.
+    /// Resolves when the guardian's store has failed, such as on a full disk, or
+    /// its chain cannot go on. It answers nothing then but that; starting it again
+    /// finds out what is on the disk.
     pub async fn failed(&self) {
-        self.service.ended().await;
+        let chain = async {
+            match &self.chain {
+                Some(chain) => {
+                    let why = chain.ended().await;
+                    tracing::error!(%why, "the chain has ended");
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.service.ended() => {}
+            () = chain => {}
+        }
     }
 
     /// Takes no more connections, lets requests under way end, and closes the
     /// store.
     pub async fn stop(self) {
-        let Self { doors, service, thread, .. } = self;
+        let Self { doors, chain, service, thread, .. } = self;
         let mut accepting = Vec::with_capacity(doors.len());
         for door in doors {
             let _ = door.stop.send(());
@@ -136,6 +178,9 @@ impl Running {
         }
         for door in accepting {
             let _ = door.await;
+        }
+        if let Some(chain) = chain {
+            chain.stop().await;
         }
         drop(service);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;

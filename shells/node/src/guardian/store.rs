@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use allod_crypto::{Secret, Zeroizing, aead};
 use allod_guardian::realm::{Change, Described, PersistId, Record, SealedDescriptor};
@@ -29,12 +30,25 @@ const REALM: TableDefinition<'_, &str, [u8; 16]> = TableDefinition::new("realm")
 /// A guardian's memory.
 #[derive(Debug)]
 pub struct Store {
-    database: Database,
+    database: Arc<Database>,
     keys: RecordKeys,
     realm: RealmId,
     accounts: u64,
     /// Held while the store is open.
     _lock: File,
+}
+
+/// Which accounts a store has, without their records.
+#[derive(Clone, Debug)]
+pub(super) struct KnownAccounts(Arc<Database>);
+
+impl KnownAccounts {
+    /// Whether there is an entry for this account, a destroyed one included.
+    pub(super) fn has(&self, account: &[u8; 32]) -> Result<bool, Failure> {
+        let read = self.0.begin_read().map_err(text)?;
+        let table = read.open_table(ACCOUNTS).map_err(text)?;
+        Ok(table.get(account).map_err(text)?.is_some())
+    }
 }
 
 /// How an account's entry is stored.
@@ -89,7 +103,12 @@ impl Store {
         let mut keys = RecordKeys::open(&folder.join("record-keys"))?;
         keys.keep_only(&slots)?;
         files::sync_folder(folder)?;
-        Ok(Self { database, keys, realm, accounts, _lock: lock })
+        Ok(Self { database: Arc::new(database), keys, realm, accounts, _lock: lock })
+    }
+
+    /// Tells, beside this store, which accounts it has.
+    pub(super) fn accounts_known(&self) -> KnownAccounts {
+        KnownAccounts(Arc::clone(&self.database))
     }
 
     /// The realm's id.

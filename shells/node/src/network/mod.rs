@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! network.json             threshold, addresses, realms
+//! genesis                  how its ledger begins
 //! lock                     held by the supervisor while the network runs
 //! control.sock             orders to the supervisor
 //! guardian-1/guardian.toml configuration; its port never changes
@@ -15,6 +16,7 @@
 
 mod control;
 mod description;
+mod founding;
 mod guarded;
 mod liar;
 mod lie;
@@ -40,6 +42,9 @@ pub enum NetworkError {
     /// A file of the network's folder.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The network's ledger could not be founded.
+    #[error(transparent)]
+    Chain(#[from] crate::chain::ChainError),
     /// A guardian's configuration.
     #[error(transparent)]
     Guardian(#[from] GuardianError),

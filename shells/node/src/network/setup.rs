@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use allod_crypto::CryptoRng;
 
+use super::founding::{GENESIS, found};
 use super::{Description, NetworkError};
 use crate::files::{self, at};
 use crate::guardian::{Config, GuardianError, Tls};
@@ -88,6 +89,16 @@ pub(super) fn configurations(plan: &Plan, guardians: u8) -> Result<Vec<Config>, 
             Config::new(address, "state".into(), Tls::SelfSigned).write(&path)?;
         }
         configurations.push(Config::read(&path)?);
+    }
+    if !plan.folder.join(GENESIS).exists() {
+        let mut peers = Vec::new();
+        for _ in 0..guardians {
+            let (listener, address) = free(None, &mut crate::entropy())?;
+            held.push(listener);
+            peers.push(address);
+        }
+        let threshold = plan.threshold.unwrap_or(guardians / 2 + 1);
+        found(&plan.folder, &mut configurations, &peers, threshold)?;
     }
     Ok(configurations)
 }
