@@ -83,6 +83,7 @@
 mod complaint;
 mod encoding;
 mod encryption;
+pub mod lie;
 mod outcome;
 mod terms;
 
@@ -139,7 +140,7 @@ impl<G: Group> Dealing<G> {
     /// # Errors
     /// None that is known: a coefficient is never zero.
     pub fn deal_fresh(terms: &Terms, dealer: Index, rng: &mut impl CryptoRng) -> Result<Self, Error> {
-        Self::deal(terms, dealer, &SecretScalar::random(rng), rng)
+        Self::deal(terms, dealer, &SecretScalar::random(rng), |_| {}, rng)
     }
 
     /// Deals the dealer's own share of a key, to pass the key on. The dealer's
@@ -148,13 +149,16 @@ impl<G: Group> Dealing<G> {
     /// # Errors
     /// [`Error::Malformed`] when the share is zero.
     pub fn deal_share(terms: &Terms, share: &Share<G>, rng: &mut impl CryptoRng) -> Result<Self, Error> {
-        Self::deal(terms, share.index, &share.value, rng)
+        Self::deal(terms, share.index, &share.value, |_| {}, rng)
     }
 
+    /// Deals `secret`. An honest dealer leaves the encrypted shares as they are; a
+    /// lie changes them before the proofs are made.
     fn deal(
         terms: &Terms,
         dealer: Index,
         secret: &SecretScalar<G>,
+        spoil: impl FnOnce(&mut [u8]),
         rng: &mut impl CryptoRng,
     ) -> Result<Self, Error> {
         let polynomial = Polynomial::random(secret, terms.threshold(), rng)?;
@@ -168,6 +172,7 @@ impl<G: Group> Dealing<G> {
             let share = polynomial.share(*receiver).value.encode();
             encrypted.extend(share.as_ref().iter().zip(pad.expose()).map(|(byte, pad)| byte ^ pad));
         }
+        spoil(&mut encrypted);
         let digest = digest(terms, dealer, &binding, &ephemeral, &encrypted);
         let ephemeral_proof = knowledge::prove(&context(EPHEMERAL_TAG, &digest), &r, &ephemeral, rng);
         let constant_proof =

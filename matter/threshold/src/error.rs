@@ -25,6 +25,10 @@ pub enum Part {
     Length,
     /// The commitment to the coefficient of this power.
     Commitment(u16),
+    /// The number of receivers.
+    Receivers,
+    /// The threshold.
+    Threshold,
     /// A receiver's encryption key.
     EncryptionKey,
     /// The ephemeral element of a dealing or a ciphertext.
@@ -48,6 +52,8 @@ impl fmt::Display for Part {
             Self::ProofResponse => f.write_str("response of the proof"),
             Self::Length => f.write_str("message as a whole"),
             Self::Commitment(power) => write!(f, "commitment to coefficient {power}"),
+            Self::Receivers => f.write_str("number of receivers"),
+            Self::Threshold => f.write_str("threshold"),
             Self::EncryptionKey => f.write_str("encryption key"),
             Self::Ephemeral => f.write_str("ephemeral element"),
             Self::SharedElement => f.write_str("shared element"),
@@ -233,8 +239,9 @@ impl Error {
     pub(crate) fn in_dealing(self, dealer: Index) -> Self {
         let (part, reason) = match self {
             Self::Malformed { part, reason } => (part, reason),
-            // Whatever else can be wrong with the bytes is a count out of range.
-            _ => (Part::Length, DecodeError::Length),
+            Self::TooManyReceivers { .. } => (Part::Receivers, DecodeError::Length),
+            // Whatever else can be wrong with the bytes is the threshold.
+            _ => (Part::Threshold, DecodeError::Length),
         };
         Self::DealingMalformed { dealer, part, reason }
     }

@@ -59,6 +59,12 @@ impl<G: Group> Commitment<G> {
         evaluate::<G>(&elements, index)
     }
 
+    /// Takes any points for a commitment.
+    #[cfg(test)]
+    pub(crate) fn from_points(points: Vec<Point<G>>) -> Self {
+        Self { points }
+    }
+
     /// The points, from the constant term up.
     pub(crate) fn points(&self) -> &[Point<G>] {
         &self.points

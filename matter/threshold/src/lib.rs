@@ -9,6 +9,8 @@
 //! - [`feldman`]: commitments that let each holder check its share.
 //! - [`knowledge`]: somebody knows a logarithm.
 //! - [`dealing`]: keys made in shares, and passed on, in public.
+//! - [`bls`]: signatures of t holders together, which anyone verifies.
+//! - [`timelock`]: encryption that such a signature opens.
 //! - [`quorum`]: encryption that t guardians open.
 //! - [`chaum_pedersen`]: two elements have the same logarithm.
 //! - [`oprf`]: RFC 9497, modes OPRF and VOPRF, and partial evaluations of it.
@@ -34,7 +36,10 @@ mod public_shares;
 pub mod quorum;
 pub mod shamir;
 #[cfg(test)]
+mod test_groups;
+#[cfg(test)]
 mod test_rng;
+pub mod timelock;
 
 pub use error::{Error, Part};
 pub use group_name::GroupName;

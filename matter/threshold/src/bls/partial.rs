@@ -40,8 +40,8 @@ impl SigningShare {
 /// What one holder signed: 50 bytes. Public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartialSignature {
-    index: Index,
-    point: Point<Bls12381G1>,
+    pub(super) index: Index,
+    pub(super) point: Point<Bls12381G1>,
 }
 
 impl PartialSignature {

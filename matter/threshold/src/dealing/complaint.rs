@@ -19,13 +19,13 @@ const TAG: &[u8] = b"Allod-Dealing-Complaint-V1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// Who is accused.
-    dealer: Index,
+    pub(super) dealer: Index,
     /// Who complains.
-    receiver: Index,
+    pub(super) receiver: Index,
     /// D = e_j * R_i.
-    shared: Point<Ristretto255>,
+    pub(super) shared: Point<Ristretto255>,
     /// That D has to R_i the logarithm that E_j has to G.
-    proof: Proof<Ristretto255>,
+    pub(super) proof: Proof<Ristretto255>,
 }
 
 /// What becomes of a complaint.

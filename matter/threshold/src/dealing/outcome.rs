@@ -2,6 +2,7 @@
 //! computes alike, and each receiver's share.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use allod_crypto::group::{Group, SecretScalar};
 
@@ -11,7 +12,7 @@ use crate::shamir::{Share, lagrange_at_zero};
 use crate::{Error, Index, Part, Point, PublicShares};
 
 /// The public part of a key that was made or passed on. Public.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Outcome<G: Group> {
     public: PublicShares<G>,
     /// The dealers whose dealings count, in ascending order, and the weight of
@@ -132,6 +133,13 @@ impl<G: Group> Outcome<G> {
         } else {
             Err(Error::ShareRefused(receiver))
         }
+    }
+}
+
+impl<G: Group> fmt::Debug for Outcome<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dealers = self.dealers().collect::<Vec<_>>();
+        f.debug_struct("Outcome").field("public", &self.public).field("dealers", &dealers).finish()
     }
 }
 
