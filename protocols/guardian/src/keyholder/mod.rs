@@ -213,6 +213,11 @@ impl Keyholder {
         &self.key
     }
 
+    /// The group that the key is in.
+    pub fn group(&self) -> GroupName {
+        self.group
+    }
+
     /// The generation whose share is held, and on disk.
     pub fn generation(&self) -> Option<u32> {
         self.held().map(|held| held.generation)
@@ -303,9 +308,8 @@ impl Keyholder {
             }
         }
         let needed = view.session.as_ref().map(|session| session.id);
-        let is_over = |secret: &SessionSecret| {
-            Some(secret.session) != needed && secret.number <= view.sessions
-        };
+        let is_over =
+            |secret: &SessionSecret| Some(secret.session) != needed && secret.number <= view.sessions;
         if record.secret.as_ref().is_some_and(is_over) {
             record.secret = None;
         }
@@ -367,7 +371,8 @@ impl Keyholder {
         rng: &mut impl CryptoRng,
         session: &Session,
     ) -> Result<(), Inconsistent> {
-        let (Some(index), Some(secret), false) = (session.index, &self.record.secret, session.announced) else {
+        let (Some(index), Some(secret), false) = (session.index, &self.record.secret, session.announced)
+        else {
             return Ok(());
         };
         if secret.session != session.id {
@@ -491,9 +496,10 @@ impl Keyholder {
 impl Posted {
     fn session(&self) -> SessionId {
         match self {
-            Self::Announce(session) | Self::Deal(session) | Self::Complain(session, _) | Self::Ready(session) => {
-                *session
-            }
+            Self::Announce(session)
+            | Self::Deal(session)
+            | Self::Complain(session, _)
+            | Self::Ready(session) => *session,
         }
     }
 }
