@@ -34,7 +34,7 @@ use allod_wire::GuardianId;
 
 use super::committee::Committee;
 use super::evidence::Evidence;
-use super::message::Request;
+use super::message::{Refusal, Reply, Request};
 
 type G = Ristretto255;
 
@@ -62,6 +62,8 @@ impl core::error::Error for NotAskable {}
 /// to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// The guardian refused.
+    Refused(Refusal),
     /// The guardian was not asked: it holds no share of what the answer is about.
     NotAsked,
     /// The answer is not signed by the guardian. Who made it is not known.
@@ -82,6 +84,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Refused(refusal) => refusal.fmt(f),
             Self::NotAsked => f.write_str("the answer is of somebody who was not asked"),
             Self::NotSigned => f.write_str("the answer is not signed by the guardian"),
             Self::OtherNetwork => f.write_str("the answer is for another network"),
@@ -144,12 +147,16 @@ impl Question {
         self.parts.iter().map(|part| (&part.committee, part.request()))
     }
 
-    /// Takes the answer that came from a guardian, if it is right. It is then worth
+    /// Takes what a guardian replied, if it is a right answer. That is then worth
     /// keeping as a receipt, to be held against the guardian's log.
     ///
     /// # Errors
     /// [`Fault`], of that guardian. The question is as it was.
-    pub fn accept(&mut self, from: &GuardianId, signed: &SignedAnswer) -> Result<(), Fault> {
+    pub fn accept(&mut self, from: &GuardianId, reply: &Reply) -> Result<(), Fault> {
+        let signed = match reply {
+            Reply::Answered(signed) => signed,
+            Reply::Refused(refusal) => return Err(Fault::Refused(*refusal)),
+        };
         let answer = &signed.answer;
         if answer.guardian.0 != from.0 || signed.verify().is_err() {
             return Err(Fault::NotSigned);

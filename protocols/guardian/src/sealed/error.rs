@@ -172,6 +172,8 @@ impl core::error::Error for Refusal {}
 /// to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// The guardian refused.
+    Refused(Refusal),
     /// The guardian was not asked: it holds no share of the key.
     NotAsked,
     /// The reply does not open with this request's key, or holds nothing known.
@@ -191,6 +193,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Refused(refusal) => refusal.fmt(f),
             Self::NotAsked => f.write_str("the reply is of somebody who was not asked"),
             Self::NotForThis => f.write_str("the reply is not to this request"),
             Self::NotSigned => f.write_str("the reply is not signed by the guardian"),

@@ -101,7 +101,11 @@ impl Unsealing {
     ///
     /// # Errors
     /// [`Fault`], of that guardian. The opening is as it was.
-    pub fn accept(&mut self, from: &GuardianId, encapsulated: &[u8], sealed: &[u8]) -> Result<(), Fault> {
+    pub fn accept(&mut self, from: &GuardianId, reply: &Reply) -> Result<(), Fault> {
+        let (encapsulated, sealed) = match reply {
+            Reply::Helped { encapsulated, sealed } => (encapsulated, sealed),
+            Reply::Refused(refusal) => return Err(Fault::Refused(*refusal)),
+        };
         let index = self.committee.index(from).ok_or(Fault::NotAsked)?;
         let (generation, partial) = Reply::open(encapsulated, sealed, &self.message, &self.secret, from)?;
         if generation != self.committee.generation() {
