@@ -22,6 +22,10 @@
 //! crash at any point the same view leads on. What was handed in to the ledger
 //! and did not come up there is handed in again.
 //!
+//! A ledger that catches up shows sessions that are long over, perhaps given up
+//! because their members were caught. Nothing is dealt to those: in a session a
+//! guardian takes part only while the ledger's last block is recent.
+//!
 //! What it never does: forget a share before a sharing without it is in force;
 //! keep one longer; announce a key whose secret is not on disk; use an encryption
 //! key in two sessions; give a share out.
@@ -40,7 +44,7 @@ use alloc::vec::Vec;
 
 use allod_crypto::CryptoRng;
 use allod_crypto::group::Group;
-use allod_threshold::dealing::EncryptionSecret;
+use allod_threshold::dealing::{EncryptionSecret, Terms};
 use allod_threshold::shamir::Share;
 use allod_threshold::{GroupName, Index};
 use allod_wire::{Instant, SessionId};
@@ -53,6 +57,10 @@ pub use view::{Phase, Session, Sharing, View};
 /// How long the ledger may take with what was handed in before it is handed in
 /// again, in milliseconds.
 const PATIENCE_MS: u64 = 10_000;
+
+/// How old the ledger's last block may be for it to be the ledger as it is now, in
+/// milliseconds.
+const CURRENT_MS: u64 = 60_000;
 
 /// After how long a write that failed is tried again, in milliseconds.
 const RETRY_MS: u64 = 1_000;
@@ -192,8 +200,9 @@ impl Keyholder {
     }
 
     fn follow(&mut self, now: Instant, rng: &mut impl CryptoRng, view: &View) -> Result<(), Inconsistent> {
-        self.settle(rng, view)?;
-        let session = view.session.as_ref();
+        let is_current = now.ms_since(view.at) <= CURRENT_MS;
+        let session = view.session.as_ref().filter(|_| is_current);
+        self.settle(rng, view, session)?;
         self.posted.retain(|(posted, _)| session.is_some_and(|session| posted.is_awaited(session)));
         if let Some(session) = session {
             self.take_part(now, rng, session)?;
@@ -202,7 +211,12 @@ impl Keyholder {
     }
 
     /// Makes the record what the sharing in force asks for.
-    fn settle(&mut self, rng: &mut impl CryptoRng, view: &View) -> Result<(), Inconsistent> {
+    fn settle(
+        &mut self,
+        rng: &mut impl CryptoRng,
+        view: &View,
+        current: Option<&Session>,
+    ) -> Result<(), Inconsistent> {
         let mut record = self.record.clone();
         let mut events = Vec::new();
         // A ledger that catches up tells old news: a share is only ever replaced by
@@ -231,7 +245,7 @@ impl Keyholder {
         if record.secret.as_ref().is_some_and(is_over) {
             record.secret = None;
         }
-        if let Some(session) = &view.session
+        if let Some(session) = current
             && session.phase == Phase::Announcing
             && session.index.is_some()
             && !session.announced
@@ -262,6 +276,9 @@ impl Keyholder {
             return Ok(None);
         };
         let secret = secret.decode()?;
+        if !is_of(&secret, &sharing.terms, index)? {
+            return Ok(None);
+        }
         let value = allod_threshold::in_group!(
             self.group,
             G => algebra::derive::<G>(sharing, index, &secret, rng)
@@ -347,6 +364,9 @@ impl Keyholder {
             return Ok(());
         }
         let secret = secret.decode()?;
+        if !is_of(&secret, terms, index)? {
+            return Ok(());
+        }
         let mut good = match self.opened.take() {
             Some((opened, good)) if opened == session.id => good,
             _ => BTreeSet::new(),
@@ -409,4 +429,10 @@ impl Keyholder {
         self.saving = Saving::Writing(id);
         self.outputs.push_back(Output::Persist { id, record: self.record.clone() });
     }
+}
+
+/// Whether the secret is that of the key which is on the ledger for this index. A
+/// guardian whose disk was set back does not have it.
+fn is_of(secret: &EncryptionSecret, terms: &Terms, index: u16) -> Result<bool, Inconsistent> {
+    Ok(terms.key(Index::new(index)?)? == secret.key())
 }
