@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub(crate) mod ledger;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -92,6 +94,30 @@ pub(crate) enum Command {
         allod key age --out key.txt\n  \
         allod key did")]
     Key(Key),
+    /// Register, renew, transfer and look up names
+    #[command(after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice")]
+    Name(ledger::Name),
+    /// Make, transfer and look up titles to content of any size
+    #[command(after_help = "Examples:\n  allod title make song.flac\n  allod title transfer 1f2e… --to bob")]
+    Title(ledger::Title),
+    /// Define, issue, transfer and destroy units of an asset
+    #[command(after_help = "Examples:\n  allod asset define \"Village hours\" --supply 100000\n  \
+        allod asset issue 1f2e… 500 --to alice\n  allod asset show 1f2e… --of alice")]
+    Asset(ledger::Asset),
+    /// Set something aside for somebody who is offline
+    #[command(after_help = "Examples:\n  allod lock make --name alice --to bob --term 3d --release\n  \
+        allod lock claim 1f2e… --release 9a8b…")]
+    Lock(ledger::Lock),
+    /// Sell and buy: the thing and its price change hands together
+    #[command(after_help = "Examples:\n  allod offer make --name alice --price 1f2e…:20\n  allod offer accept 5d6c…")]
+    Offer(ledger::Offer),
+    /// Prove who owns something, and check such proofs with no network
+    #[command(after_help = "Examples:\n  allod own prove alice.proof --name alice\n  \
+        allod own verify alice.proof\n  allod own verify song.proof --content song.flac --network net.key")]
+    Own(ledger::Own),
+    /// Show the network of guardians, and the key with which its proofs are checked
+    #[command(after_help = "Examples:\n  allod network\n  allod network --out net.key")]
+    Network(ledger::Network),
     /// Run several guardians as separate processes, and disturb them
     #[command(after_help = "Examples:\n  \
         allod testnet --guardians 7 --threshold 4\n  \

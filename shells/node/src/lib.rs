@@ -1,6 +1,7 @@
 //! The Linux shell: the sockets, files, threads, clock and entropy that the
 //! protocols below do without.
 //!
+//! - [`chain`]: the guardians' chain: operations in one order.
 //! - [`guardian`]: one guardian as a service: its store, its HTTP(S) interface.
 //! - [`person`]: one person's side: the home folder, links to guardians, and
 //!   what a person does with them.
@@ -10,11 +11,13 @@
 //! through a machine of the floor below, and leave.
 #![forbid(unsafe_code)]
 
+pub mod chain;
 mod clock;
 mod files;
 pub mod guardian;
 pub mod network;
 pub mod person;
+mod record_keys;
 
 pub use clock::now;
 pub use files::{FileError, write_private};

@@ -25,21 +25,21 @@
 //! # What the caller does
 //! It implements [`Nodes`] over its store, and for each [`Update`] writes the
 //! new nodes, the list of stale ones and its own values in one transaction.
+//! Versions form one line: of a version, one update at most is ever stored.
 //!
 //! To prune, so that the states from v on stay readable and earlier ones go: for
 //! each [`Stale`] with `since <= v`, delete the node and the entry. Nothing else
-//! may be deleted, v must not be above the newest version, and neither v nor a
-//! version after it may be a parent twice. What is left is exactly what the
-//! newest version not above v and those after it need. Old values are the
-//! caller's to prune by the same rule.
+//! may be deleted, and v must not be above the newest version. What is left is
+//! exactly what the newest version not above v and those after it need. Old
+//! values are the caller's to prune by the same rule.
 //!
 //! To catch up by [`Restore`], it begins with an empty store: no [`Stale`] entry
 //! will ever name the nodes of versions from before the gap.
 //!
 //! # What it never does
 //! It reads no version but the one named, keeps nothing between calls, and
-//! trusts no bytes from a peer: decoding and checking them neither panics nor
-//! takes more than 256 hashes.
+//! trusts no bytes from a peer: decoding and checking a path neither panics nor
+//! takes more than 256 steps.
 //!
 //! Nodes are trusted as far as their place goes, since they are the caller's
 //! own. A store that changes hashes makes wrong roots, which the other guardians

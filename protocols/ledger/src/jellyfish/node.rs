@@ -161,7 +161,7 @@ impl<C> Encode<C> for Node {
 
 impl<'b, C> Decode<'b, C> for Node {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, DecodeError> {
-        let size = d.map()?.filter(|size| *size <= 16).ok_or_else(|| DecodeError::message("not a node"))?;
+        let size = d.map()?.ok_or_else(|| DecodeError::message("not a node"))?;
         let mut node = Self::default();
         for _ in 0..size {
             let nibble = d.u8()?;

@@ -8,7 +8,6 @@
 mod addresses;
 mod config;
 mod http;
-mod record_keys;
 mod server;
 mod service;
 mod store;

@@ -1,5 +1,5 @@
 //! A guardian's memory: accounts and descriptors in `redb`, each record sealed
-//! under a key of its own (see [`super::record_keys`]).
+//! under a key of its own (see [`crate::record_keys`]).
 //!
 //! Order of writes, so that a crash at any point leaves a true state:
 //! - a new share: its key, then the record that names it, then the old share's
@@ -16,7 +16,7 @@ use allod_wire::{Locator, RealmId};
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::GuardianError;
-use super::record_keys::RecordKeys;
+use crate::record_keys::RecordKeys;
 use crate::files;
 
 const ACCOUNTS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("accounts");

@@ -98,7 +98,6 @@ fn the_fullest_node_has_the_largest_size() {
     for nibble in 0..16 {
         node.set(nibble, Some(Child::Leaf(leaf(nibble.into()))));
     }
-    // Nibbles are shorter than a byte and a head: the bound is reached but for nothing.
     assert_eq!(encode(&node).len(), Node::SIZE_MAX);
     for nibble in 0..16 {
         node.set(nibble, Some(Child::Node { version: u64::MAX, hash: [5; 32] }));

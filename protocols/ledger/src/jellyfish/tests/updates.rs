@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 
 use super::*;
+use crate::jellyfish::node::Child;
 
 /// A store that writes down what was read from it.
 struct Watched<'a> {
@@ -132,6 +133,30 @@ fn a_node_that_names_one_from_later_is_damaged() {
     let top = store.nodes[&NodeKey::root(9)].clone();
     store.nodes.insert(NodeKey::root(8), top);
     assert_eq!(root(&store, 8), Err(TreeError::Damaged(NodeKey::root(8))));
+}
+
+#[test]
+fn a_node_below_the_last_nibble_is_damage() {
+    let (key, other) = (turned(0x5A, &[]), turned(0x5A, &[255]));
+    let (mut store, _) = Store::of(1, [key, other].map(|key| Leaf { key, value_hash: ValueHash([1; 32]) }));
+    let deepest = *store.nodes.keys().last().unwrap();
+    assert_eq!(deepest.path.nibbles(), 63);
+    let below = Some(Child::Node { version: 1, hash: [1; 32] });
+    store.nodes.get_mut(&deepest).unwrap().set(key.nibble(63), below);
+    assert_eq!(prove(&store, 1, &key), Err(TreeError::Damaged(deepest)));
+    assert_eq!(update(&store, Some(1), 2, &Changes::from([(key, None)])), Err(TreeError::Damaged(deepest)));
+}
+
+#[test]
+fn leaves_after_a_key_are_found_without_reading_those_before() {
+    let (store, _) = Store::of(1, (0..5_000).map(leaf));
+    let watched = Watched { store: &store, read: RefCell::default() };
+    let after = store.leaves(1)[4_000].key;
+    let next = leaves(&watched, 1, Some(&after)).unwrap().next();
+    assert_eq!(next, Some(Ok(store.leaves(1)[4_001])));
+    let depth = store.nodes.keys().map(|key| key.path.nibbles()).max().unwrap();
+    // The way to the key, and at most the way to the next one.
+    assert!(watched.read.into_inner().len() <= 2 * (depth + 1));
 }
 
 #[test]

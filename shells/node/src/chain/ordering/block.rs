@@ -1,0 +1,256 @@
+//! Blocks: what is voted on, and the bytes that its digest covers.
+//!
+//! A digest covers the header only, and the header covers the operations by
+//! their hashes, so that a client can check a [`Certificate`](super::Certificate)
+//! against 200 bytes instead of a whole block.
+
+use std::fmt;
+use std::sync::Arc;
+
+use allod_crypto::hash::tagged;
+use allod_crypto::sign::VerifyingKey;
+use allod_wire::{Instant, Wire};
+use minicbor::decode::{Decoder, Error as DecodeError};
+use minicbor::encode::{Encoder, Error as EncodeError, Write};
+use minicbor::{Decode, Encode};
+
+use super::{OPERATION_OVERHEAD, OPERATION_SIZE_MAX, OPERATIONS_SIZE_MAX, Parameters, hex};
+
+macro_rules! digest {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        #[cbor(transparent)]
+        pub struct $name(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                hex(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+    };
+}
+
+digest! {
+    /// What names a block: `tagged("allod 2026-10 block", [header])`, where
+    /// `header` is the header's canonical CBOR and `tagged` that of
+    /// [`allod_crypto::hash`].
+    BlockDigest
+}
+
+digest! {
+    /// What names an operation: `tagged("allod 2026-10 operation", [bytes])`.
+    OperationHash
+}
+
+/// An operation's bytes: 1 to [`OPERATION_SIZE_MAX`]. Copies share them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Operation(Arc<[u8]>);
+
+impl Operation {
+    /// `None` where there are too few bytes or too many.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (1..=OPERATION_SIZE_MAX).contains(&bytes.len()).then(|| Self(bytes.into()))
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its name.
+    pub fn hash(&self) -> OperationHash {
+        OperationHash(tagged("allod 2026-10 operation", &[&self.0]))
+    }
+
+    /// What it takes of a block's or a pool's room.
+    pub(super) fn room(&self) -> usize {
+        self.0.len() + OPERATION_OVERHEAD
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Operation({} bytes)", self.0.len())
+    }
+}
+
+impl<C> Encode<C> for Operation {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.bytes(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Operation {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        Self::new(d.bytes()?).ok_or_else(|| DecodeError::message("an operation's size is out of range"))
+    }
+}
+
+/// What a block's digest covers. Encoded as an array of these fields, in this
+/// order.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Header {
+    /// How many blocks are below it.
+    #[n(0)]
+    pub height: u64,
+    /// The block below it; the network's id below height 0.
+    #[n(1)]
+    pub parent: BlockDigest,
+    /// The epoch that it was proposed in.
+    #[n(2)]
+    pub epoch: u64,
+    /// The view of the epoch that it was proposed in.
+    #[n(3)]
+    pub view: u64,
+    /// The view in which its parent was, 0 where the parent is of the epoch
+    /// before.
+    #[n(4)]
+    pub parent_view: u64,
+    /// The key of whoever led that view; zeros at height 0.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub leader: [u8; 32],
+    /// The leader's time: later than the parent's.
+    #[n(6)]
+    pub time: Instant,
+    /// `tagged("allod 2026-10 operations", hashes)` of the [`OperationHash`]es in
+    /// the block's order.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub operations: [u8; 32],
+}
+
+impl Header {
+    /// The digest of the block that has this header.
+    pub fn digest(&self) -> BlockDigest {
+        BlockDigest(tagged("allod 2026-10 block", &[&allod_wire::encode(self)]))
+    }
+
+    /// Whose turn it was.
+    pub fn leader(&self) -> VerifyingKey {
+        VerifyingKey(self.leader)
+    }
+}
+
+impl Wire for Header {
+    const SIZE_MAX: usize = 160;
+}
+
+/// A block. Encoded as an array of its header and its operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    header: Header,
+    operations: Vec<Operation>,
+}
+
+impl Block {
+    /// A block with these operations; `header.operations` is filled in.
+    pub(super) fn new(mut header: Header, operations: Vec<Operation>) -> Self {
+        header.operations = commitment(&operations);
+        Self { header, operations }
+    }
+
+    /// The block that a network starts from.
+    pub fn genesis(parameters: &Parameters) -> Self {
+        let header = Header {
+            height: 0,
+            parent: BlockDigest(parameters.network),
+            epoch: 0,
+            view: 0,
+            parent_view: 0,
+            leader: [0; 32],
+            time: parameters.genesis,
+            operations: [0; 32],
+        };
+        Self::new(header, Vec::new())
+    }
+
+    /// What its digest covers.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Its operations, in the order in which they are to be executed. The same
+    /// operation is never in a block twice, but can be in several blocks.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Its name.
+    pub fn digest(&self) -> BlockDigest {
+        self.header.digest()
+    }
+}
+
+fn commitment(operations: &[Operation]) -> [u8; 32] {
+    let hashes: Vec<OperationHash> = operations.iter().map(Operation::hash).collect();
+    let parts: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
+    tagged("allod 2026-10 operations", &parts)
+}
+
+impl<C> Encode<C> for Block {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, c: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.array(2)?.encode_with(&self.header, c)?.encode_with(&self.operations, c)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Block {
+    fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, DecodeError> {
+        if d.array()? != Some(2) {
+            return Err(DecodeError::message("a block has two parts"));
+        }
+        let header: Header = d.decode_with(c)?;
+        let operations: Vec<Operation> = d.decode_with(c)?;
+        if operations.iter().map(Operation::room).sum::<usize>() > OPERATIONS_SIZE_MAX {
+            return Err(DecodeError::message("a block's operations are too large"));
+        }
+        if commitment(&operations) != header.operations {
+            return Err(DecodeError::message("a block's operations are not those of its header"));
+        }
+        Ok(Self { header, operations })
+    }
+}
+
+impl Wire for Block {
+    const SIZE_MAX: usize = OPERATIONS_SIZE_MAX + Header::SIZE_MAX + 8;
+}
+
+/// A block that is final. Copies share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalBlock {
+    pub(super) digest: BlockDigest,
+    pub(super) block: Arc<Block>,
+}
+
+impl FinalBlock {
+    /// Wraps a block that is known to be final, or is to be treated so in a test
+    /// of an application.
+    pub fn new(block: Block) -> Self {
+        Self { digest: block.digest(), block: Arc::new(block) }
+    }
+
+    /// The block's digest.
+    pub fn digest(&self) -> BlockDigest {
+        self.digest
+    }
+
+    /// The block.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// Its height.
+    pub fn height(&self) -> u64 {
+        self.block.header.height
+    }
+
+    /// Its time.
+    pub fn time(&self) -> Instant {
+        self.block.header.time
+    }
+}
