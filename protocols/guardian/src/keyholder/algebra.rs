@@ -69,8 +69,8 @@ pub(super) fn derive<G: Group>(
         .collect::<Result<Vec<_>, _>>()?;
     let outcome = match &sharing.handed_on {
         Some((threshold, key)) => {
-            let key = Point::decode(key)
-                .map_err(|reason| Error::Malformed { part: Part::PublicKey, reason })?;
+            let key =
+                Point::decode(key).map_err(|reason| Error::Malformed { part: Part::PublicKey, reason })?;
             Outcome::reshared(terms, &dealings, *threshold, &key)?
         }
         None => Outcome::fresh(terms, &dealings, terms.threshold())?,
@@ -85,7 +85,7 @@ pub(super) fn derive<G: Group>(
     }
     let share = outcome.combine(receiver, opened.iter().map(|(dealer, value)| (*dealer, value)))?;
     let bytes = Zeroizing::new(share.value.encode());
-    let bytes = <[u8; 32]>::try_from(bytes.as_ref().as_ref()).map_err(|_| Error::Malformed {
+    let bytes = <[u8; 32]>::try_from(bytes.as_ref()).map_err(|_| Error::Malformed {
         part: Part::PrivateKey,
         reason: allod_crypto::group::DecodeError::Length,
     })?;

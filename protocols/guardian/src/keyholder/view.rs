@@ -3,11 +3,14 @@
 use alloc::vec::Vec;
 
 use allod_threshold::dealing::Terms;
-use allod_wire::SessionId;
+use allod_wire::{Instant, SessionId};
 
 /// What the ledger says of a key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct View {
+    /// The time of the ledger's last block. From an old one is learnt what is in
+    /// force; in a session takes part only who sees the ledger as it is now.
+    pub at: Instant,
     /// How many sessions of the key there were, the one under way included. A
     /// ledger that is still catching up shows fewer than a record has seen.
     pub sessions: u32,
