@@ -288,10 +288,9 @@ impl<G: Group> Dealing<G> {
     }
 }
 
-/// A commitment's hash, the group included.
+/// A commitment's hash.
 fn commitment_hash<G: Group>(commitment: &Commitment<G>) -> [u8; 32] {
-    let generator = G::encode(&G::generator());
-    hash::tagged("Allod dealing commitment v1", &[generator.as_ref(), &commitment.encode()])
+    hash::tagged("Allod dealing commitment v1", &[&commitment.encode()])
 }
 
 /// The hash of everything in a dealing but the proofs.

@@ -55,7 +55,7 @@ fn beside_the_peer(n: u16, json: bool) {
         let peer = peer::Session::new(kind, n, t);
         let calls = calls(n);
         let (ours, theirs) = alternate(calls, || session.node(), || peer.node());
-        let aim = (kind == Kind::Fresh).then_some("<= 0.5x");
+        let aim = (kind == Kind::Fresh && n == 64).then_some("<= 0.5x");
         let name = format!("{name}, n = {n}, t = {t}");
         Figure { name, value: ours * 1e3, unit: "ms", aim, peer: Some((peer_name, theirs * 1e3)) }
             .print(json);
