@@ -25,6 +25,8 @@ pub mod chaum_pedersen;
 pub mod dealing;
 mod error;
 pub mod feldman;
+#[cfg(test)]
+mod frozen;
 mod index;
 pub mod juicebox;
 pub mod knowledge;

@@ -152,7 +152,7 @@ impl<G: Group> Session<G> {
 
         let outcome = match &self.old {
             None => Outcome::fresh(terms, &dealings, terms.threshold()),
-            Some((public, _)) => Outcome::reshared(terms, &dealings, public.threshold(), public.public_key()),
+            Some((public, _)) => Outcome::reshared(terms, &dealings, public),
         };
         let outcome = outcome.expect("enough are honest");
         let opened = opened.iter().map(|(dealer, share)| (*dealer, share));

@@ -11,6 +11,7 @@ use frost_ristretto255::{Identifier, SigningPackage, VerifyingKey, aggregate, ro
 use rand_core_06::OsRng;
 
 use super::*;
+use crate::PublicShares;
 
 type G = Ristretto255;
 
@@ -95,14 +96,18 @@ fn a_key_of_frost_is_passed_on_and_signs_with_frost() {
     let session = session(1, 4, &[1, 2, 3, 4, 5, 6]);
     let shares = made.keys.iter().zip(1..).map(|(key, i)| held(key, i)).collect::<Vec<_>>();
     let dealings = session.reshare(&shares);
-    for dealing in &dealings {
-        let theirs = made.public.verifying_shares()[&identifier(dealing.dealer().get())];
-        let constant = Point::decode(&theirs.serialize().expect("no identity")).expect("a point");
-        assert_eq!(dealing.verify(&session.terms, Some(&constant)), Ok(()));
-    }
     let key = made.public.verifying_key().serialize().expect("no identity");
     let key = Point::<G>::decode(&key).expect("a point");
-    let outcome = Outcome::reshared(&session.terms, &dealings, 3, &key).expect("enough");
+    let old = (1..=5).map(|i| {
+        let theirs = made.public.verifying_shares()[&identifier(i)].serialize().expect("no identity");
+        (index(i), Point::decode(&theirs).expect("a point"))
+    });
+    let old = PublicShares::new(3, key, old).expect("in range");
+    for dealing in &dealings {
+        let constant = old.get(dealing.dealer()).expect("a holder");
+        assert_eq!(dealing.verify(&session.terms, Some(constant)), Ok(()));
+    }
+    let outcome = Outcome::reshared(&session.terms, &dealings, &old).expect("enough");
     let shares = session.shares(&outcome, &dealings);
 
     let public = |point: &Point<G>| VerifyingShare::deserialize(point.bytes()).expect("a point");
