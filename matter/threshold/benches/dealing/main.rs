@@ -35,7 +35,7 @@ fn main() {
     for n in SIZES {
         with_faults(n, json);
     }
-    for n in [5, 16] {
+    for n in [5, 16, 64] {
         in_the_pairing_group(n, json);
     }
 }
@@ -74,7 +74,7 @@ fn with_faults(n: u16, json: bool) {
         for fault in Fault::of(kind) {
             let session = Session::<Ristretto255>::new(kind, n, t, fault);
             let value = alone(calls(n), || session.node()) * 1e3;
-            let name = format!("{name}, n = {n}, {} dealers {}", n - t, fault.name());
+            let name = format!("{name}, {} of {n} dealers {}", n - t, fault.name());
             Figure { name, value, unit: "ms", aim: None, peer: None }.print(json);
         }
     }
