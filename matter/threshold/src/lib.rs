@@ -27,6 +27,8 @@ pub mod dealing;
 mod error;
 pub mod feldman;
 mod group_name;
+#[cfg(test)]
+mod frozen;
 mod index;
 pub mod juicebox;
 pub mod knowledge;

@@ -65,3 +65,29 @@ impl<G: Group> PublicShares<G> {
         self.shares.iter().map(|(index, share)| (*index, share))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use allod_crypto::group::{Ristretto255, SecretScalar};
+
+    use super::*;
+    use crate::test_rng::system;
+
+    #[test]
+    fn a_threshold_or_an_index_out_of_shape_is_refused() {
+        let secret = SecretScalar::<Ristretto255>::random(&mut system());
+        let point = Point::<Ristretto255>::new(secret.mul_generator()).expect("not zero");
+        let new = |threshold, indices: &[u16]| {
+            let shares = indices.iter().map(|i| (Index::new(*i).expect("not zero"), point));
+            PublicShares::new(threshold, point, shares)
+        };
+        let shares = new(2, &[9, 3]).expect("in range");
+        assert_eq!(shares.iter().map(|(index, _)| index.get()).collect::<alloc::vec::Vec<_>>(), [3, 9]);
+        let unknown = Index::new(4).expect("not zero");
+        assert_eq!(shares.get(unknown), Err(Error::UnknownIndex(unknown)));
+        assert_eq!(new(0, &[1]), Err(Error::ThresholdOutOfRange { threshold: 0, shares: 1 }));
+        assert_eq!(new(3, &[1, 2]), Err(Error::ThresholdOutOfRange { threshold: 3, shares: 2 }));
+        let twice = Index::new(1).expect("not zero");
+        assert_eq!(new(1, &[1, 2, 1]), Err(Error::DuplicateIndex(twice)));
+    }
+}
