@@ -293,6 +293,9 @@ pub(crate) fn unbond<V: Values + ?Sized>(
     let Standing::Left { at } = guardian.standing else {
         return Err(Rejection::NotActive.into());
     };
+    if guardian.bond == 0 {
+        return Err(Rejection::NoAmount.into());
+    }
     let until = at.plus_ms(context.rules.unbond_ms);
     if context.at < until {
         return Err(Rejection::TooEarly { until }.into());

@@ -2,7 +2,15 @@
 
 mod allowance;
 mod authority;
+mod committees;
+mod deals;
+mod evidence;
+mod guardians;
+mod holdings;
+mod issuers;
+mod names;
 mod people;
+mod recovery;
 mod refused;
 mod world;
 
