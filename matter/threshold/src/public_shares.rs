@@ -1,10 +1,11 @@
 //! What everyone knows of a key in shares.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use allod_crypto::group::Group;
 
-use crate::{Error, Index, Point};
+use crate::{Error, Index, Part, Point};
 
 /// The public part of a key in shares: the threshold, the public key, and the
 /// public counterpart of each share. What comes of [dealings](crate::dealing), and
@@ -40,6 +41,25 @@ impl<G: Group> PublicShares<G> {
             return Err(Error::ThresholdOutOfRange { threshold, shares });
         }
         Ok(Self { threshold, public_key, shares: by_index })
+    }
+
+    /// As [`Self::new`], from encodings.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`Error::ZeroIndex`]; [`Error::Malformed`].
+    pub fn decode<'a>(
+        threshold: u16,
+        public_key: &[u8],
+        shares: impl IntoIterator<Item = (u16, &'a [u8])>,
+    ) -> Result<Self, Error> {
+        let point = |bytes: &[u8]| {
+            Point::decode(bytes).map_err(|reason| Error::Malformed { part: Part::PublicKey, reason })
+        };
+        let shares = shares
+            .into_iter()
+            .map(|(index, share)| Ok((Index::new(index)?, point(share)?)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        Self::new(threshold, point(public_key)?, shares)
     }
 
     /// The number of shares that give the key back.

@@ -52,7 +52,7 @@ use allod_wire::{Instant, SessionId};
 pub use message::{Event, Inconsistent, Input, Output, PersistId, Post};
 use posted::Posted;
 pub use record::{HeldShare, Record, SessionSecret};
-pub use view::{Phase, Session, Sharing, View};
+pub use view::{Phase, PublicPart, Session, Sharing, View};
 
 /// How long the ledger may take with what was handed in before it is handed in
 /// again, in milliseconds.

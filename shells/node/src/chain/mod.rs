@@ -13,11 +13,13 @@
 
 mod duties;
 mod error;
+mod evaluation;
 mod executor;
 pub mod founding;
 mod gather;
 mod http;
 mod keys;
+mod log;
 pub mod ordering;
 mod running;
 mod shares;
