@@ -2,14 +2,16 @@
 //! line for each change.
 //!
 //! The table has a line for each guardian, and below it the last and the next
-//! orders of a script. Each line is written over in place, so nothing flickers.
+//! orders of a script. It is drawn a few times a second, and each line is written
+//! over in place, so nothing flickers.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use allod_node::network::{Ms, Network, Obeyed, Standing, Status, Step};
 use anstyle::AnsiColor;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -19,6 +21,11 @@ use crate::screen::Screen;
 /// Orders of a script that are shown: those that were, and those to come.
 const RECENT: usize = 4;
 const COMING: usize = 3;
+
+/// How often a second the table is drawn at most, and how long after a change it
+/// is drawn at the latest.
+const DRAWS: u8 = 4;
+const DRAWN: Duration = Duration::from_millis(250);
 
 /// Widths of the columns of state and disturbance.
 const STATE: usize = 20;
@@ -33,11 +40,17 @@ pub(in super::super) struct View<'a> {
 /// The live table.
 struct Table {
     multi: MultiProgress,
-    head: ProgressBar,
-    rows: Vec<ProgressBar>,
+    head: Line,
+    rows: Vec<Line>,
     /// None, or as many as orders are shown and one for the time.
-    script: Vec<ProgressBar>,
+    script: Vec<Line>,
     known: RefCell<Known>,
+}
+
+/// One line of the table, with what it says.
+struct Line {
+    bar: ProgressBar,
+    text: RefCell<String>,
 }
 
 /// What the table shows.
@@ -148,28 +161,43 @@ impl<'a> View<'a> {
     }
 }
 
+impl Line {
+    fn say(&self, text: String) {
+        let mut said = self.text.borrow_mut();
+        if *said != text {
+            *said = text;
+            self.bar.set_message(said.clone());
+        }
+    }
+}
+
 impl Table {
     fn new(statuses: &[Status], script: usize) -> Self {
-        let multi = MultiProgress::new();
+        let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS));
         // Lines are written over instead of cleared first.
         multi.set_move_cursor(true);
         let style = ProgressStyle::with_template("{wide_msg}").ok();
-        let bar = || {
+        let line = || {
             let bar = multi.add(ProgressBar::new_spinner());
             if let Some(style) = &style {
                 bar.set_style(style.clone());
             }
-            bar
+            Line { bar, text: RefCell::default() }
         };
-        let head = bar();
-        let rows = statuses.iter().map(|_| bar()).collect();
-        let script = (0..script).map(|_| bar()).collect();
+        let head = line();
+        let rows = statuses.iter().map(|_| line()).collect();
+        let script: Vec<_> = (0..script).map(|_| line()).collect();
+        // Each line is there from the start, so that their number never changes.
         let known = Known { statuses: statuses.to_vec(), recent: VecDeque::new() };
-        Self { multi, head, rows, script, known: RefCell::new(known) }
+        let table = Self { multi, head, rows, script, known: RefCell::new(known) };
+        table.bars().for_each(ProgressBar::tick);
+        // What was changed while nothing might be drawn is drawn by this.
+        table.head.bar.enable_steady_tick(DRAWN);
+        table
     }
 
     fn bars(&self) -> impl Iterator<Item = &ProgressBar> {
-        std::iter::once(&self.head).chain(&self.rows).chain(&self.script)
+        std::iter::once(&self.head).chain(&self.rows).chain(&self.script).map(|line| &line.bar)
     }
 
     fn show(&self, status: &Status, screen: &Screen) {
@@ -178,11 +206,10 @@ impl Table {
             place.clone_from(status);
         }
         let chain = known.statuses.iter().any(|status| status.standing != Standing::default());
-        self.head.set_message(head(chain));
-        for (bar, status) in self.rows.iter().zip(&known.statuses) {
-            bar.set_message(row(status, chain, screen));
+        self.head.say(head(chain));
+        for (line, status) in self.rows.iter().zip(&known.statuses) {
+            line.say(row(status, chain, screen));
         }
-        self.draw();
     }
 
     fn show_script<'s>(&self, coming: impl Iterator<Item = &'s Step>, now_ms: u64, end_ms: Option<u64>) {
@@ -190,23 +217,16 @@ impl Table {
         let mut coming = coming.peekable();
         let of = end_ms.map(|end| format!(" of {}", Ms(end))).unwrap_or_default();
         let nothing = if coming.peek().is_none() { ", no order to come" } else { "" };
-        let time = format!("{:>9}{of}{nothing}", Ms(now_ms / 1000 * 1000).to_string());
+        let time = format!("{:>9}{of}{nothing}", format!("{}s", now_ms / 1000));
         let blank = std::iter::repeat_n(String::new(), RECENT - known.recent.len());
         let recent = blank.chain(known.recent.iter().cloned());
         let coming = coming
             .take(COMING)
             .map(|step| format!("{:>9}  to come  {}", Ms(step.at_ms).to_string(), step.order));
-        let lines = recent.chain(std::iter::once(time)).chain(coming).chain(std::iter::repeat(String::new()));
-        for (bar, text) in self.script.iter().zip(lines) {
-            bar.set_message(text);
+        let texts = recent.chain(std::iter::once(time)).chain(coming).chain(std::iter::repeat(String::new()));
+        for (line, text) in self.script.iter().zip(texts) {
+            line.say(text);
         }
-        drop(known);
-        self.draw();
-    }
-
-    /// Draws all lines, as often as a terminal can be expected to.
-    fn draw(&self) {
-        self.bars().for_each(ProgressBar::tick);
     }
 }
 
@@ -214,8 +234,8 @@ impl Table {
 fn head(chain: bool) -> String {
     let chain = if chain { format!("{:>8} {:>6} {:>6}", "height", "epoch", "peers") } else { String::new() };
     format!(
-        "{:>3}  {:<STATE$} {:>7} {chain}{:>6} {:>8} {:>10}  {:<DISTURBED$} {}",
-        "", "state", "pid", "regd", "guesses", "recovered", "disturbed", "address"
+        "{:>3}  {:<STATE$} {:<DISTURBED$}{chain}{:>11} {:>8} {:>10} {:>8}  {}",
+        "", "state", "disturbed", "registered", "guesses", "recovered", "pid", "address"
     )
 }
 
@@ -233,11 +253,11 @@ fn row(status: &Status, chain: bool, screen: &Screen) -> String {
         String::new()
     };
     format!(
-        "{guardian:>3}  {state} {:>7} {chain}{:>6} {:>8} {:>10}  {disturbed} {}",
-        dash(*pid),
+        "{guardian:>3}  {state} {disturbed}{chain}{:>11} {:>8} {:>10} {:>8}  {}",
         counters.registered,
         counters.guesses,
         counters.recovered,
+        dash(*pid),
         address.split('#').next().unwrap_or_default()
     )
 }
@@ -272,17 +292,27 @@ mod tests {
         }
     }
 
+    /// The place behind a word, in characters.
+    fn end(text: &str, word: &str) -> usize {
+        text[..text.find(word).unwrap() + word.len()].chars().count()
+    }
+
     #[test]
     fn columns_stand_under_their_names_and_long_words_are_cut() {
         let screen = Screen::new(true);
         let (head, row) = (head(false), row(&status(), false, &screen));
         assert_eq!(
             row,
-            " 10  lying: refused-righ… 4000000      3       12          4  group 2, delayed 200m… https://127.0.0.1:7810"
+            " 10  lying: refused-righ… group 2, delayed 200m…          3       12          4  4000000  \
+             https://127.0.0.1:7810"
         );
         for (name, value) in [("state", "lying"), ("disturbed", "group"), ("address", "https")] {
-            let column = |text: &str, word: &str| text.split(word).next().unwrap().chars().count();
-            assert_eq!(column(&head, name), column(&row, value), "{name}");
+            assert_eq!(end(&head, name) - name.len(), end(&row, value) - value.len(), "{name}");
+        }
+        for (name, value) in
+            [("registered", "  3"), ("guesses", " 12"), ("recovered", "  4 "), ("pid", "4000000")]
+        {
+            assert_eq!(end(&head, name), end(&row, value.trim_end()), "{name}");
         }
     }
 
@@ -290,12 +320,10 @@ mod tests {
     fn the_chain_has_columns_once_a_guardian_speaks_of_it() {
         let screen = Screen::new(true);
         let mut standing = status();
-        standing.standing = Standing { height: Some(120), epoch: Some(3), peers: None };
+        standing.standing = Standing { height: Some(120), epoch: Some(33), peers: None };
         let (head, row) = (head(true), row(&standing, true, &screen));
-        for (name, value) in [("height", "120"), ("epoch", "3"), ("peers", "–")] {
-            let end = |text: &str, word: &str| text[..text.find(word).unwrap() + word.len()].chars().count();
-            let value = format!(" {value} ");
-            assert_eq!(end(&head, name) + 1, end(&row, &value), "{name}");
+        for (name, value) in [("height", "120"), ("epoch", "33"), ("peers", "–")] {
+            assert_eq!(end(&head, name), end(&row, value), "{name}");
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) async fn run(
         }
     };
     let view = View::scripted(&network, args.plain, script.is_some(), screen);
-    let drive = script.map(|script| Drive::new(&script.schedule, network.orders()));
+    let drive = script.map(|script| Drive::start(&script.schedule, network.orders()));
     let began = drive.as_ref().map_or_else(Instant::now, Drive::began);
     let end_ms = script.and_then(|script| script.schedule.end_ms);
     let told = network.statuses().to_vec();

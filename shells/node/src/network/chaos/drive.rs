@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -12,16 +13,16 @@ use super::{Schedule, Step};
 /// How long after the end an order may still be under way.
 const LAST_ORDERS: Duration = Duration::from_secs(60);
 
-/// A schedule that is being carried out. What comes of its orders is told by
-/// [`Network::news`](super::super::Network::news).
+/// A schedule that is being carried out, by a task of its own: who watches it
+/// slowly makes it no slower. What comes of its orders is told by
+/// [`Network::news`](super::super::Network::news). It stops when it is dropped.
 #[derive(Debug)]
 pub struct Drive {
-    orders: Orders,
     began: Instant,
     coming: VecDeque<Step>,
-    end: Option<Instant>,
-    under_way: JoinSet<()>,
-    ended: bool,
+    progress: mpsc::UnboundedReceiver<Progress>,
+    /// Aborted on drop.
+    _driving: JoinSet<()>,
 }
 
 /// What a drive did.
@@ -34,17 +35,16 @@ pub enum Progress {
 }
 
 impl Drive {
-    /// Begins now.
-    pub fn new(schedule: &Schedule, orders: Orders) -> Self {
+    /// Begins now, on the current runtime.
+    pub fn start(schedule: &Schedule, orders: Orders) -> Self {
         let began = Instant::now();
-        Self {
-            orders,
-            began,
-            coming: schedule.steps.iter().cloned().collect(),
-            end: schedule.end_ms.map(|end| began + Duration::from_millis(end)),
-            under_way: JoinSet::new(),
-            ended: false,
-        }
+        let (tell, progress) = mpsc::unbounded_channel();
+        let steps = schedule.steps.clone();
+        let coming = steps.iter().cloned().collect();
+        let end = schedule.end_ms.map(|end| began + Duration::from_millis(end));
+        let mut driving = JoinSet::new();
+        driving.spawn(drive(began, steps, end, orders, tell));
+        Self { began, coming, progress, _driving: driving }
     }
 
     /// When it began.
@@ -57,31 +57,40 @@ impl Drive {
         self.coming.iter()
     }
 
-    /// Waits until something is to be done, and does it. Nothing is lost when the
-    /// future is dropped. After the end, or where the script has none after its
-    /// last order, it waits for ever.
+    /// Waits until it has done something. Nothing is lost when the future is
+    /// dropped. After the end, or where the script has none after its last
+    /// order, this waits for ever.
     pub async fn next(&mut self) -> Progress {
-        loop {
-            let next = self.coming.front().map(|step| self.began + Duration::from_millis(step.at_ms));
-            match (next, self.end) {
-                (Some(at), _) => {
-                    sleep_until(at).await;
-                    let Some(step) = self.coming.pop_front() else { continue };
-                    let Step { at_ms, line, undoes, order } = step;
-                    let origin = Origin::Script { line, planned_ms: at_ms, undoes };
-                    let answer = self.orders.give(order.clone(), origin);
-                    self.under_way.spawn(async move { _ = answer.await });
-                    return Progress::Given(order);
-                }
-                (None, Some(end)) if !self.ended => {
-                    sleep_until(end).await;
-                    let all = async { while self.under_way.join_next().await.is_some() {} };
-                    let _ = tokio::time::timeout_at(end + LAST_ORDERS, all).await;
-                    self.ended = true;
-                    return Progress::Ended;
-                }
-                _ => std::future::pending().await,
-            }
+        let Some(progress) = self.progress.recv().await else { return std::future::pending().await };
+        if matches!(progress, Progress::Given(_)) {
+            self.coming.pop_front();
         }
+        progress
+    }
+}
+
+async fn drive(
+    began: Instant,
+    steps: Vec<Step>,
+    end: Option<Instant>,
+    orders: Orders,
+    tell: mpsc::UnboundedSender<Progress>,
+) {
+    let mut under_way = JoinSet::new();
+    for Step { at_ms, line, undoes, order } in steps {
+        sleep_until(began + Duration::from_millis(at_ms)).await;
+        let origin = Origin::Script { line, planned_ms: at_ms, undoes };
+        let answer = orders.give(order.clone(), origin);
+        under_way.spawn(async move { _ = answer.await });
+        // Whoever stopped watching needs no news.
+        let _ = tell.send(Progress::Given(order));
+    }
+    if let Some(end) = end {
+        sleep_until(end).await;
+        let all = async { while under_way.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout_at(end + LAST_ORDERS, all).await;
+        let _ = tell.send(Progress::Ended);
+    } else {
+        while under_way.join_next().await.is_some() {}
     }
 }

@@ -80,7 +80,7 @@ fn what_lasts_for_a_time_is_undone_after_it() {
             (1000, "kill 1"),
             (2000, "pause 2"),
             (3000, "lie 3 slow"),
-            (4000, "skew 4 +3600s"),
+            (4000, "skew 4 +1h"),
             (5000, "partition 1 | 2,3,4,5"),
             (5000, "delay 5 1s"),
             (5000, "delay 5 -> outside 2s"),

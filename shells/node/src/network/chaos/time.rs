@@ -6,7 +6,7 @@ use std::fmt;
 /// few never overflow.
 pub(super) const TIME_MS_MAX: u64 = 10_000 * 86_400_000;
 
-/// Milliseconds, written as a script has them: `200ms`, `5s`, `5.003s`.
+/// Milliseconds, written as a script has them: `200ms`, `5s`, `5.003s`, `1h`, `3d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ms(pub u64);
 
@@ -14,6 +14,8 @@ impl fmt::Display for Ms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0 / 1000, self.0 % 1000) {
             (0, 0) => f.write_str("0s"),
+            (s, 0) if s % 86_400 == 0 => write!(f, "{}d", s / 86_400),
+            (s, 0) if s % 3600 == 0 => write!(f, "{}h", s / 3600),
             (0, ms) => write!(f, "{ms}ms"),
             (s, 0) => write!(f, "{s}s"),
             (s, ms) => write!(f, "{}s", format!("{s}.{ms:03}").trim_end_matches('0')),
