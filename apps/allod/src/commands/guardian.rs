@@ -6,6 +6,7 @@ use allod_node::guardian::{self, Config, Tls};
 use serde_json::json;
 
 use super::ending::Ending;
+use super::testnet::skew_clock;
 use crate::cli::{Guardian, GuardianCommand};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
@@ -36,6 +37,7 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
         }
         GuardianCommand::Run { config, until_stdin_closes } => {
             let ending = Ending::new(until_stdin_closes)?;
+            skew_clock(&config)?;
             serve(&config, ending, screen).await
         }
     }
