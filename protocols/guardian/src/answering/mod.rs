@@ -41,7 +41,7 @@ mod log;
 mod message;
 mod question;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;

@@ -122,6 +122,13 @@ pub enum Refusal {
     /// The key for the reply is none.
     #[n(11)]
     BadReplyKey,
+    /// The guardian's ledger is not the newest, so it does not know who may ask.
+    #[n(12)]
+    Behind {
+        /// The time of the last block that it has.
+        #[n(0)]
+        at: Instant,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -158,6 +165,11 @@ impl fmt::Display for Refusal {
             Self::TooMany { retry_in_ms } => write!(f, "too many requests; again in {retry_in_ms} ms"),
             Self::NotSealedSo => f.write_str(
                 "the file is not sealed to this key for these openers and this time; it was changed, get another copy",
+            ),
+            Self::Behind { at } => write!(
+                f,
+                "this guardian knows of nothing since {} s after 1970; ask another, or again when it caught up",
+                at.as_secs()
             ),
             Self::BadReplyKey => {
                 f.write_str("the key for the reply is none; the asking program is at fault")

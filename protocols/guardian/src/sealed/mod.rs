@@ -31,6 +31,7 @@
 //! | the signature binds the reply's key | who saw a request asks again, with a key of its own |
 //! | the reply is sealed to that key | who repeats a request can read the reply |
 //! | the request is fresh | a device that was stolen and removed since has requests in store |
+//! | the guardian's ledger is recent | it does not know yet that the device was removed |
 //! | the payload's keys are bound to the header | a file is given another header, under which it seems to open for others, or at another time |
 //!
 //! Which keys: those whose name is [`KEY_PREFIX`] or begins with it and a slash. A
@@ -54,7 +55,7 @@ mod unsealing;
 
 pub use self::error::{Error, Fault, Refusal};
 pub use self::header::{HEADER_MAX, Header, Lock, PROLOGUE};
-pub use self::opening::{FRESH_MS, Limits, Opening};
+pub use self::opening::{BEHIND_MS, FRESH_MS, Limits, Opening};
 pub use self::payload::{CHUNK, Decryptor, Encryptor, FileKey, TAG};
 pub use self::policy::{OPENERS_MAX, Policy};
 pub use self::reply::Reply;

@@ -24,6 +24,10 @@ use crate::realm::{Buckets, Rate, TooMany};
 /// How far a request's time may be from the guardian's, in milliseconds.
 pub const FRESH_MS: u64 = 5 * 60 * 1000;
 
+/// How far the guardian's ledger may be behind its clock, in milliseconds. One that
+/// is further may not know that a device was removed.
+pub const BEHIND_MS: u64 = 10 * 60 * 1000;
+
 /// What a guardian allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -135,6 +139,9 @@ impl Opening {
             return Err(Refusal::OtherNetwork);
         }
         let held = self.held.get(&ask.key).ok_or(Refusal::UnknownKey)?.as_ref().ok_or(Refusal::NoShare)?;
+        if now.ms_since(ledger) > BEHIND_MS {
+            return Err(Refusal::Behind { at: ledger });
+        }
         if !ask.policy.names(&ask.did) {
             return Err(Refusal::NotOpener);
         }

@@ -21,7 +21,7 @@ const VICTIMS: [usize; 4] = [0, 2, 7, 8];
 fn a_crash_at_any_step_of_any_guardian_changes_nothing() {
     for victim in VICTIMS {
         let steps = life_with(victim, usize::MAX, Fate::Done).nodes[victim].outputs;
-        assert!(steps > 5);
+        assert!(steps >= 5);
         for at in 0..steps {
             for fate in [Fate::CrashBefore, Fate::CrashAfter] {
                 let network = life_with(victim, at, fate);
