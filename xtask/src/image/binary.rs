@@ -58,10 +58,12 @@ fn arguments(renamed: &[(PathBuf, &'static str)], epoch: &str) -> Vec<String> {
     let pairs = renamed.iter().map(|(path, name)| format!("{}={name}", path.display()));
     let rust: Vec<String> =
         pairs.clone().map(|pair| quoted(&format!("--remap-path-prefix={pair}"))).collect();
-    let c: Vec<String> = pairs.map(|pair| format!("-ffile-prefix-map={pair}")).collect();
+    let c: Vec<String> = pairs.map(|pair| shell_quoted(&format!("-ffile-prefix-map={pair}"))).collect();
     // Lists are joined with those of .cargo/config.toml, not put in their place.
     set(&format!("target.{TARGET}.rustflags"), &format!("[{}]", rust.join(",")));
     set(&format!("env.CFLAGS_{}", TARGET.replace('-', "_")), &quoted(&c.join(" ")));
+    // Without this the C compiler's flags are split at every space.
+    set("env.CC_SHELL_ESCAPED_FLAGS", "\"1\"");
     set("env.SOURCE_DATE_EPOCH", &quoted(epoch));
     set("profile.release.strip", "\"symbols\"");
     arguments.push("--message-format=json-render-diagnostics".to_owned());
@@ -71,6 +73,11 @@ fn arguments(renamed: &[(PathBuf, &'static str)], epoch: &str) -> Vec<String> {
 /// A string of TOML: JSON's strings are among them.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// A word that a shell takes as it stands.
+fn shell_quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// This machine's paths, and what they are called in the binary. Where one lies
@@ -142,5 +149,9 @@ mod tests {
     #[test]
     fn strings_survive_a_configuration_on_the_command_line() {
         assert_eq!(quoted(r#"a "b" \c"#), r#""a \"b\" \\c""#);
+        let odd = [(PathBuf::from("/a b's"), "/x")];
+        let shown = arguments(&odd, "7").join("\n");
+        assert!(shown.contains(r#"["--remap-path-prefix=/a b's=/x"]"#), "{shown}");
+        assert!(shown.contains(r#"="'-ffile-prefix-map=/a b'\\''s=/x'""#), "{shown}");
     }
 }

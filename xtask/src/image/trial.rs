@@ -222,7 +222,7 @@ impl Trial {
     /// Tells a guardian to end; it must do so by itself and say that all is well.
     fn stop(&self, place: usize) -> Result<(), Failure> {
         let name = self.name(place);
-        self.podman(&["stop", "--time=30", &name])?;
+        self.podman(&["stop", "--time=15", &name])?;
         let code = self.podman(&["inspect", "--format={{.State.ExitCode}}", &name])?;
         match code.trim() {
             "0" => Ok(()),
