@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Addresses;
@@ -197,7 +198,9 @@ pub(crate) async fn accept(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let permit = tokio::select! {
             permit = Arc::clone(&room).acquire_owned() => permit,
             _ = &mut stopped => break,
@@ -221,7 +224,7 @@ pub(crate) async fn accept(
         let _ = stream.set_nodelay(true);
         let router = router.clone().layer(Extension(Arc::new(place)));
         let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let _permit = permit;
             if let Err(why) = serve(stream, acceptor, router, watcher).await {
                 tracing::debug!(%peer, %why, "a connection ended early");
@@ -230,6 +233,9 @@ pub(crate) async fn accept(
     }
     drop(listener);
     let _ = tokio::time::timeout(LAST_CALL, graceful.shutdown()).await;
+    // Whoever has not finished by now, or not even begun, waits for no answer that
+    // anything depends on, and would keep the store open.
+    connections.shutdown().await;
 }
 
 async fn serve(
@@ -257,4 +263,36 @@ async fn speak(
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     Ok(watcher.watch(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::super::Tls;
+    use super::*;
+
+    #[tokio::test]
+    async fn strangers_who_stall_cannot_keep_a_guardian_from_ending() {
+        // One says nothing where a handshake is due; one sends half a head; one
+        // holds the body back that it announced.
+        let half = "GET / HTTP/1.1\r\nhost: x\r\n";
+        let bodiless = "POST /req HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n";
+        for (tls, words) in [(Tls::SelfSigned, ""), (Tls::Off, half), (Tls::Off, bodiless)] {
+            let folder = tempfile::tempdir().unwrap();
+            let config = Config::new(([127, 0, 0, 1], 0).into(), folder.path().join("state"), tls);
+            let running = run(&config).await.unwrap();
+            let local = running.address().split(['/', '#']).nth(2).unwrap().to_owned();
+            let mut stream = TcpStream::connect(local).await.unwrap();
+            stream.write_all(words.as_bytes()).await.unwrap();
+            // Until it was accepted, there is nobody to wait for.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let begun = Instant::now();
+            running.stop().await;
+            assert!(begun.elapsed() < LAST_CALL + Duration::from_secs(2), "{words:?}: {:?}", begun.elapsed());
+            drop(stream);
+        }
+    }
 }

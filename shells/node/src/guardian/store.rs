@@ -27,6 +27,10 @@ type DescriptorRow<'a> = ([u8; 32], u64, &'a [u8]);
 const DESCRIPTORS: TableDefinition<'_, [u8; 32], DescriptorRow<'_>> = TableDefinition::new("descriptors");
 const REALM: TableDefinition<'_, &str, [u8; 16]> = TableDefinition::new("realm");
 
+/// Memory for pages of the database, in bytes. Left to itself it would take up to
+/// a gigabyte, and a guardian runs on small machines and under limits.
+const CACHE: usize = 64 * 1024 * 1024;
+
 /// A guardian's memory.
 #[derive(Debug)]
 pub struct Store {
@@ -263,7 +267,7 @@ struct Prepared {
 /// Opens or makes the file of a database.
 fn database(path: &Path) -> Result<Database, GuardianError> {
     let file = files::private_file(path)?;
-    Database::builder().create_file(file).map_err(text).map_err(GuardianError::Store)
+    Database::builder().set_cache_size(CACHE).create_file(file).map_err(text).map_err(GuardianError::Store)
 }
 
 /// Makes the tables and the realm id where they are missing, and reads what is
