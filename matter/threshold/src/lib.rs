@@ -26,9 +26,9 @@ pub mod chaum_pedersen;
 pub mod dealing;
 mod error;
 pub mod feldman;
-mod group_name;
 #[cfg(test)]
 mod frozen;
+mod group_name;
 mod index;
 pub mod juicebox;
 pub mod knowledge;
