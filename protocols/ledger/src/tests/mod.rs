@@ -2,6 +2,7 @@
 
 mod allowance;
 mod authority;
+mod ceremony;
 mod committees;
 mod deals;
 mod evidence;
