@@ -69,6 +69,8 @@ pub(super) struct World {
     pub(super) epoch_ids: Vec<BlockId>,
     /// The tree's root after each height.
     pub(super) roots: Vec<Root>,
+    /// All blocks so far.
+    pub(super) blocks: Vec<(Instant, BlockId, Vec<Vec<u8>>)>,
 }
 
 /// What guardian `number` says of itself.
@@ -153,6 +155,7 @@ impl World {
             height: 0,
             epoch_ids: [BlockId(network.0)].to_vec(),
             roots: Vec::new(),
+            blocks: Vec::new(),
             genesis,
         };
         world.store(&changes);
@@ -203,6 +206,7 @@ impl World {
         }
         self.height = height;
         self.at = at;
+        self.blocks.push((at, id, operations.to_vec()));
         if height.is_multiple_of(self.rules().epoch_heights) {
             self.epoch_ids.push(id);
         }

@@ -7,7 +7,7 @@ mod given_up;
 mod handover;
 mod late;
 mod liars;
-mod network;
+pub(super) mod network;
 mod votes;
 
 use alloc::collections::BTreeMap;
@@ -28,7 +28,7 @@ use crate::shared_key::{
 use crate::{Action, Genesis, Operation};
 
 /// A key in ristretto255 named `name`.
-pub(super) fn spec(name: &str, size: u16, threshold: u16) -> KeySpec {
+pub(in crate::tests) fn spec(name: &str, size: u16, threshold: u16) -> KeySpec {
     KeySpec {
         name: KeyName::new(name).unwrap(),
         group: GroupName::Ristretto255,

@@ -13,7 +13,7 @@ use crate::{Certificate, Checkpoint, Error, NetworkKey, Rejection, beacon_messag
 type Keys = Holders<Bls12381G2>;
 
 /// Four guardians with the key that signs checkpoints, three of them needed.
-pub(super) fn network(change: impl FnOnce(&mut Genesis)) -> (World, Keys) {
+pub(in crate::tests) fn network(change: impl FnOnce(&mut Genesis)) -> (World, Keys) {
     let mut world = World::with(4, |genesis| {
         genesis.keys.push(KeySpec { group: GroupName::Bls12381G2, ..spec("network", 4, 3) });
         change(genesis);
@@ -25,7 +25,7 @@ pub(super) fn network(change: impl FnOnce(&mut Genesis)) -> (World, Keys) {
 }
 
 /// What as many holders as it takes sign together.
-pub(super) fn sign(world: &World, holders: &Keys, message: &Message) -> [u8; 48] {
+pub(in crate::tests) fn sign(world: &World, holders: &Keys, message: &Message) -> [u8; 48] {
     let (_, sharing) = holders.sharing(world).unwrap();
     let shares = sharing
         .holders
@@ -45,7 +45,7 @@ pub(super) fn sign(world: &World, holders: &Keys, message: &Message) -> [u8; 48]
 }
 
 /// The network's key, as a person has it.
-pub(super) fn public(world: &World, holders: &Keys) -> NetworkKey {
+pub(in crate::tests) fn public(world: &World, holders: &Keys) -> NetworkKey {
     NetworkKey::decode(&holders.sharing(world).unwrap().1.public_key).unwrap()
 }
 
