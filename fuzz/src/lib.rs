@@ -5,11 +5,16 @@
 //! the committed corpora on stable. No function has state, so that one file
 //! always does the same.
 
+mod dealing;
 mod did;
 mod guardian;
 mod threshold;
 mod wire;
 
+pub use dealing::{
+    FIXTURE_LABEL, FixtureSession, fixture_quorum, fixture_session, fixture_signed, threshold_complaint,
+    threshold_dealing, threshold_encryption_key, threshold_quorum, threshold_signature, threshold_timelock,
+};
 pub use did::{did_fork, did_key, did_log, did_operation, did_text};
 pub use guardian::{
     FIXTURE_KEY, card_code, card_words, descriptor, descriptor_signed, fixture_card, fixture_log,
@@ -26,7 +31,7 @@ pub use wire::{wire_id_text, wire_ids};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 30] = [
     ("card_code", card_code),
     ("card_words", card_words),
     ("descriptor", descriptor),
@@ -42,11 +47,17 @@ pub const TARGETS: [Target; 24] = [
     ("record", record),
     ("sealed_descriptor", sealed_descriptor),
     ("threshold_commitment", threshold_commitment),
+    ("threshold_complaint", threshold_complaint),
+    ("threshold_dealing", threshold_dealing),
+    ("threshold_encryption_key", threshold_encryption_key),
     ("threshold_juicebox", threshold_juicebox),
     ("threshold_oprf", threshold_oprf),
     ("threshold_partial", threshold_partial),
     ("threshold_point", threshold_point),
     ("threshold_proof", threshold_proof),
+    ("threshold_quorum", threshold_quorum),
+    ("threshold_signature", threshold_signature),
+    ("threshold_timelock", threshold_timelock),
     ("token", token),
     ("token_signed", token_signed),
     ("wire_id_text", wire_id_text),

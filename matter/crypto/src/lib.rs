@@ -1,5 +1,5 @@
-//! Hash, AEAD, signatures, key exchange, password hashing, secret types: the
-//! only door to outside cryptography crates.
+//! Hash, AEAD, signatures, key exchange, password hashing, groups and a pairing,
+//! secret types: the only door to outside cryptography crates.
 //!
 //! Nothing here knows a protocol, a peer, a file or a clock. Randomness is
 //! always handed in by the caller as a [`CryptoRng`].

@@ -1,5 +1,11 @@
-//! The pairing of BLS12-381: from [`Bls12381G1`] and [`Bls12381G2`] to a third
-//! group, in which `e(a * P, b * Q) = a * b * e(P, Q)`.
+//! The pairing of BLS12-381: from [`Bls12381G1`] and [`Bls12381G2`](crate::group::Bls12381G2)
+//! to a third group, which is written additively too: `e(a * P, b * Q) = a * b *
+//! e(P, Q)`.
+//!
+//! It is the optimal ate pairing with the final exponentiation that
+//! implementations in use share, which gives the cube of the one in
+//! draft-irtf-cfrg-pairing-friendly-curves. It runs in time independent of the
+//! points.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -65,20 +71,15 @@ impl Gt {
     pub const LEN: usize = 576;
 
     /// The one encoding of this value: its twelve coefficients, 48 bytes each, big
-    /// endian, the highest power of the last extension first. Other
-    /// implementations (drand's, gnark's) write it so too.
+    /// endian, the highest power of the last extension first, as drand and others
+    /// write it. As secret as the value.
     pub fn encode(&self) -> Zeroizing<[u8; Self::LEN]> {
-        // The outside crate shows the coefficients only when asked to print them:
-        // each as `0x` and 96 digits, lowest first.
+        // The outside crate shows the coefficients only when asked to print them,
+        // so what the formatting of `core` leaves on the stack is not wiped.
         let mut printed = Coefficients { bytes: Zeroizing::new([0; Self::LEN]), digits: 0, left: 0 };
         let written = write!(printed, "{:?}", self.0);
         assert!(written.is_ok() && printed.digits == 2 * Self::LEN, "a value has twelve coefficients");
-        let mut bytes = printed.bytes;
-        bytes.reverse();
-        for coefficient in bytes.chunks_exact_mut(48) {
-            coefficient.reverse();
-        }
-        bytes
+        printed.bytes
     }
 }
 
@@ -100,7 +101,11 @@ impl fmt::Debug for Gt {
     }
 }
 
-/// Collects the digits of numbers written as `0x` and 96 hexadecimal digits.
+/// Hexadecimal digits in a coefficient.
+const DIGITS: usize = 96;
+
+/// Collects coefficients that are printed as `0x` and their digits, lowest
+/// coefficient first, with anything between them.
 struct Coefficients {
     bytes: Zeroizing<[u8; Gt::LEN]>,
     /// Digits collected.
@@ -109,18 +114,27 @@ struct Coefficients {
     left: usize,
 }
 
+impl Coefficients {
+    /// Takes the next digit.
+    fn push(&mut self, digit: u8) -> fmt::Result {
+        let (coefficient, place) = (self.digits / DIGITS, self.digits % DIGITS / 2);
+        let begin = Gt::LEN.checked_sub((coefficient + 1) * DIGITS / 2).ok_or(fmt::Error)?;
+        let byte = self.bytes.get_mut(begin + place).ok_or(fmt::Error)?;
+        // '0' to '9' end in their value, 'a' to 'f' in theirs less nine.
+        *byte = *byte << 4 | ((digit & 15) + 9 * (digit >> 6));
+        self.digits += 1;
+        self.left -= 1;
+        Ok(())
+    }
+}
+
 impl Write for Coefficients {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             if self.left > 0 {
-                // '0' to '9' end in their value, 'a' to 'f' in their value less nine.
-                let value = (byte & 15) + 9 * (byte >> 6);
-                let place = self.bytes.get_mut(self.digits / 2).ok_or(fmt::Error)?;
-                *place = *place << 4 | value;
-                self.digits += 1;
-                self.left -= 1;
+                self.push(byte)?;
             } else if byte == b'x' {
-                self.left = 96;
+                self.left = DIGITS;
             }
         }
         Ok(())

@@ -23,12 +23,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
+pub mod answering;
 pub mod card;
 pub mod client;
 pub mod descriptor;
 pub mod juicebox;
 pub mod keyholder;
 pub mod realm;
+pub mod sealed;
 #[cfg(test)]
 mod test_rng;
 pub mod token;

@@ -117,6 +117,10 @@ pub struct Sponsorship {
     pub signature: [u8; 64],
 }
 
+impl Wire for Sponsorship {
+    const SIZE_MAX: usize = 128;
+}
+
 impl Sponsorship {
     /// Vouches for `did` with a guardian's key.
     pub fn sign(key: &SigningKey, network: &NetworkId, did: &Did, epoch: u64) -> Self {

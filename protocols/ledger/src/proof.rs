@@ -14,7 +14,7 @@ use minicbor::{Decode, Encode};
 use crate::Error;
 use crate::checkpoint::{Certificate, NetworkKey};
 use crate::jellyfish::{Path, Root};
-use crate::record::{Identifier, Record, place_of};
+use crate::record::{Record, place_of};
 
 /// Bytes of the longest record's identifier.
 const ID_MAX: usize = 128;
@@ -66,10 +66,11 @@ pub struct Shown<R> {
 const VERSION: u8 = 1;
 
 impl Proof {
-    /// Puts a proof together. Whoever does can prove nothing wrong with it: it is
-    /// [verified](Self::verify) like any other.
-    pub fn new<R: Record>(certificate: Certificate, id: &R::Id, value: Option<Vec<u8>>, path: Path) -> Self {
-        Self { version: VERSION, certificate, kind: R::KIND.into(), id: id.bytes(), value, path }
+    /// Puts a proof together about the record of this kind that `id` names (see
+    /// [`Identifier::bytes`](crate::record::Identifier::bytes)). Whoever does can
+    /// prove nothing wrong with it: it is [verified](Self::verify) like any other.
+    pub fn of(certificate: Certificate, kind: &str, id: &[u8], value: Option<Vec<u8>>, path: Path) -> Self {
+        Self { version: VERSION, certificate, kind: kind.into(), id: id.to_vec(), value, path }
     }
 
     /// The kind of the record that the proof is about. Not checked yet.

@@ -17,6 +17,7 @@ mod files;
 pub mod guardian;
 pub mod network;
 pub mod person;
+mod record_keys;
 
 pub use clock::now;
 pub use files::{FileError, write_private};

@@ -7,6 +7,7 @@ mod guardian;
 mod guardians;
 mod init;
 mod key;
+mod ledger;
 mod local;
 mod pin;
 mod recover;
@@ -51,6 +52,13 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Guardians(args) => guardians::run(&home, args, screen).await,
             Command::Guardian(args) => guardian::run(args, screen).await,
             Command::Key(args) => key::run(&home, &args, screen),
+            Command::Name(args) => ledger::name::run(&home, args, screen).await,
+            Command::Title(args) => ledger::title::run(&home, args, screen).await,
+            Command::Asset(args) => ledger::asset::run(&home, args, screen).await,
+            Command::Lock(args) => ledger::lock::run(&home, args, screen).await,
+            Command::Offer(args) => ledger::offer::run(&home, args, screen).await,
+            Command::Own(args) => ledger::own::run(&home, args, screen).await,
+            Command::Network(args) => ledger::network::run(&home, args, screen).await,
             Command::Testnet(args) => testnet::run(&home, args, screen).await,
             Command::TestnetLiar(args) => testnet::lie(args, screen).await,
             Command::Completions { .. } => Ok(()),

@@ -4,8 +4,16 @@
 //! The curve is `168700 x^2 + y^2 = 1 + 168696 x^2 y^2` over the scalar field of
 //! BN254, the generator is circom's `Base8`. An element is encoded as iden3 packs
 //! a point: y in 32 bytes, little endian, with the highest bit set where x is
-//! the larger of the two candidates, that is above (q - 1) / 2. Scalars are 32
-//! bytes, little endian.
+//! the larger of the two candidates, that is above (q - 1) / 2. Decoding refuses
+//! points outside the subgroup. Scalars are 32 bytes, little endian. Elements are
+//! hashed to as [`hash`] says; scalars are 64 bytes of `expand_message_xmd` (RFC
+//! 9380, section 5.3.1), little endian, modulo the order.
+//!
+//! Field and scalars are computed with `crypto-bigint`, whose arithmetic is
+//! constant-time: sums, products, inverses and square roots take the same steps
+//! whatever the values. arkworks, on which circuits are proven, branches on them.
+//! The formulas for points have no exceptions, and multiplication by a secret
+//! scalar is that of [`multiply`]. What leaks is only whether bytes decode.
 
 mod field;
 mod hash;
@@ -13,6 +21,7 @@ mod point;
 mod scalar;
 
 use sha2::Sha512;
+use zeroize::Zeroizing;
 
 use super::expand::expand_to_64;
 use super::{DecodeError, Group, HashInputError, multiply};
@@ -43,7 +52,7 @@ impl Group for BabyJubJub {
     }
 
     fn mul(element: &BabyJubJubElement, scalar: &BabyJubJubScalar) -> BabyJubJubElement {
-        multiply::mul(element, &scalar.encode())
+        multiply::mul(element, &Zeroizing::new(scalar.encode()))
     }
 
     fn multi_mul_vartime(scalars: &[BabyJubJubScalar], elements: &[BabyJubJubElement]) -> BabyJubJubElement {
@@ -98,3 +107,6 @@ impl Group for BabyJubJub {
         Ok(BabyJubJubScalar::from_wide(&expand_to_64::<Sha512>(message, dst)?))
     }
 }
+
+#[cfg(test)]
+mod tests;

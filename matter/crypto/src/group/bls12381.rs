@@ -1,12 +1,20 @@
 //! The two groups of BLS12-381 that a pairing joins, with SHA-256.
 //!
-//! Elements are encoded as the ecosystem does since ZCash: the x coordinate, big
-//! endian, with three flags in the highest bits (draft-irtf-cfrg-bls-signature,
-//! appendix A of its fifth version refers to it). Scalars are 32 bytes, big
-//! endian, as that draft writes secret keys (`I2OSP`). Elements are hashed to
-//! with the suites `BLS12381G1_XMD:SHA-256_SSWU_RO_` and
+//! Elements are encoded compressed, as the ecosystem does since ZCash: the x
+//! coordinate, big endian, with three flags in the highest bits. Scalars are 32
+//! bytes, big endian. Both are the encodings that
+//! draft-irtf-cfrg-pairing-friendly-curves writes down, and that of
+//! draft-irtf-cfrg-bls-signature. Decoding refuses points outside the subgroup.
+//!
+//! Elements are hashed to with the suites `BLS12381G1_XMD:SHA-256_SSWU_RO_` and
 //! `BLS12381G2_XMD:SHA-256_SSWU_RO_` (RFC 9380, section 8.8), and scalars with
-//! `hash_to_field` of the same document, 48 bytes modulo the order.
+//! `hash_to_field` of the same document, section 5.2, with 48 bytes modulo the
+//! order.
+//!
+//! The outside crate's arithmetic is constant-time, and its additions hold for
+//! all points; multiplication by a secret scalar is that of [`multiply`]. No table
+//! of the generator's multiples is kept: a process multiplies the generator too
+//! seldom to repay the making of one.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,6 +22,7 @@ use alloc::vec::Vec;
 use bls12_381::hash_to_curve::{HashToField, MapToCurve};
 use bls12_381::{G1Affine, G1Projective, G2Affine, G2Projective, Scalar};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::expand::expand;
 use super::multiply::{self, Point};
@@ -68,7 +77,7 @@ macro_rules! group {
             }
 
             fn mul(element: &$projective, scalar: &Scalar) -> $projective {
-                multiply::mul(element, &scalar.to_bytes())
+                multiply::mul(element, &Zeroizing::new(scalar.to_bytes()))
             }
 
             fn multi_mul_vartime(scalars: &[Scalar], elements: &[$projective]) -> $projective {
@@ -149,3 +158,6 @@ group! {
     /// here.
     Bls12381G2, G2Projective, G2Affine, 96, 256
 }
+
+#[cfg(test)]
+mod tests;

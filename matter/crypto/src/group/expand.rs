@@ -70,3 +70,40 @@ pub(super) fn expand_to_64<D: Digest + BlockSizeUser>(
     expand::<D>(message, dst, &mut uniform)?;
     Ok(uniform)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use data_encoding::HEXLOWER;
+    use serde_json::Value;
+    use sha2::{Sha256, Sha512};
+
+    use super::*;
+
+    /// Expands every message of a file of RFC 9380's vectors.
+    fn check<D: Digest + BlockSizeUser>(file: &str) {
+        let file: Value = serde_json::from_str(file).expect("JSON");
+        let dst = file["DST"].as_str().expect("a tag").as_bytes();
+        let tests = file["tests"].as_array().expect("tests");
+        assert_eq!(tests.len(), 10);
+        for test in tests {
+            let text = |name: &str| test[name].as_str().expect("text");
+            let len = text("len_in_bytes").trim_start_matches("0x");
+            let mut uniform = vec![0; usize::from_str_radix(len, 16).expect("a number")];
+            let (begin, end) = text("msg").as_bytes().split_at(text("msg").len() / 2);
+            expand::<D>(&[begin, end], &[dst], &mut uniform).expect("a short tag");
+            assert_eq!(HEXLOWER.encode(&uniform), text("uniform_bytes"));
+        }
+    }
+
+    #[test]
+    fn messages_expand_with_sha_256_as_rfc_9380_gives_them() {
+        check::<Sha256>(include_str!("../../../../vectors/rfc9380/expand-sha256.json"));
+    }
+
+    #[test]
+    fn messages_expand_with_sha_512_as_rfc_9380_gives_them() {
+        check::<Sha512>(include_str!("../../../../vectors/rfc9380/expand-sha512.json"));
+    }
+}

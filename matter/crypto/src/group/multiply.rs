@@ -170,3 +170,98 @@ fn non_adjacent_form(scalar: &[u8; 32], bits: usize, window: usize) -> Vec<i8> {
 fn bit(scalar: &[u8; 32], place: usize) -> i16 {
     scalar.get(place / 8).map_or(0, |byte| i16::from(byte >> (place % 8) & 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use crypto_bigint::U256;
+    use proptest::prelude::*;
+    use subtle::Choice;
+
+    use super::*;
+
+    /// The integers modulo 2^256: here a scalar times one is the scalar.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Integer(U256);
+
+    const ONE: Integer = Integer(U256::ONE);
+
+    impl Integer {
+        fn read(bytes: &[u8; 32]) -> Self {
+            Self(U256::from_le_slice(bytes))
+        }
+    }
+
+    impl Add for Integer {
+        type Output = Self;
+
+        fn add(self, other: Self) -> Self {
+            Self(self.0.wrapping_add(&other.0))
+        }
+    }
+
+    impl Neg for Integer {
+        type Output = Self;
+
+        fn neg(self) -> Self {
+            Self(self.0.wrapping_neg())
+        }
+    }
+
+    impl ConditionallySelectable for Integer {
+        fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
+            Self(U256::conditional_select(&a.0, &b.0, choice))
+        }
+    }
+
+    impl Point for Integer {
+        fn double(&self) -> Self {
+            *self + *self
+        }
+    }
+
+    fn check(mut scalar: [u8; 32]) {
+        let alone = multi_mul_vartime(core::iter::once((scalar, ONE)));
+        assert_eq!(alone, Integer::read(&scalar), "{scalar:?}");
+        scalar[31] &= 0x7f;
+        assert_eq!(mul(&ONE, &scalar), Integer::read(&scalar), "{scalar:?}");
+    }
+
+    #[test]
+    fn scalars_at_the_edges_of_their_digits_are_taken_apart_rightly() {
+        for byte in 0..=u8::MAX {
+            check([byte; 32]);
+            for len in 0..32 {
+                let mut scalar = [0; 32];
+                scalar[..len].fill(0xff);
+                scalar[len] = byte;
+                check(scalar);
+                scalar[..len].fill(0);
+                check(scalar);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_scalar_is_taken_apart_rightly(scalar in any::<[u8; 32]>(), len in 0..=32_usize) {
+            let mut scalar = scalar;
+            scalar[len..].fill(0);
+            check(scalar);
+        }
+
+        #[test]
+        fn terms_of_all_lengths_are_summed_up(
+            terms in prop::collection::vec((any::<[u8; 32]>(), 0..=32_usize, any::<u64>()), 0..6),
+        ) {
+            let terms = terms.into_iter().map(|(mut scalar, len, point)| {
+                scalar[len..].fill(0);
+                (scalar, Integer(U256::from_u64(point)))
+            });
+            let terms = terms.collect::<Vec<_>>();
+            let sum = terms.iter().fold(Integer::default(), |sum, (scalar, point)| {
+                sum + Integer(Integer::read(scalar).0.wrapping_mul(&point.0))
+            });
+            prop_assert_eq!(multi_mul_vartime(terms.into_iter()), sum);
+        }
+    }
+}

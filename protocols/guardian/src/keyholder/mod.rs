@@ -22,11 +22,17 @@
 //! crash at any point the same view leads on. What was handed in to the ledger
 //! and did not come up there is handed in again.
 //!
+//! A ledger that catches up shows sessions that are long over, perhaps given up
+//! because their members were caught. Nothing is dealt to those: in a session a
+//! guardian takes part only while the ledger's last block is recent.
+//!
 //! What it never does: forget a share before a sharing without it is in force;
 //! keep one longer; announce a key whose secret is not on disk; use an encryption
 //! key in two sessions; give a share out.
 
 mod algebra;
+mod message;
+mod posted;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -35,129 +41,29 @@ mod view;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use allod_crypto::CryptoRng;
 use allod_crypto::group::Group;
-use allod_threshold::dealing::EncryptionSecret;
+use allod_threshold::dealing::{EncryptionSecret, Terms};
 use allod_threshold::shamir::Share;
 use allod_threshold::{GroupName, Index};
 use allod_wire::{Instant, SessionId};
 
+pub use message::{Event, Inconsistent, Input, Output, PersistId, Post};
+use posted::Posted;
 pub use record::{HeldShare, Record, SessionSecret};
-pub use view::{Phase, Session, Sharing, View};
+pub use view::{Phase, PublicPart, Session, Sharing, View};
 
 /// How long the ledger may take with what was handed in before it is handed in
 /// again, in milliseconds.
 const PATIENCE_MS: u64 = 10_000;
 
-/// Names a write.
-pub type PersistId = u64;
+/// How old the ledger's last block may be for it to be the ledger as it is now, in
+/// milliseconds.
+const CURRENT_MS: u64 = 60_000;
 
-/// What happens to a keyholder.
-#[derive(Debug)]
-pub enum Input {
-    /// The ledger says this of the key now.
-    Follow(View),
-    /// A write is durable.
-    Persisted(PersistId),
-    /// A write failed; nothing of it may be assumed to be stored.
-    PersistFailed(PersistId),
-}
-
-/// What a keyholder wants done.
-#[derive(Debug)]
-pub enum Output {
-    /// Make this durable in place of the record before, whose secrets must be
-    /// beyond recovery from then on; then say so.
-    Persist {
-        /// To be given back.
-        id: PersistId,
-        /// What is kept.
-        record: Record,
-    },
-    /// Hand this in to the ledger, signed as this guardian.
-    Post(Post),
-    /// Something that an operator wants to know.
-    Event(Event),
-}
-
-/// What is handed in to the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Post {
-    /// The key for this session, 32 bytes, and the proof that somebody has its
-    /// secret, 64 bytes.
-    Announce {
-        /// Which session.
-        session: SessionId,
-        /// Key and proof.
-        key: Vec<u8>,
-    },
-    /// A dealing.
-    Deal {
-        /// Which session.
-        session: SessionId,
-        /// An encoded [`allod_threshold::dealing::Dealing`].
-        dealing: Vec<u8>,
-    },
-    /// A complaint about a dealing.
-    Complain {
-        /// Which session.
-        session: SessionId,
-        /// An encoded [`allod_threshold::dealing::Complaint`].
-        complaint: Vec<u8>,
-    },
-    /// All dealings that stand are good.
-    Ready {
-        /// Which session.
-        session: SessionId,
-    },
-}
-
-/// What happened, for an operator. Never with a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The share of this generation is held now.
-    Holds {
-        /// The generation.
-        generation: u32,
-    },
-    /// The share of this generation was forgotten.
-    Forgot {
-        /// The generation.
-        generation: u32,
-    },
-    /// The guardian is to hold a share of this generation and cannot compute it.
-    /// The others go on without it until the key is handed on again.
-    Lacks {
-        /// The generation.
-        generation: u32,
-    },
-    /// A dealer dealt wrong.
-    Accused {
-        /// The dealer's index.
-        dealer: u16,
-    },
-}
-
-/// Why a keyholder cannot go on with a view: it contradicts itself, so the
-/// ledger's copy here is damaged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inconsistent(pub allod_threshold::Error);
-
-impl fmt::Display for Inconsistent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "what the ledger says of the key makes no sense: {}", self.0)
-    }
-}
-
-impl core::error::Error for Inconsistent {}
-
-impl From<allod_threshold::Error> for Inconsistent {
-    fn from(error: allod_threshold::Error) -> Self {
-        Self(error)
-    }
-}
+/// After how long a write that failed is tried again, in milliseconds.
+const RETRY_MS: u64 = 1_000;
 
 /// A guardian's part in one key.
 #[derive(Debug)]
@@ -165,9 +71,12 @@ pub struct Keyholder {
     key: String,
     group: GroupName,
     record: Record,
-    /// The write under way, and what waits for it.
-    writing: Option<PersistId>,
+    /// The generation of the share that the disk has.
+    durable: Option<u32>,
+    /// Whether the disk has the record, and otherwise what is done about it.
+    saving: Saving,
     next_id: PersistId,
+    /// What waits for the disk.
     held_back: Vec<Output>,
     outputs: VecDeque<Output>,
     /// What was handed in, and when.
@@ -176,17 +85,19 @@ pub struct Keyholder {
     opened: Option<(SessionId, BTreeSet<u16>)>,
     /// The generation whose share was found to be out of reach.
     lacks: Option<u32>,
-    /// The newest view, kept while a write is under way.
+    /// The newest view, kept while the disk does not have the record.
     waiting: Option<View>,
 }
 
-/// What tells one thing handed in from another.
+/// How far the disk is with the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Posted {
-    Announce(SessionId),
-    Deal(SessionId),
-    Complain(SessionId, u16),
-    Ready(SessionId),
+enum Saving {
+    /// The disk has it.
+    Done,
+    /// This write is under way.
+    Writing(PersistId),
+    /// The write failed; it is tried again at this time.
+    Failed(Instant),
 }
 
 impl Keyholder {
@@ -196,8 +107,9 @@ impl Keyholder {
         Self {
             key: key.into(),
             group,
+            durable: record.share.as_ref().map(|held| held.generation),
             record,
-            writing: None,
+            saving: Saving::Done,
             next_id: 0,
             held_back: Vec::new(),
             outputs: VecDeque::new(),
@@ -211,6 +123,11 @@ impl Keyholder {
     /// The key's name.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The group that the key is in.
+    pub fn group(&self) -> GroupName {
+        self.group
     }
 
     /// The generation whose share is held, and on disk.
@@ -228,32 +145,42 @@ impl Keyholder {
 
     /// What is held counts only when it is durable.
     fn held(&self) -> Option<&HeldShare> {
-        self.record.share.as_ref().filter(|_| self.writing.is_none())
+        self.record.share.as_ref().filter(|held| self.durable == Some(held.generation))
     }
 
-    /// Takes in what happened.
+    /// Takes in what happened. Drain [`poll`](Self::poll) afterwards, also after an
+    /// error.
     ///
     /// # Errors
-    /// [`Inconsistent`]; nothing changed then.
+    /// [`Inconsistent`]. What makes no sense is left undone, and tried again with the
+    /// next view.
     pub fn handle(
         &mut self,
         now: Instant,
         rng: &mut impl CryptoRng,
         input: Input,
     ) -> Result<(), Inconsistent> {
-        match input {
-            Input::Follow(view) if self.writing.is_some() => self.waiting = Some(view),
-            Input::Follow(view) => self.follow(now, rng, &view)?,
-            Input::Persisted(id) if self.writing == Some(id) => {
-                self.writing = None;
+        match (input, self.saving) {
+            (Input::Follow(view), Saving::Done) => self.follow(now, rng, &view)?,
+            (Input::Follow(view), saving) => {
+                self.waiting = Some(view);
+                if matches!(saving, Saving::Failed(retry) if now >= retry) {
+                    self.persist();
+                }
+            }
+            (Input::Persisted(id), Saving::Writing(writing)) if id == writing => {
+                self.saving = Saving::Done;
+                self.durable = self.record.share.as_ref().map(|held| held.generation);
                 self.outputs.extend(self.held_back.drain(..));
                 if let Some(view) = self.waiting.take() {
                     self.follow(now, rng, &view)?;
                 }
             }
-            // The record that failed is tried again, with what hangs on it.
-            Input::PersistFailed(id) if self.writing == Some(id) => self.persist(),
-            Input::Persisted(_) | Input::PersistFailed(_) => {}
+            // What hangs on the record waits until the disk takes it.
+            (Input::PersistFailed(id), Saving::Writing(writing)) if id == writing => {
+                self.saving = Saving::Failed(now.plus_ms(RETRY_MS));
+            }
+            (Input::Persisted(_) | Input::PersistFailed(_), _) => {}
         }
         Ok(())
     }
@@ -265,13 +192,18 @@ impl Keyholder {
 
     /// When the newest view should be given again, if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
-        self.posted.iter().map(|(_, at)| at.plus_ms(PATIENCE_MS)).min()
+        let retry = match self.saving {
+            Saving::Failed(retry) => Some(retry),
+            Saving::Done | Saving::Writing(_) => None,
+        };
+        self.posted.iter().map(|(_, at)| at.plus_ms(PATIENCE_MS)).chain(retry).min()
     }
 
     fn follow(&mut self, now: Instant, rng: &mut impl CryptoRng, view: &View) -> Result<(), Inconsistent> {
-        self.settle(rng, view)?;
-        let session = view.session.as_ref();
-        self.posted.retain(|(posted, _)| session.is_some_and(|session| posted.session() == session.id));
+        let is_current = now.ms_since(view.at) <= CURRENT_MS;
+        let session = view.session.as_ref().filter(|_| is_current);
+        self.settle(rng, view, session)?;
+        self.posted.retain(|(posted, _)| session.is_some_and(|session| posted.is_awaited(session)));
         if let Some(session) = session {
             self.take_part(now, rng, session)?;
         }
@@ -279,7 +211,12 @@ impl Keyholder {
     }
 
     /// Makes the record what the sharing in force asks for.
-    fn settle(&mut self, rng: &mut impl CryptoRng, view: &View) -> Result<(), Inconsistent> {
+    fn settle(
+        &mut self,
+        rng: &mut impl CryptoRng,
+        view: &View,
+        current: Option<&Session>,
+    ) -> Result<(), Inconsistent> {
         let mut record = self.record.clone();
         let mut events = Vec::new();
         // A ledger that catches up tells old news: a share is only ever replaced by
@@ -303,13 +240,12 @@ impl Keyholder {
             }
         }
         let needed = view.session.as_ref().map(|session| session.id);
-        let is_over = |secret: &SessionSecret| {
-            Some(secret.session) != needed && secret.number <= view.sessions
-        };
+        let is_over =
+            |secret: &SessionSecret| Some(secret.session) != needed && secret.number <= view.sessions;
         if record.secret.as_ref().is_some_and(is_over) {
             record.secret = None;
         }
-        if let Some(session) = &view.session
+        if let Some(session) = current
             && session.phase == Phase::Announcing
             && session.index.is_some()
             && !session.announced
@@ -340,6 +276,9 @@ impl Keyholder {
             return Ok(None);
         };
         let secret = secret.decode()?;
+        if !is_of(&secret, &sharing.terms, index)? {
+            return Ok(None);
+        }
         let value = allod_threshold::in_group!(
             self.group,
             G => algebra::derive::<G>(sharing, index, &secret, rng)
@@ -367,7 +306,8 @@ impl Keyholder {
         rng: &mut impl CryptoRng,
         session: &Session,
     ) -> Result<(), Inconsistent> {
-        let (Some(index), Some(secret), false) = (session.index, &self.record.secret, session.announced) else {
+        let (Some(index), Some(secret), false) = (session.index, &self.record.secret, session.announced)
+        else {
             return Ok(());
         };
         if secret.session != session.id {
@@ -424,6 +364,9 @@ impl Keyholder {
             return Ok(());
         }
         let secret = secret.decode()?;
+        if !is_of(&secret, terms, index)? {
+            return Ok(());
+        }
         let mut good = match self.opened.take() {
             Some((opened, good)) if opened == session.id => good,
             _ => BTreeSet::new(),
@@ -474,26 +417,22 @@ impl Keyholder {
 
     /// Gives an output out, after the write under way if there is one.
     fn emit(&mut self, output: Output) {
-        match self.writing {
-            Some(_) => self.held_back.push(output),
-            None => self.outputs.push_back(output),
+        match self.saving {
+            Saving::Done => self.outputs.push_back(output),
+            Saving::Writing(_) | Saving::Failed(_) => self.held_back.push(output),
         }
     }
 
     fn persist(&mut self) {
         let id = self.next_id;
         self.next_id += 1;
-        self.writing = Some(id);
+        self.saving = Saving::Writing(id);
         self.outputs.push_back(Output::Persist { id, record: self.record.clone() });
     }
 }
 
-impl Posted {
-    fn session(&self) -> SessionId {
-        match self {
-            Self::Announce(session) | Self::Deal(session) | Self::Complain(session, _) | Self::Ready(session) => {
-                *session
-            }
-        }
-    }
+/// Whether the secret is that of the key which is on the ledger for this index. A
+/// guardian whose disk was set back does not have it.
+fn is_of(secret: &EncryptionSecret, terms: &Terms, index: u16) -> Result<bool, Inconsistent> {
+    Ok(terms.key(Index::new(index)?)? == secret.key())
 }

@@ -79,12 +79,9 @@ impl<'b, C> Decode<'b, C> for Record {
         if d.array()? != Some(3) || d.u8()? != VERSION {
             return Err(DecodeError::message("not a keyholder's record"));
         }
-        let secret = part(d, |d| {
-            Ok(SessionSecret { session: d.decode()?, number: d.u32()?, secret: scalar(d)? })
-        })?;
-        let share = part(d, |d| {
-            Ok(HeldShare { generation: d.u32()?, index: d.u16()?, value: scalar(d)? })
-        })?;
+        let secret =
+            part(d, |d| Ok(SessionSecret { session: d.decode()?, number: d.u32()?, secret: scalar(d)? }))?;
+        let share = part(d, |d| Ok(HeldShare { generation: d.u32()?, index: d.u16()?, value: scalar(d)? }))?;
         Ok(Self { secret, share })
     }
 }

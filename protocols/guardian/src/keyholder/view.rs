@@ -3,11 +3,14 @@
 use alloc::vec::Vec;
 
 use allod_threshold::dealing::Terms;
-use allod_wire::SessionId;
+use allod_wire::{Instant, SessionId};
 
 /// What the ledger says of a key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct View {
+    /// The time of the ledger's last block. From an old one is learnt what is in
+    /// force; in a session takes part only who sees the ledger as it is now.
+    pub at: Instant,
     /// How many sessions of the key there were, the one under way included. A
     /// ledger that is still catching up shows fewer than a record has seen.
     pub sessions: u32,
@@ -65,9 +68,19 @@ pub struct Sharing {
     pub index: Option<u16>,
     /// The terms of that session.
     pub terms: Terms,
-    /// The threshold of the sharing before, and the public key; none where the key
-    /// was new.
-    pub handed_on: Option<(u16, Vec<u8>)>,
+    /// The sharing before; none where the key was new.
+    pub handed_on: Option<PublicPart>,
     /// The dealings that count, while the ledger has them.
     pub dealings: Vec<(u16, Vec<u8>)>,
+}
+
+/// What everybody knows of a sharing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicPart {
+    /// Shares that give the key back.
+    pub threshold: u16,
+    /// The key's public counterpart.
+    pub public_key: Vec<u8>,
+    /// The public counterpart of each share, behind its index.
+    pub shares: Vec<(u16, Vec<u8>)>,
 }

@@ -66,14 +66,18 @@ impl<K: Ord + Clone> Buckets<K> {
         Ok(())
     }
 
-    /// Whether a key has a request left.
-    fn check(&mut self, now: Instant, key: &K) -> Result<(), TooMany> {
+    /// Whether a key has a request left, where several allowances must have one.
+    ///
+    /// # Errors
+    /// [`TooMany`].
+    pub(crate) fn check(&mut self, now: Instant, key: &K) -> Result<(), TooMany> {
         self.make_room(now);
         let rate = self.rate;
         self.buckets.entry(key.clone()).or_insert_with(|| Bucket::full(rate, now)).wait(rate, now)
     }
 
-    fn take(&mut self, key: &K) {
+    /// Takes a request that [`Self::check`] found.
+    pub(crate) fn take(&mut self, key: &K) {
         if let Some(bucket) = self.buckets.get_mut(key) {
             bucket.milli = bucket.milli.saturating_sub(1000);
         }

@@ -431,8 +431,7 @@ fn finish<V: Values + ?Sized>(
         let dealt: Dealt = draft.expect(&(ceremony.session, *dealer))?;
         dealings.push((*dealer, dealt.0));
     }
-    let handed_on = old.map(|sharing| (sharing.threshold, sharing.public_key.as_slice()));
-    Ok(make(key.spec.group, &terms(ceremony)?, &dealings, handed_on).ok())
+    Ok(make(key.spec.group, &terms(ceremony)?, &dealings, old).ok())
 }
 
 /// Puts the new sharing in force.

@@ -99,6 +99,15 @@ impl Link {
             .ok_or(Fault::Lied(Lie::Garbage))
     }
 
+    /// Whether the guardian says that it is well.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn health(&self) -> Result<(), Fault> {
+        let reply = self.exchange(Method::GET, "/health", None, Bytes::new(), 4096).await?;
+        if reply.status == StatusCode::OK { Ok(()) } else { Err(fault(&reply)) }
+    }
+
     /// The guardian's counters, as text for Prometheus.
     ///
     /// # Errors
@@ -141,6 +150,35 @@ impl Link {
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(fault(&reply)),
         }
+    }
+
+    /// What the guardian has at `path`, at most `size_max` bytes; nothing where it
+    /// has nothing.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(crate) async fn get(&self, path: &str, size_max: usize) -> Result<Option<Vec<u8>>, Fault> {
+        let reply = self.exchange(Method::GET, path, None, Bytes::new(), size_max).await?;
+        match reply.status {
+            StatusCode::OK => Ok(Some(reply.body.to_vec())),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(fault(&reply)),
+        }
+    }
+
+    /// What the guardian answers to these bytes, at most `size_max` of them.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        body: &[u8],
+        size_max: usize,
+    ) -> Result<Vec<u8>, Fault> {
+        let reply = self.exchange(Method::POST, path, token, Bytes::copy_from_slice(body), size_max).await?;
+        if reply.status.is_success() { Ok(reply.body.to_vec()) } else { Err(fault(&reply)) }
     }
 
     async fn exchange(

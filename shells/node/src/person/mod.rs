@@ -8,6 +8,7 @@ mod error;
 mod establish;
 mod guardians;
 mod home;
+pub mod ledger;
 mod link;
 mod search;
 mod tls;

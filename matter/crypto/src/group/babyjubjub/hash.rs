@@ -32,10 +32,10 @@ pub(super) fn hash_to_group(message: &[&[u8]], dst: &[&[u8]]) -> Result<BabyJubJ
 }
 
 /// The point of the curve, in the subgroup or not, that `u` maps to.
-fn map_to_curve(u: &Fe) -> BabyJubJubElement {
+pub(super) fn map_to_curve(u: &Fe) -> BabyJubJubElement {
     let (s, t) = elligator_2(u);
-    // (v, w) = (s / t, (s - 1) / (s + 1)), or the identity where a denominator
-    // is zero.
+    // (v, w) = (s / t, (s - 1) / (s + 1)), or the identity where a denominator is
+    // zero: at (0, 0), which u = 0 maps to. No point has s = -1.
     let product = (s + Fe::ONE) * t;
     let inverse = inverse_or_zero(&product);
     let v = (s + Fe::ONE) * inverse * s;
@@ -47,7 +47,7 @@ fn map_to_curve(u: &Fe) -> BabyJubJubElement {
 /// The point of the Montgomery curve that `u` maps to (RFC 9380, section 6.7.1).
 fn elligator_2(u: &Fe) -> (Fe, Fe) {
     let scaled = Z * u.square();
-    // One is never Z u^2 negated: -1 is a square and Z is none.
+    // The sum is never zero: -1 is a square and Z is none.
     let x1 = -J * inverse_or_zero(&(Fe::ONE + scaled));
     let x2 = -x1 - J;
     let root1 = right_side(&x1).sqrt();

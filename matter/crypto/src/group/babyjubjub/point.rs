@@ -76,13 +76,20 @@ impl BabyJubJubElement {
         let denominator: Option<Fe> = (A - D * square).invert().into();
         let root: Option<Fe> = ((Fe::ONE - square) * denominator?).sqrt().into();
         let root = root?;
-        let x = if field::is_larger_half(&root).unwrap_u8() == larger { root } else { -root };
-        if field::is_larger_half(&x).unwrap_u8() != larger {
-            // Zero is its own negative and never the larger.
-            return None;
-        }
+        let other = field::is_larger_half(&root) ^ Choice::from(larger);
+        let x = Fe::conditional_select(&root, &-root, other);
+        // Zero is its own negative and never the larger.
+        let canonical = field::is_larger_half(&x).unwrap_u8() == larger;
         let point = Self::from_affine(x, y);
-        point.is_in_subgroup().then_some(point)
+        (canonical && point.is_in_subgroup()).then_some(point)
+    }
+
+    /// Whether the coordinates are those of a point of the curve.
+    #[cfg(test)]
+    pub(super) fn is_on_curve(&self) -> bool {
+        let (x, y) = self.to_affine();
+        let (x2, y2) = (x.square(), y.square());
+        A * x2 + y2 == Fe::ONE + D * x2 * y2 && self.x * self.y == self.z * self.t
     }
 
     /// Whether this point of the curve is in the subgroup of prime order.

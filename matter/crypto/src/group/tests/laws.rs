@@ -245,6 +245,16 @@ macro_rules! laws {
             }
 
             #[test]
+            fn what_is_wiped_is_zero() {
+                let mut scalar = Scalar::from(5_u64);
+                let mut element = G::mul_generator(&scalar);
+                scalar.zeroize();
+                element.zeroize();
+                assert!(scalar == Scalar::default());
+                assert!(element == Element::default());
+            }
+
+            #[test]
             fn a_hashed_element_is_in_the_group() {
                 for i in 0..8_u8 {
                     let element = G::hash_to_group(&[&[i]], &[b"tag"]).expect("a short tag");

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use super::disk::{Disk, Unsynced, Watched};
 use super::*;
-use crate::guardian::record_keys::watch;
+use crate::record_keys::watch;
 
 /// What a crash left: the database, the file of keys.
 type Left = (Vec<u8>, Vec<u8>);

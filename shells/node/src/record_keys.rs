@@ -17,7 +17,7 @@ const SIZE: u64 = 32;
 
 /// The file of record keys.
 #[derive(Debug)]
-pub(super) struct RecordKeys {
+pub(crate) struct RecordKeys {
     path: PathBuf,
     file: File,
     free: Vec<u32>,
@@ -26,7 +26,7 @@ pub(super) struct RecordKeys {
 
 impl RecordKeys {
     /// Opens or makes the file.
-    pub(super) fn open(path: &Path) -> Result<Self, FileError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
         let file = files::private_file(path)?;
         let bytes = file.metadata().map_err(at(path))?.len();
         let slots = u32::try_from(bytes / SIZE).unwrap_or(u32::MAX);
@@ -36,7 +36,7 @@ impl RecordKeys {
     /// Destroys every key that no record in `used` needs: what a crash left
     /// between writing a key and the record, or between a record and its old
     /// key's end.
-    pub(super) fn keep_only(&mut self, used: &[u32]) -> Result<(), FileError> {
+    pub(crate) fn keep_only(&mut self, used: &[u32]) -> Result<(), FileError> {
         // Where the file was lost or cut, a slot that a record still names must
         // not be given to another.
         if let Some(last) = used.iter().max().filter(|last| **last >= self.slots) {
@@ -60,7 +60,7 @@ impl RecordKeys {
     }
 
     /// The key in a slot; nothing where it was destroyed.
-    pub(super) fn get(&self, slot: u32) -> Result<Option<Secret<32>>, FileError> {
+    pub(crate) fn get(&self, slot: u32) -> Result<Option<Secret<32>>, FileError> {
         let mut key = Secret::from([0; SIZE as usize]);
         if slot < self.slots {
             self.file.read_exact_at(key.expose_mut(), u64::from(slot) * SIZE).map_err(at(&self.path))?;
@@ -69,7 +69,7 @@ impl RecordKeys {
     }
 
     /// A fresh key in a free slot. Durable after [`sync`](Self::sync).
-    pub(super) fn create(&mut self, rng: &mut impl CryptoRng) -> Result<(u32, Secret<32>), FileError> {
+    pub(crate) fn create(&mut self, rng: &mut impl CryptoRng) -> Result<(u32, Secret<32>), FileError> {
         let slot = self.free.pop().unwrap_or(self.slots);
         let key = Secret::random(rng);
         self.write(slot, key.expose())?;
@@ -79,17 +79,17 @@ impl RecordKeys {
 
     /// Overwrites a key. Final after [`sync`](Self::sync). The slot becomes free
     /// with [`release`](Self::release), once no record names it.
-    pub(super) fn destroy(&mut self, slot: u32) -> Result<(), FileError> {
+    pub(crate) fn destroy(&mut self, slot: u32) -> Result<(), FileError> {
         self.write(slot, &[0; SIZE as usize])
     }
 
     /// Lets a destroyed key's slot be used again.
-    pub(super) fn release(&mut self, slot: u32) {
+    pub(crate) fn release(&mut self, slot: u32) {
         self.free.push(slot);
     }
 
     /// Makes everything so far durable.
-    pub(super) fn sync(&self) -> Result<(), FileError> {
+    pub(crate) fn sync(&self) -> Result<(), FileError> {
         self.file.sync_data().map_err(at(&self.path))?;
         #[cfg(test)]
         watch::tell(None);
@@ -107,7 +107,7 @@ impl RecordKeys {
 /// Lets tests see each write (where, and what) and each sync (nothing) of the
 /// file, so that they can build what a crash would leave.
 #[cfg(test)]
-pub(super) mod watch {
+pub(crate) mod watch {
     use std::cell::RefCell;
 
     pub(in crate::guardian) type Watcher = Box<dyn FnMut(Option<(u64, &[u8])>)>;
@@ -120,7 +120,7 @@ pub(super) mod watch {
         WATCHER.set(watcher);
     }
 
-    pub(super) fn tell(seen: Option<(u64, &[u8])>) {
+    pub(crate) fn tell(seen: Option<(u64, &[u8])>) {
         WATCHER.with_borrow_mut(|watcher| {
             if let Some(watcher) = watcher {
                 watcher(seen);

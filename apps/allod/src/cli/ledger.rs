@@ -1,0 +1,309 @@
+//! What can be typed about the ledger: names, titles, assets, what is set aside,
+//! and proofs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Which guardians are asked.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Through {
+    /// A guardian to ask instead of your own; once for each
+    #[arg(long = "guardian", value_name = "URL", global = true)]
+    pub(crate) guardians: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Name {
+    #[command(subcommand)]
+    pub(crate) command: NameCommand,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NameCommand {
+    /// Register a free name
+    Register {
+        /// 3 to 63 of a-z, 0-9 and single hyphens inside
+        name: String,
+        /// For how long
+        #[arg(long, value_name = "DURATION", default_value = "1y")]
+        term: String,
+    },
+    /// Hold a name for longer
+    Renew {
+        /// The name
+        name: String,
+        /// For how long from now
+        #[arg(long, value_name = "DURATION", default_value = "1y")]
+        term: String,
+    },
+    /// Give a name to somebody else
+    Transfer {
+        /// The name
+        name: String,
+        /// A DID, or a name whose owner is meant
+        #[arg(long)]
+        to: String,
+    },
+    /// Show who holds a name
+    Show {
+        /// The name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Title {
+    #[command(subcommand)]
+    pub(crate) command: TitleCommand,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TitleCommand {
+    /// Make a title to a file's content, which stays with you
+    Make {
+        /// The file
+        file: PathBuf,
+        /// What people call it [default: the file's name]
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Give a title to somebody else
+    Transfer {
+        /// The title's id
+        title: String,
+        /// A DID, or a name whose owner is meant
+        #[arg(long)]
+        to: String,
+    },
+    /// Show who holds a title
+    Show {
+        /// The title's id
+        title: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Asset {
+    #[command(subcommand)]
+    pub(crate) command: AssetCommand,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AssetCommand {
+    /// Define an asset of which you issue units
+    Define {
+        /// What people call it
+        name: String,
+        /// Units that there may ever be
+        #[arg(long, value_name = "UNITS")]
+        supply: u64,
+        /// Decimal places that a unit is shown with
+        #[arg(long, default_value_t = 0)]
+        decimals: u8,
+    },
+    /// Issue units of an asset that you defined
+    Issue {
+        /// The asset's id
+        asset: String,
+        /// How many units
+        amount: u64,
+        /// A DID, or a name whose owner is meant [default: you]
+        #[arg(long)]
+        to: Option<String>,
+    },
+    /// Give units to somebody else
+    Transfer {
+        /// The asset's id
+        asset: String,
+        /// How many units
+        amount: u64,
+        /// A DID, or a name whose owner is meant
+        #[arg(long)]
+        to: String,
+    },
+    /// Destroy units that you hold
+    Retire {
+        /// The asset's id
+        asset: String,
+        /// How many units
+        amount: u64,
+    },
+    /// Show an asset, and how much of it somebody holds
+    Show {
+        /// The asset's id [default: the network's first]
+        asset: Option<String>,
+        /// A DID, or a name whose owner is meant [default: you]
+        #[arg(long)]
+        of: Option<String>,
+    },
+}
+
+/// Something that can be held.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct What {
+    /// A name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A title, by its id
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Units of an asset, as ID:AMOUNT
+    #[arg(long, value_name = "ID:AMOUNT")]
+    pub(crate) units: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lock {
+    #[command(subcommand)]
+    pub(crate) command: LockCommand,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockCommand {
+    /// Set something aside for one recipient, until a time
+    Make {
+        #[command(flatten)]
+        what: What,
+        /// A DID, or a name whose owner is meant
+        #[arg(long)]
+        to: String,
+        /// For how long
+        #[arg(long, value_name = "DURATION", default_value = "7d")]
+        term: String,
+        /// Have the recipient show a release, which is printed here, to claim it
+        #[arg(long)]
+        release: bool,
+    },
+    /// Take what was set aside for you
+    Claim {
+        /// The lock's id
+        lock: String,
+        /// The release, in hexadecimal
+        #[arg(long, value_name = "HEX")]
+        release: Option<String>,
+    },
+    /// Take back what was not claimed in time, or give back what was for you
+    Undo {
+        /// The lock's id
+        lock: String,
+    },
+    /// Show a lock
+    Show {
+        /// The lock's id
+        lock: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Offer {
+    #[command(subcommand)]
+    pub(crate) command: OfferCommand,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OfferCommand {
+    /// Offer something for a price; it is set aside meanwhile
+    Make {
+        #[command(flatten)]
+        what: What,
+        /// The price, as ID:AMOUNT of an asset
+        #[arg(long, value_name = "ID:AMOUNT")]
+        price: String,
+        /// The only one who may buy: a DID, or a name
+        #[arg(long)]
+        to: Option<String>,
+        /// For how long
+        #[arg(long, value_name = "DURATION", default_value = "30d")]
+        term: String,
+    },
+    /// Buy what is offered
+    Accept {
+        /// The offer's id
+        offer: String,
+    },
+    /// Take an offer back
+    Withdraw {
+        /// The offer's id
+        offer: String,
+    },
+    /// Show an offer
+    Show {
+        /// The offer's id
+        offer: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Own {
+    #[command(subcommand)]
+    pub(crate) command: OwnCommand,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OwnCommand {
+    /// Write a proof of who owns something, as one file
+    Prove {
+        /// Where to write the proof; `-` for standard output
+        file: PathBuf,
+        #[command(flatten)]
+        what: Provable,
+        /// Write a QR code beside it, as an SVG image, if the proof fits
+        #[arg(long, value_name = "FILE")]
+        qr: Option<PathBuf>,
+    },
+    /// Check a proof, with no network
+    Verify {
+        /// The proof; `-` for standard input
+        file: PathBuf,
+        /// The network's key, from `allod network --out` [default: the one known here]
+        #[arg(long, value_name = "FILE")]
+        network: Option<PathBuf>,
+        /// For a title: a file that must have the content it is about
+        #[arg(long, value_name = "FILE")]
+        content: Option<PathBuf>,
+    },
+}
+
+/// Something about which the ledger can be made to swear.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Provable {
+    /// Who holds a name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Who holds a title, by its id
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// How many units of an asset you hold
+    #[arg(long, value_name = "ID")]
+    pub(crate) asset: Option<String>,
+    /// What is set aside by a lock
+    #[arg(long, value_name = "ID")]
+    pub(crate) lock: Option<String>,
+    /// Your identity: its keys and devices
+    #[arg(long)]
+    pub(crate) identity: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Network {
+    /// Write the network's key to a file, for those who check proofs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}

@@ -1,0 +1,107 @@
+//! `allod asset`: things of which there are many equal units.
+
+use allod_ledger::Action;
+use allod_ledger::asset::{asset_id, first_asset};
+use allod_ledger::holding::{Asset as Record, Balance, Holding, Units};
+use allod_node::person::Home;
+use serde_json::json;
+
+use super::{ask, done, id, identity, open, person_and_ledger, time};
+use crate::cli::ledger::{Asset, AssetCommand};
+use crate::failure::{Failure, Kind};
+use crate::screen::Screen;
+
+pub(in super::super) async fn run(home: &Home, args: Asset, screen: &Screen) -> Result<(), Failure> {
+    if let AssetCommand::Show { asset, of } = &args.command {
+        return show(home, &args, asset.as_deref(), of.as_deref(), screen).await;
+    }
+    let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
+    match args.command {
+        AssetCommand::Define { name, supply, decimals } => {
+            let action = Action::DefineAsset { name: name.clone(), decimals, supply_max: supply };
+            let asked = ask(&ledger, &person, action, screen).await?;
+            let asset = asset_id(&asked.id);
+            let text = format!("The asset {name:?} is {asset}. You can issue {supply} units.");
+            done(screen, &asked, json!({ "asset": asset.to_string(), "name": name }), &text);
+        }
+        AssetCommand::Issue { asset, amount, to } => {
+            let to = match to {
+                Some(to) => identity(&ledger, &to).await?,
+                None => person.log.state().did(),
+            };
+            let units = Units { asset: id(&asset)?, amount };
+            let asked = ask(&ledger, &person, Action::Issue { units, to }, screen).await?;
+            let text = format!("{amount} units were issued to {to}.");
+            done(screen, &asked, json!({ "asset": asset, "amount": amount, "to": to.to_string() }), &text);
+        }
+        AssetCommand::Transfer { asset, amount, to } => {
+            let to = identity(&ledger, &to).await?;
+            let what = Holding::Units(Units { asset: id(&asset)?, amount });
+            let asked = ask(&ledger, &person, Action::Transfer { what, to }, screen).await?;
+            let text = format!("{amount} units belong to {to} now.");
+            done(screen, &asked, json!({ "asset": asset, "amount": amount, "to": to.to_string() }), &text);
+        }
+        AssetCommand::Retire { asset, amount } => {
+            let what = Holding::Units(Units { asset: id(&asset)?, amount });
+            let asked = ask(&ledger, &person, Action::Retire { what }, screen).await?;
+            let text = format!("{amount} units are destroyed.");
+            done(screen, &asked, json!({ "asset": asset, "amount": amount }), &text);
+        }
+        AssetCommand::Show { .. } => {}
+    }
+    Ok(())
+}
+
+async fn show(
+    home: &Home,
+    args: &Asset,
+    asset: Option<&str>,
+    of: Option<&str>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let ledger = open(home, &args.through, screen).await?;
+    let asset = match asset {
+        Some(asset) => id(asset)?,
+        None => first_asset(&ledger.trust().network),
+    };
+    let (_, shown) = ledger.prove::<Record>(&asset, 0).await?;
+    let Some(record) = shown.record else {
+        return Err(Failure::new(Kind::Failed, format!("there is no asset {asset}")));
+    };
+    let holder = match of {
+        Some(of) => Some(identity(&ledger, of).await?),
+        None => home.load()?.map(|person| person.log.state().did()),
+    };
+    let held = match holder {
+        Some(did) => {
+            let (_, balance) = ledger.prove::<Balance>(&(asset, did), shown.height).await?;
+            Some((did, balance.record.unwrap_or_default().amount))
+        }
+        None => None,
+    };
+    let mut text = format!(
+        "{:?}  {asset}\n{} of {} units issued, {} destroyed",
+        record.name, record.issued, record.supply_max, record.retired
+    );
+    if let Some((did, amount)) = held {
+        text += &format!("\n{did} held {amount}");
+    }
+    text += &format!(", at height {}, {}.", shown.height, time(shown.at));
+    screen.result(
+        &json!({
+            "asset": asset.to_string(),
+            "name": record.name,
+            "issuer": record.issuer.map(|did| did.to_string()),
+            "decimals": record.decimals,
+            "supply_max": record.supply_max,
+            "issued": record.issued,
+            "retired": record.retired,
+            "holder": held.map(|(did, _)| did.to_string()),
+            "amount": held.map(|(_, amount)| amount),
+            "height": shown.height,
+            "at": shown.at.0,
+        }),
+        &text,
+    );
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `allod name`: a short word that stands for a person.
+
+use allod_crypto::Secret;
+use allod_ledger::Action;
+use allod_ledger::holding::Holding;
+use allod_ledger::name::{NameRecord, commitment};
+use allod_node::person::Home;
+use serde_json::json;
+
+use super::{after, ask, done, identity, now, open, parse_name, person_and_ledger, time};
+use crate::cli::ledger::{Name, NameCommand};
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+/// How often a registration is tried while its announcement is too young.
+const TRIES: usize = 40;
+
+pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> Result<(), Failure> {
+    match args.command {
+        NameCommand::Register { name, term } => {
+            let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
+            let parsed = parse_name(&name)?;
+            let did = person.log.state().did();
+            let salt = *Secret::random(&mut allod_node::entropy()).expose();
+            let announced = commitment(&parsed, &did, &salt);
+            ask(&ledger, &person, Action::CommitName { commitment: announced }, screen).await?;
+            let until = after(now(&ledger).await?, &term)?;
+            // The announcement has to grow a little older first.
+            let mut tries = 0;
+            let asked = loop {
+                let action = Action::RegisterName { name: parsed.clone(), salt, until };
+                match ask(&ledger, &person, action, screen).await {
+                    Err(_) if tries < TRIES && is_young(&ledger, &parsed, tries).await => tries += 1,
+                    asked => break asked?,
+                }
+            };
+            let text = format!("{name} is yours until {}.", time(until));
+            done(screen, &asked, json!({ "name": name, "owner": did.to_string(), "until": until.0 }), &text);
+        }
+        NameCommand::Renew { name, term } => {
+            let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
+            let until = after(now(&ledger).await?, &term)?;
+            let action = Action::RenewName { name: parse_name(&name)?, until };
+            let asked = ask(&ledger, &person, action, screen).await?;
+            let text = format!("{name} is yours until {}.", time(until));
+            done(screen, &asked, json!({ "name": name, "until": until.0 }), &text);
+        }
+        NameCommand::Transfer { name, to } => {
+            let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
+            let recipient = identity(&ledger, &to).await?;
+            let action = Action::Transfer { what: Holding::Name(parse_name(&name)?), to: recipient };
+            let asked = ask(&ledger, &person, action, screen).await?;
+            let text = format!("{name} belongs to {recipient} now.");
+            done(screen, &asked, json!({ "name": name, "owner": recipient.to_string() }), &text);
+        }
+        NameCommand::Show { name } => {
+            let ledger = open(home, &args.through, screen).await?;
+            let (_, shown) = ledger.prove::<NameRecord>(&parse_name(&name)?, 0).await?;
+            let owner = shown.record.as_ref().and_then(|held| held.owner).map(|did| did.to_string());
+            let until = shown.record.as_ref().map(|held| held.until);
+            let said = match (&owner, until) {
+                (Some(owner), Some(until)) => {
+                    format!("{name} was held by {owner}, until {}", time(until))
+                }
+                (None, Some(_)) => format!("{name} was set aside by a lock or an offer"),
+                _ => format!("{name} was free"),
+            };
+            screen.result(
+                &json!({
+                    "name": name,
+                    "owner": owner,
+                    "until": until.map(|until| until.0),
+                    "height": shown.height,
+                    "at": shown.at.0,
+                }),
+                &format!("{said}, at height {}, {}.", shown.height, time(shown.at)),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether a registration that failed may succeed a moment later: nobody holds
+/// the name as far as the network has signed. Waits that moment.
+async fn is_young(
+    ledger: &allod_node::person::ledger::Ledger,
+    name: &allod_ledger::name::Name,
+    tries: usize,
+) -> bool {
+    if tries > 0 && !matches!(ledger.record::<NameRecord>(name).await, Ok(None)) {
+        return false;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    true
+}

@@ -1,0 +1,159 @@
+//! A file's content under its own key, in chunks, so that files of any size go
+//! through little memory.
+//!
+//! The online encryption STREAM of V. T. Hoang, R. Reyhanitabar, P. Rogaway and D.
+//! Vizár, "Online authenticated-encryption and its nonce-reuse misuse-resistance",
+//! CRYPTO 2015, section 7: each chunk is sealed for its number and for whether it is
+//! the last. STREAM puts both in the nonce; here they go into the chunk's key, which
+//! is derived from the file key and the header's hash and used for this one chunk,
+//! so there is no nonce that could come twice. A chunk that was moved, left out,
+//! taken from another file, or made the last one does not open.
+//!
+//! Every chunk but the last holds [`CHUNK`] bytes. The last holds less or as many,
+//! and is empty in an empty file only, so one content has one payload.
+
+use alloc::vec::Vec;
+
+use allod_crypto::{Secret, Zeroizing, aead, kdf};
+
+use super::{Error, Header};
+
+/// Bytes of content in a chunk.
+pub const CHUNK: usize = 64 * 1024;
+
+/// Bytes that sealing adds to each chunk.
+pub const TAG: usize = 16;
+
+/// A file's own key. Wiped on drop, never printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileKey(Secret<32>);
+
+impl FileKey {
+    pub(super) fn new(key: Secret<32>) -> Self {
+        Self(key)
+    }
+}
+
+/// What both directions keep.
+#[derive(Debug)]
+struct Stream {
+    key: FileKey,
+    /// Of the header.
+    digest: [u8; 32],
+    /// The next chunk's number.
+    chunk: u64,
+}
+
+impl Stream {
+    fn new(header: &Header, key: FileKey) -> Self {
+        Self { key, digest: header.digest(), chunk: 0 }
+    }
+
+    /// The next chunk's key. All parts are of fixed length.
+    fn next_key(&mut self, is_last: bool) -> Secret<32> {
+        let chunk = self.chunk.to_be_bytes();
+        self.chunk = self.chunk.saturating_add(1);
+        kdf::derive(self.key.0.expose(), b"allod/sealed/chunk", &[&self.digest, &chunk, &[u8::from(is_last)]])
+    }
+}
+
+/// Seals a file's content.
+#[derive(Debug)]
+pub struct Encryptor {
+    stream: Stream,
+    /// Content that waits for more, at most a chunk.
+    held: Zeroizing<Vec<u8>>,
+}
+
+impl Encryptor {
+    /// Seals what belongs to this header. The key came with it and is used once.
+    pub fn new(header: &Header, key: FileKey) -> Self {
+        Self { stream: Stream::new(header, key), held: Zeroizing::new(Vec::with_capacity(CHUNK)) }
+    }
+
+    /// Takes content in, and appends what is sealed of it to `out`. Memory grows by
+    /// as much as is given at once.
+    pub fn write(&mut self, mut content: &[u8], out: &mut Vec<u8>) {
+        while !content.is_empty() {
+            // A full chunk goes only when more follows, since the last is marked.
+            if self.held.len() == CHUNK {
+                out.extend_from_slice(&aead::seal_once(self.stream.next_key(false), &self.held));
+                self.held.clear();
+            }
+            content = fill(&mut self.held, content, CHUNK);
+        }
+    }
+
+    /// Seals the rest. Without it the file is cut short.
+    pub fn finish(mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&aead::seal_once(self.stream.next_key(true), &self.held));
+    }
+}
+
+/// Opens a file's content.
+#[derive(Debug)]
+pub struct Decryptor {
+    stream: Stream,
+    /// Sealed bytes that wait for more, at most a chunk.
+    held: Vec<u8>,
+    /// The first chunk that did not open.
+    failed: Option<u64>,
+}
+
+impl Decryptor {
+    /// Opens what belongs to this header.
+    pub fn new(header: &Header, key: FileKey) -> Self {
+        Self { stream: Stream::new(header, key), held: Vec::with_capacity(CHUNK + TAG), failed: None }
+    }
+
+    /// Takes sealed bytes in, and appends the content of them to `out`. What comes
+    /// out was in the file at that place; that the file goes no further is known
+    /// after [`Self::finish`] alone.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], also from then on.
+    pub fn write(&mut self, mut sealed: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        while !sealed.is_empty() {
+            // A full chunk that more follows is not the last.
+            if self.held.len() == CHUNK + TAG {
+                self.open(false, out)?;
+            }
+            sealed = fill(&mut self.held, sealed, CHUNK + TAG);
+        }
+        Ok(())
+    }
+
+    /// Opens the last chunk: only now is it known that nothing was cut off.
+    ///
+    /// # Errors
+    /// [`Error::Cut`]; [`Error::Changed`] where a chunk before did not open.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        // An empty last chunk behind others would be a second form of one content.
+        let is_second_form = self.held.len() == TAG && self.stream.chunk > 0;
+        if self.failed.is_none() && is_second_form {
+            return Err(Error::Cut);
+        }
+        self.open(true, out)
+    }
+
+    fn open(&mut self, is_last: bool, out: &mut Vec<u8>) -> Result<(), Error> {
+        if let Some(chunk) = self.failed {
+            return Err(Error::Changed { chunk });
+        }
+        let chunk = self.stream.chunk;
+        let Ok(content) = aead::open_once(&self.stream.next_key(is_last), &self.held) else {
+            self.failed = Some(chunk);
+            return Err(if is_last { Error::Cut } else { Error::Changed { chunk } });
+        };
+        out.extend_from_slice(content.expose());
+        self.held.clear();
+        Ok(())
+    }
+}
+
+/// Moves what fits from `bytes` to `held`; gives the rest.
+fn fill<'a>(held: &mut Vec<u8>, bytes: &'a [u8], full: usize) -> &'a [u8] {
+    let (head, rest) = bytes.split_at(bytes.len().min(full.saturating_sub(held.len())));
+    held.extend_from_slice(head);
+    rest
+}

@@ -1,0 +1,139 @@
+//! What final blocks are for: each is applied to the ledger and made durable
+//! before the next is taken.
+
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use allod_crypto::sign::VerifyingKey;
+use allod_ledger::committee::{Committee as Seats, Seat};
+use allod_ledger::guardian::Guardian;
+use allod_ledger::{Block, Chain, Genesis, Parameters};
+use allod_wire::{BlockId, GuardianId};
+use tokio::sync::{mpsc, watch};
+
+use super::ChainError;
+use super::ordering::{Applied, Application, Committee, Evidence, FinalBlock, Halt, Member};
+use super::store::{Applying, Store};
+
+/// Applies final blocks to the ledger on disk.
+#[derive(Debug)]
+pub struct Executor {
+    store: Arc<Store>,
+    rules: Parameters,
+    height: watch::Sender<u64>,
+    faults: mpsc::UnboundedSender<Evidence>,
+}
+
+impl Executor {
+    /// Opens the ledger of `genesis`, and begins it where there is none.
+    ///
+    /// Heights that become durable are told on the first channel, contradictory
+    /// votes on the second.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherNetwork`], [`ChainError::Store`], [`ChainError::Ledger`].
+    pub fn open(
+        store: Arc<Store>,
+        genesis: &Genesis,
+    ) -> Result<(Self, watch::Receiver<u64>, mpsc::UnboundedReceiver<Evidence>), ChainError> {
+        let expected = genesis.network();
+        let height = match store.height()? {
+            Some(height) => {
+                let chain: Chain = store.newest()?.expect(&())?;
+                if chain.network != expected {
+                    return Err(ChainError::OtherNetwork { found: chain.network, expected });
+                }
+                height
+            }
+            None => {
+                store.begin(&allod_ledger::begin(genesis)?)?;
+                0
+            }
+        };
+        let (height, heights) = watch::channel(height);
+        let (faults, accusations) = mpsc::unbounded_channel();
+        Ok((Self { store, rules: genesis.parameters, height, faults }, heights, accusations))
+    }
+
+    fn try_apply(&self, block: &FinalBlock) -> Result<(), ChainError> {
+        let before = self.store.newest()?;
+        let chain: Chain = before.expect(&())?;
+        let operations: Vec<Vec<u8>> =
+            block.block().operations().iter().map(|operation| operation.bytes().to_vec()).collect();
+        let (height, at, id) = (block.height(), block.time(), BlockId(block.digest().0));
+        let applied =
+            allod_ledger::apply(&before, &Block { height, at, id, operations: &operations })?;
+        for outcome in &applied.outcomes {
+            if let Err(why) = &outcome.result {
+                tracing::debug!(operation = %outcome.operation, %why, "an operation was refused");
+            }
+        }
+        drop(before);
+        let is_checkpoint = height.is_multiple_of(self.rules.checkpoint_every);
+        self.store.apply(&Applying { chain: &chain, height, at, id, applied: &applied, is_checkpoint })?;
+        self.height.send_replace(height);
+        Ok(())
+    }
+
+    fn seats(&self, epoch: u64) -> Result<Option<Committee>, ChainError> {
+        let ledger = self.store.newest()?;
+        let Some(seats) = ledger.find::<Seats>(&epoch)? else { return Ok(None) };
+        let member = |seat: &Seat| -> Result<Member, ChainError> {
+            // Who moved since is found where it is now.
+            let now = ledger.find::<Guardian>(&seat.guardian)?.map(|guardian| guardian.terms.peers);
+            let address = resolve(&seat.guardian, now.as_deref().unwrap_or(&seat.peers));
+            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address })
+        };
+        Ok(Some(Committee {
+            members: seats.members.iter().map(member).collect::<Result<_, _>>()?,
+            observers: seats.observers.iter().map(member).collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+/// A guardian whose address leads nowhere now is still a member; it connects by
+/// itself, or is found when the next epoch begins.
+fn resolve(guardian: &GuardianId, address: &str) -> SocketAddr {
+    let found = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    found.unwrap_or_else(|| {
+        tracing::warn!(%guardian, address, "this address cannot be resolved");
+        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 1))
+    })
+}
+
+impl Application for Executor {
+    fn applied(&self) -> Applied {
+        Applied { height: *self.height.borrow(), certificate: None }
+    }
+
+    fn admit(&self, operation: &[u8]) -> bool {
+        let judged = self.store.newest().and_then(|ledger| Ok(allod_ledger::check(&ledger, operation)?));
+        match judged {
+            Ok(Ok(())) => true,
+            Ok(Err(why)) => {
+                tracing::debug!(%why, "an operation was not admitted");
+                false
+            }
+            Err(why) => {
+                tracing::error!(%why, "an operation could not be judged");
+                false
+            }
+        }
+    }
+
+    fn apply(&self, block: &FinalBlock) -> Result<(), Halt> {
+        self.try_apply(block).map_err(|why| Halt(why.to_string()))
+    }
+
+    fn committee(&self, epoch: u64) -> Option<Committee> {
+        self.seats(epoch).unwrap_or_else(|why| {
+            tracing::error!(%why, epoch, "the committee could not be read");
+            None
+        })
+    }
+
+    fn accuse(&self, evidence: Evidence) {
+        // Nobody listens any more when the guardian ends.
+        let _ = self.faults.send(evidence);
+    }
+}

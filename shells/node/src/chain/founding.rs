@@ -1,0 +1,172 @@
+//! Founding a network: its genesis, and the identities that answer for its first
+//! guardians.
+
+use std::path::Path;
+
+use allod_crypto::sign::SigningKey;
+use allod_crypto::{Secret, Zeroizing};
+use allod_did::{Did, Log, Root};
+use allod_ledger::guardian::Terms;
+use allod_ledger::shared_key::{KeyName, KeySpec};
+use allod_ledger::{Endowment, Founder, Genesis, Parameters};
+use allod_threshold::GroupName;
+use allod_wire::{GuardianId, Instant};
+
+use super::ChainError;
+use crate::files;
+
+/// The key of the oblivious function that every network has.
+pub const OPRF_KEY: &str = "oprf";
+/// The key to which files are sealed for a quorum of guardians.
+pub const SEAL_KEY: &str = "seal";
+
+/// Units that an operator begins with beside its guardian's bond.
+const SPARE: u64 = 1_000_000;
+
+/// One guardian of a network that is to be founded.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its key.
+    pub guardian: GuardianId,
+    /// Where it is and what it says of itself.
+    pub terms: Terms,
+    /// Who answers for it.
+    pub operator: Did,
+    /// The operation that founds the operator's identity.
+    pub identity: allod_did::Operation,
+}
+
+/// An identity that answers for a guardian: a root and one device.
+#[derive(Debug)]
+pub struct Operator {
+    root: Root,
+    device: SigningKey,
+    log: Log,
+}
+
+impl Operator {
+    /// Reads the operator's file in `folder`, or makes one.
+    ///
+    /// # Errors
+    /// [`ChainError::File`]; [`ChainError::Store`] for a file that is none.
+    pub fn load(folder: &Path, now: Instant) -> Result<Self, ChainError> {
+        files::private_folder(folder)?;
+        let path = folder.join("operator");
+        let known = files::read_if_there(&path)?.map(Zeroizing::new);
+        let (bytes, at) = match &known {
+            Some(known) => {
+                let wrong = || ChainError::Store(format!("{} is no operator's file", path.display()));
+                let (seeds, at) = known.split_first_chunk::<64>().ok_or_else(wrong)?;
+                let at = <[u8; 8]>::try_from(at).map_err(|_| wrong())?;
+                (Zeroizing::new(*seeds), Instant(u64::from_be_bytes(at)))
+            }
+            None => {
+                let seeds = Secret::<64>::random(&mut crate::entropy());
+                let seeds = Zeroizing::new(*seeds.expose());
+                let whole = Zeroizing::new([seeds.as_slice(), &now.0.to_be_bytes()].concat());
+                files::write_private(&path, &whole)?;
+                (seeds, now)
+            }
+        };
+        let (root, device) = bytes.split_at(32);
+        let secret = |half: &[u8]| {
+            let mut secret = Secret::from([0; 32]);
+            secret.expose_mut().copy_from_slice(half);
+            secret
+        };
+        let root = Root::from_bytes(secret(root));
+        let device = SigningKey::from_seed(&secret(device));
+        let log = Log::create(&root, device.verifying_key().into(), "operator", at)
+            .map_err(|why| ChainError::Store(why.to_string()))?;
+        Ok(Self { root, device, log })
+    }
+
+    /// Its identity's log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The device's key, which signs what it asks of the ledger.
+    pub fn device(&self) -> &SigningKey {
+        &self.device
+    }
+
+    /// The identity's root.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+}
+
+/// Rules that suit a network for trying out: everything that takes days
+/// elsewhere takes seconds or minutes.
+pub fn local_rules() -> Parameters {
+    const MINUTE: u64 = 60 * 1000;
+    const DAY: u64 = 24 * 60 * MINUTE;
+    Parameters {
+        epoch_heights: 64,
+        committee_max: 64,
+        checkpoint_every: 4,
+        beacon_period_ms: 3_000,
+        phase_ms: 5_000,
+        phase_heights: 4,
+        reshare_epochs: 16,
+        unbond_ms: MINUTE,
+        bond_min: 1_000,
+        reward_permille: 500,
+        name_age_heights: 2,
+        name_commit_ms: 60 * MINUTE,
+        name_term_max_ms: 5 * 366 * DAY,
+        name_grace_ms: 30 * DAY,
+        recovery_ms: MINUTE,
+        stamp_bits: 16,
+        settle_ms: DAY,
+        allowance_max: 200,
+        allowance_ms: 5_000,
+        sponsor_quota: 1_000,
+        lock_max_ms: 366 * DAY,
+    }
+}
+
+/// The genesis of a network of these guardians, whose keys any `threshold` of
+/// them can use.
+pub fn genesis(name: &str, at: Instant, rules: Parameters, places: &[Place], threshold: u16) -> Genesis {
+    let bond = rules.bond_min.saturating_mul(10);
+    let size = u16::try_from(places.len()).unwrap_or(u16::MAX);
+    let key = |key: KeyName, group| KeySpec {
+        name: key,
+        group,
+        size,
+        threshold,
+        per_operator: 0,
+        per_jurisdiction: 0,
+        apart_from: None,
+    };
+    let mut keys = vec![key(KeyName::network(), GroupName::Bls12381G2)];
+    keys.extend(
+        [OPRF_KEY, SEAL_KEY]
+            .into_iter()
+            .filter_map(|name| KeyName::new(name).ok())
+            .map(|name| key(name, GroupName::Ristretto255)),
+    );
+    Genesis {
+        name: name.into(),
+        at,
+        seed: *Secret::random(&mut crate::entropy()).expose(),
+        parameters: rules,
+        asset: "unit".into(),
+        endowments: places
+            .iter()
+            .map(|place| Endowment { identity: place.identity.clone(), amount: bond + SPARE })
+            .collect(),
+        founders: places
+            .iter()
+            .map(|place| Founder {
+                guardian: place.guardian,
+                operator: place.operator,
+                terms: place.terms.clone(),
+                bond,
+            })
+            .collect(),
+        keys,
+    }
+}

@@ -1,0 +1,196 @@
+//! A guardian's chain, from its files to its end.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use allod_crypto::Secret;
+use allod_crypto::sign::SigningKey;
+use allod_guardian::sealed::{self, Opening};
+use allod_guardian::token::Tenants;
+use allod_ledger::Genesis;
+use allod_wire::{GuardianId, RealmId};
+use axum::Router;
+use tokio::task::JoinHandle;
+
+use super::duties::Duties;
+use super::evaluation::Evaluation;
+use super::gather::Gatherer;
+use super::log::RequestLog;
+use super::ordering::simplex::{self, Tuning};
+use super::ordering::{self, Ordering};
+use super::{ChainError, Executor, HeldKeys, Kept, Shares, Store, http};
+use crate::files;
+
+/// How a guardian takes part in a network.
+#[derive(Clone, Debug)]
+pub struct ChainConfig {
+    /// The file with the network's genesis.
+    pub genesis: PathBuf,
+    /// Where other guardians connect.
+    pub listen: SocketAddr,
+    /// The folder that holds the chain's state.
+    pub state: PathBuf,
+    /// How ordering is tuned.
+    pub tuning: Tuning,
+}
+
+/// Whether an account is registered at this guardian.
+pub type Known = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// Asks whether an account is registered at this guardian.
+pub type Knows = Arc<dyn Fn([u8; 32]) -> Known + Send + Sync>;
+
+/// A guardian's chain that is up.
+pub struct Running {
+    router: Router,
+    ordering: Arc<dyn Ordering>,
+    duties: JoinHandle<()>,
+    evaluating: thread::JoinHandle<()>,
+}
+
+/// Reads the key with which a guardian votes and signs, or makes one.
+///
+/// # Errors
+/// [`ChainError::File`].
+pub fn guardian_key(folder: &Path) -> Result<SigningKey, ChainError> {
+    files::private_folder(folder)?;
+    let path = folder.join("guardian.key");
+    if let Some(bytes) = files::read_if_there(&path)? {
+        let seed = <[u8; 32]>::try_from(bytes.as_slice())
+            .map_err(|_| ChainError::Store(format!("{} is no key", path.display())))?;
+        return Ok(SigningKey::from_seed(&Secret::from(seed)));
+    }
+    let seed = Secret::random(&mut crate::entropy());
+    files::write_private(&path, seed.expose())?;
+    Ok(SigningKey::from_seed(&seed))
+}
+
+/// Reads a genesis.
+///
+/// # Errors
+/// [`ChainError::File`], [`ChainError::Genesis`].
+pub fn read_genesis(path: &Path) -> Result<Genesis, ChainError> {
+    let bytes = std::fs::read(path).map_err(files::at(path))?;
+    let wrong = |why: String| ChainError::Genesis { path: path.display().to_string(), why };
+    let genesis: Genesis = allod_wire::decode(&bytes).map_err(|why| wrong(why.to_string()))?;
+    genesis.check().map_err(|why| wrong(why.to_string()))?;
+    Ok(genesis)
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running(..)")
+    }
+}
+
+impl Running {
+    /// Starts the chain on the current runtime, for the guardian that is also the
+    /// realm `realm`. It vouches for new identities whose owners are registered
+    /// there, which `knows` tells.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    pub fn start(
+        config: &ChainConfig,
+        realm: RealmId,
+        tenants: Tenants,
+        knows: Knows,
+    ) -> Result<Self, ChainError> {
+        let genesis = read_genesis(&config.genesis)?;
+        let key = guardian_key(&config.state)?;
+        let me = GuardianId(key.verifying_key().0);
+        let store = Arc::new(Store::open(&config.state.join("ledger"), Kept::default())?);
+        let shares = Shares::open(&config.state.join("shares"))?;
+        let held = Arc::new(HeldKeys::new(me, shares));
+        let (executor, heights, accusations) = Executor::open(Arc::clone(&store), &genesis)?;
+        let rules = genesis.parameters;
+        let epoch_heights = NonZeroU64::new(rules.epoch_heights)
+            .ok_or_else(|| ChainError::Ordering("an epoch has no heights".into()))?;
+        let parameters = ordering::Parameters {
+            network: *genesis.network().as_bytes(),
+            genesis: genesis.at,
+            epoch_heights,
+        };
+        let engine = simplex::Config {
+            parameters,
+            key: key.clone(),
+            listen: config.listen,
+            folder: config.state.join("ordering"),
+            contacts: Vec::new(),
+            tuning: config.tuning,
+        };
+        let ordering = simplex::start(engine, Arc::new(executor))
+            .map_err(|why| ChainError::Ordering(why.to_string()))?;
+        let ordering: Arc<dyn Ordering> = Arc::new(ordering);
+        let gatherer = Arc::new(Gatherer::new(me));
+        let log = Arc::new(RequestLog::open(&config.state.join("answers"))?);
+        let network = genesis.network();
+        let (evaluation, evaluating) =
+            Evaluation::start(network, key.clone(), Arc::clone(&held), Arc::clone(&log))?;
+        let opening = Mutex::new(Opening::new(network, key.clone(), sealed::Limits::default()));
+        let shared = http::Shared {
+            me,
+            key: key.clone(),
+            genesis: allod_wire::encode(&genesis),
+            store: Arc::clone(&store),
+            held: Arc::clone(&held),
+            gatherer: Arc::clone(&gatherer),
+            ordering: Arc::clone(&ordering),
+            realm,
+            tenants,
+            knows,
+            evaluation,
+            log,
+            opening,
+        };
+        let duties = Duties {
+            me,
+            key,
+            rules,
+            genesis,
+            store,
+            held,
+            gatherer,
+            ordering: Arc::clone(&ordering),
+            nonce: AtomicU64::new(0),
+        };
+        let duties = tokio::spawn(Arc::new(duties).run(heights, accusations));
+        Ok(Self { router: http::router(Arc::new(shared)), ordering, duties, evaluating })
+    }
+
+    /// The chain's routes, for the guardian's HTTP interface.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// How ordering goes.
+    pub fn status(&self) -> ordering::Status {
+        self.ordering.status()
+    }
+
+    /// The engine's metrics, in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        self.ordering.metrics()
+    }
+
+    /// Resolves when ordering has ended, with the reason.
+    pub async fn ended(&self) -> ordering::Ended {
+        self.ordering.ended().await
+    }
+
+    /// Ends ordering, and then the duties.
+    pub async fn stop(mut self) {
+        self.ordering.stop().await;
+        self.duties.abort();
+        let _ = (&mut self.duties).await;
+        // The thread ends with the last handle to it, which the routes hold.
+        let Self { router, evaluating, .. } = self;
+        drop(router);
+        let _ = tokio::task::spawn_blocking(move || evaluating.join()).await;
+    }
+}

@@ -1,0 +1,108 @@
+//! Which network a person's device believes in: the one that more than two thirds
+//! of its guardians say they are, kept from then on.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use allod_ledger::{Genesis, NETWORK_KEY_LEN};
+use allod_wire::{Instant, NetworkId, Wire};
+use minicbor::{Decode, Encode};
+
+use super::LedgerError;
+use crate::files;
+use crate::person::Link;
+
+/// The file's name in a home folder.
+const FILE: &str = "network-key";
+
+/// A network, and the one key with which its proofs are checked.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Trust {
+    /// The network.
+    #[n(0)]
+    pub network: NetworkId,
+    /// Its public key.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub key: [u8; NETWORK_KEY_LEN],
+    /// What people call it.
+    #[n(2)]
+    pub name: String,
+    /// When it began.
+    #[n(3)]
+    pub genesis: Instant,
+    /// Milliseconds between the beacon's rounds.
+    #[n(4)]
+    pub beacon_period_ms: u64,
+}
+
+impl Wire for Trust {
+    const SIZE_MAX: usize = 512;
+}
+
+impl Trust {
+    /// What a home folder keeps.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`]; [`LedgerError::Garbage`] for a file that is none.
+    pub fn load(folder: &Path) -> Result<Option<Self>, LedgerError> {
+        let bytes = files::read_if_there(&folder.join(FILE))?;
+        bytes
+            .map(|bytes| allod_wire::decode(&bytes))
+            .transpose()
+            .map_err(|why| LedgerError::Garbage(format!("the file {FILE}: {why}")))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`].
+    pub fn save(&self, folder: &Path) -> Result<(), LedgerError> {
+        files::private_folder(folder)?;
+        Ok(files::replace(&folder.join(FILE), &allod_wire::encode(self))?)
+    }
+
+    /// Asks all of these guardians which network they are, and believes what more
+    /// than two thirds of them say.
+    ///
+    /// # Errors
+    /// [`LedgerError::Disagree`], [`LedgerError::NoKey`], [`LedgerError::NoGuardian`].
+    pub async fn meet(links: &[Arc<Link>]) -> Result<Self, LedgerError> {
+        let mut said: BTreeMap<Vec<u8>, (usize, Self)> = BTreeMap::new();
+        let mut keyless = 0;
+        let mut fault = None;
+        for link in links {
+            match Self::ask(link).await {
+                Ok(Some(trust)) => said.entry(allod_wire::encode(&trust)).or_insert((0, trust)).0 += 1,
+                Ok(None) => keyless += 1,
+                Err(LedgerError::Unreachable(why)) => fault = Some(why),
+                Err(_) => {}
+            }
+        }
+        let needed = links.len() * 2 / 3 + 1;
+        match said.into_values().max_by_key(|(count, _)| *count) {
+            Some((count, trust)) if count >= needed => Ok(trust),
+            _ if keyless > 0 => Err(LedgerError::NoKey),
+            Some((agreeing, _)) => Err(LedgerError::Disagree { agreeing, asked: links.len(), needed }),
+            None => Err(fault.map_or(LedgerError::NoGuardian, LedgerError::Unreachable)),
+        }
+    }
+
+    /// What one guardian says.
+    async fn ask(link: &Link) -> Result<Option<Self>, LedgerError> {
+        let found = link.get("/chain/genesis", Genesis::SIZE_MAX).await.map_err(LedgerError::Unreachable)?;
+        let Some(bytes) = found else { return Err(LedgerError::NoGuardian) };
+        let genesis: Genesis =
+            allod_wire::decode(&bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
+        let key = link.get("/chain/key", NETWORK_KEY_LEN).await.map_err(LedgerError::Unreachable)?;
+        let Some(key) = key else { return Ok(None) };
+        let key = key.try_into().map_err(|_| LedgerError::Garbage("a key of another length".into()))?;
+        Ok(Some(Self {
+            network: genesis.network(),
+            key,
+            name: genesis.name,
+            genesis: genesis.at,
+            beacon_period_ms: genesis.parameters.beacon_period_ms,
+        }))
+    }
+}
