@@ -9,10 +9,12 @@ use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes, aead, hash};
 use allod_did::{PublicKey, Root};
 use allod_fuzz::{
-    FIXTURE_KEY, FIXTURE_LABEL, fixture_card, fixture_log, fixture_quorum, fixture_realm, fixture_root,
-    fixture_session, fixture_signed, stream,
+    FIXTURE_KEY, FIXTURE_LABEL, fixture_answer, fixture_answering, fixture_card, fixture_log, fixture_question,
+    fixture_quorum, fixture_realm, fixture_reply, fixture_root, fixture_sealed, fixture_session, fixture_signed,
+    fixture_unsealing, stream,
 };
 use allod_guardian::account::AccountKeys;
+use allod_guardian::answering;
 use allod_guardian::card::Code;
 use allod_guardian::client::{Configuration, Guardian, Kit};
 use allod_guardian::descriptor::{Descriptor, Guarded, owner_key};
@@ -22,11 +24,12 @@ use allod_guardian::juicebox::{
     Request, Response,
 };
 use allod_guardian::realm::{Record, Registration};
+use allod_guardian::sealed::{self, Encryptor, Header};
 use allod_guardian::token::mint;
 use allod_threshold::dealing::{Dealing, Opened, lie};
 use allod_threshold::oprf::{self, KeyPair};
-use allod_threshold::{Index, feldman, juicebox, quorum, shamir, timelock};
-use allod_wire::{AccountId, Instant, Locator, RealmId, RegistrationVersion};
+use allod_threshold::{Index, Point, bls, feldman, juicebox, quorum, shamir, timelock};
+use allod_wire::{AccountId, Instant, Locator, RealmId, RegistrationVersion, SessionId};
 use data_encoding::BASE64URL_NOPAD;
 
 type Group = Ristretto255;
@@ -43,7 +46,76 @@ fn main() -> Result<(), Box<dyn Error>> {
     threshold()?;
     dealing()?;
     messages()?;
+    evaluations()?;
+    sealed_files()?;
     card_and_token()
+}
+
+fn evaluations() -> Result<(), Box<dyn Error>> {
+    let question = fixture_question();
+    let (_, request) = question.requests().next().ok_or("nothing to ask")?;
+    put("answering_request", 0, allod_wire::encode(&request))?;
+    put(
+        "answering_request",
+        1,
+        allod_wire::encode(&answering::Request { generation: None, ..request.clone() }),
+    )?;
+    let mut service = fixture_answering();
+    let mut log = vec![1];
+    for number in 0..3 {
+        let reply = fixture_answer(&mut service, request.clone());
+        let answering::Reply::Answered(answer) = &reply else { return Err("refused".into()) };
+        let entry = answer.encode();
+        log.extend(u16::try_from(entry.len())?.to_be_bytes());
+        log.extend(entry);
+        put("answering_reply", number, allod_wire::encode(&reply))?;
+    }
+    put("answering_log", 0, &log)?;
+    put("answering_log", 1, [&[0][..], &log[1..]].concat())?;
+    for (number, refusal) in (3..).zip([
+        answering::Refusal::NoShare,
+        answering::Refusal::OtherGeneration { held: 300 },
+        answering::Refusal::TooMany { retry_in_ms: 1000 },
+    ]) {
+        put("answering_reply", number, allod_wire::encode(&answering::Reply::Refused(refusal)))?;
+    }
+    // A record with a secret and a share, one of each alone, and an empty one.
+    for number in 0..4 {
+        let mut encoder = minicbor::Encoder::new(Vec::new());
+        let e = encoder.array(3)?.u8(1)?;
+        match number & 1 {
+            0 => e.null()?,
+            _ => e.array(3)?.encode(SessionId([3; 32]))?.u32(4)?.bytes(&[7; 32])?,
+        };
+        match number & 2 {
+            0 => e.null()?,
+            _ => e.array(3)?.u32(2)?.u16(1)?.bytes(&[5; 32])?,
+        };
+        put("keyholder_record", number, encoder.into_writer())?;
+    }
+    Ok(())
+}
+
+fn sealed_files() -> Result<(), Box<dyn Error>> {
+    let (header, key) = fixture_sealed();
+    put("sealed_header", 0, header.encode())?;
+    let secret = allod_crypto::group::SecretScalar::<Bls12381G2>::random(&mut stream());
+    let network_key = bls::PublicKey::new(Point::new(secret.mul_generator())?);
+    let round = bls::Message::tagged("seed", &[b"7"]);
+    let (until, _) = Header::until(header.network, 7, Instant(9), &network_key, &round, &mut stream());
+    put("sealed_header", 1, until.encode())?;
+    for (number, len) in [0, 5].into_iter().enumerate() {
+        let mut payload = Vec::new();
+        let mut encryptor = Encryptor::new(&header, key.clone(), &mut stream(), &mut payload);
+        encryptor.write(&vec![1; len], &mut payload);
+        encryptor.finish(&mut payload);
+        put("sealed_payload", number, payload)?;
+    }
+    let unsealing = fixture_unsealing(&mut stream());
+    put("sealed_request", 0, allod_wire::encode(unsealing.request()))?;
+    put("sealed_reply", 0, allod_wire::encode(&fixture_reply(unsealing.request())))?;
+    let early = sealed::Refusal::TooEarly { after: Instant(9), now: Instant(8) };
+    put("sealed_reply", 1, allod_wire::encode(&sealed::Reply::Refused(early)))
 }
 
 fn wire() -> Result<(), Box<dyn Error>> {

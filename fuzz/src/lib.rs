@@ -8,6 +8,7 @@
 mod dealing;
 mod did;
 mod guardian;
+mod shared;
 mod threshold;
 mod wire;
 
@@ -21,6 +22,12 @@ pub use guardian::{
     fixture_realm, fixture_root, juicebox_request, juicebox_response, kit, record, sealed_descriptor, stream,
     token, token_signed,
 };
+pub use shared::{
+    FIXTURE_NETWORK, FIXTURE_NOW, answering_log, answering_reply, answering_request, fixture_answer,
+    fixture_answering, fixture_committee, fixture_guardian, fixture_keyholder, fixture_question,
+    fixture_reply, fixture_sealed, fixture_unsealing, keyholder_record, sealed_header, sealed_payload,
+    sealed_reply, sealed_request,
+};
 pub use threshold::{
     threshold_commitment, threshold_juicebox, threshold_oprf, threshold_partial, threshold_point,
     threshold_proof,
@@ -31,7 +38,10 @@ pub use wire::{wire_id_text, wire_ids};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
-pub const TARGETS: [Target; 30] = [
+pub const TARGETS: [Target; 38] = [
+    ("answering_log", answering_log),
+    ("answering_reply", answering_reply),
+    ("answering_request", answering_request),
     ("card_code", card_code),
     ("card_words", card_words),
     ("descriptor", descriptor),
@@ -43,9 +53,14 @@ pub const TARGETS: [Target; 30] = [
     ("did_text", did_text),
     ("juicebox_request", juicebox_request),
     ("juicebox_response", juicebox_response),
+    ("keyholder_record", keyholder_record),
     ("kit", kit),
     ("record", record),
     ("sealed_descriptor", sealed_descriptor),
+    ("sealed_header", sealed_header),
+    ("sealed_payload", sealed_payload),
+    ("sealed_reply", sealed_reply),
+    ("sealed_request", sealed_request),
     ("threshold_commitment", threshold_commitment),
     ("threshold_complaint", threshold_complaint),
     ("threshold_dealing", threshold_dealing),

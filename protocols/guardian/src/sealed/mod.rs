@@ -56,7 +56,7 @@ mod unsealing;
 pub use self::error::{Error, Fault, Refusal};
 pub use self::header::{HEADER_MAX, Header, Lock, PROLOGUE};
 pub use self::opening::{BEHIND_MS, FRESH_MS, Limits, Opening};
-pub use self::payload::{CHUNK, Decryptor, Encryptor, FileKey, TAG};
+pub use self::payload::{CHUNK, Decryptor, Encryptor, FileKey, SALT, TAG};
 pub use self::policy::{OPENERS_MAX, Policy};
 pub use self::reply::Reply;
 pub use self::request::{Ask, Request};

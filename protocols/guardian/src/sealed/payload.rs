@@ -1,20 +1,26 @@
 //! A file's content under its own key, in chunks, so that files of any size go
 //! through little memory.
 //!
+//! ```text
+//! payload = salt chunk .. chunk
+//! ```
+//!
 //! The online encryption STREAM of V. T. Hoang, R. Reyhanitabar, P. Rogaway and D.
 //! Vizár, "Online authenticated-encryption and its nonce-reuse misuse-resistance",
 //! CRYPTO 2015, section 7: each chunk is sealed for its number and for whether it is
 //! the last. STREAM puts both in the nonce; here they go into the chunk's key, which
-//! is derived from the file key and the header's hash and used for this one chunk,
-//! so there is no nonce that could come twice. A chunk that was moved, left out,
-//! taken from another file, or made the last one does not open.
+//! is derived from the file key, the header's hash and the salt, and used for this
+//! one chunk, so there is no nonce that could come twice. The salt is drawn for each
+//! payload, so that sealing another content under a header that was used already
+//! gives nothing away. A chunk that was moved, left out, taken from another file, or
+//! made the last one does not open.
 //!
 //! Every chunk but the last holds [`CHUNK`] bytes. The last holds less or as many,
-//! and is empty in an empty file only, so one content has one payload.
+//! and is empty in an empty file only.
 
 use alloc::vec::Vec;
 
-use allod_crypto::{Secret, Zeroizing, aead, kdf};
+use allod_crypto::{CryptoRng, Secret, Zeroizing, aead, kdf};
 
 use super::{Error, Header};
 
@@ -23,6 +29,9 @@ pub const CHUNK: usize = 64 * 1024;
 
 /// Bytes that sealing adds to each chunk.
 pub const TAG: usize = 16;
+
+/// Bytes of the salt in front of the first chunk.
+pub const SALT: usize = 32;
 
 /// A file's own key. Wiped on drop, never printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,20 +49,18 @@ struct Stream {
     key: FileKey,
     /// Of the header.
     digest: [u8; 32],
+    salt: [u8; SALT],
     /// The next chunk's number.
     chunk: u64,
 }
 
 impl Stream {
-    fn new(header: &Header, key: FileKey) -> Self {
-        Self { key, digest: header.digest(), chunk: 0 }
-    }
-
     /// The next chunk's key. All parts are of fixed length.
     fn next_key(&mut self, is_last: bool) -> Secret<32> {
         let chunk = self.chunk.to_be_bytes();
         self.chunk = self.chunk.saturating_add(1);
-        kdf::derive(self.key.0.expose(), b"allod/sealed/chunk", &[&self.digest, &chunk, &[u8::from(is_last)]])
+        let info = [b"allod/sealed/chunk", &self.digest[..], &chunk, &[u8::from(is_last)]];
+        kdf::derive(self.key.0.expose(), &self.salt, &info)
     }
 }
 
@@ -66,9 +73,14 @@ pub struct Encryptor {
 }
 
 impl Encryptor {
-    /// Seals what belongs to this header. The key came with it and is used once.
-    pub fn new(header: &Header, key: FileKey) -> Self {
-        Self { stream: Stream::new(header, key), held: Zeroizing::new(Vec::with_capacity(CHUNK)) }
+    /// Seals what belongs to this header, with which the key came, and begins the
+    /// payload in `out`.
+    pub fn new(header: &Header, key: FileKey, rng: &mut impl CryptoRng, out: &mut Vec<u8>) -> Self {
+        let mut salt = [0; SALT];
+        rng.fill_bytes(&mut salt);
+        out.extend_from_slice(&salt);
+        let stream = Stream { key, digest: header.digest(), salt, chunk: 0 };
+        Self { stream, held: Zeroizing::new(Vec::with_capacity(CHUNK)) }
     }
 
     /// Takes content in, and appends what is sealed of it to `out`. Memory grows by
@@ -94,6 +106,8 @@ impl Encryptor {
 #[derive(Debug)]
 pub struct Decryptor {
     stream: Stream,
+    /// How much of the salt is there.
+    salted: usize,
     /// Sealed bytes that wait for more, at most a chunk.
     held: Vec<u8>,
     /// The first chunk that did not open.
@@ -103,7 +117,8 @@ pub struct Decryptor {
 impl Decryptor {
     /// Opens what belongs to this header.
     pub fn new(header: &Header, key: FileKey) -> Self {
-        Self { stream: Stream::new(header, key), held: Vec::with_capacity(CHUNK + TAG), failed: None }
+        let stream = Stream { key, digest: header.digest(), salt: [0; SALT], chunk: 0 };
+        Self { stream, salted: 0, held: Vec::with_capacity(CHUNK + TAG), failed: None }
     }
 
     /// Takes sealed bytes in, and appends the content of them to `out`. What comes
@@ -114,6 +129,13 @@ impl Decryptor {
     /// [`Error::Changed`], also from then on.
     pub fn write(&mut self, mut sealed: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         while !sealed.is_empty() {
+            if let Some(rest @ [_, ..]) = self.stream.salt.get_mut(self.salted..) {
+                let (head, tail) = sealed.split_at(sealed.len().min(rest.len()));
+                rest.iter_mut().zip(head).for_each(|(to, from)| *to = *from);
+                self.salted += head.len();
+                sealed = tail;
+                continue;
+            }
             // A full chunk that more follows is not the last.
             if self.held.len() == CHUNK + TAG {
                 self.open(false, out)?;

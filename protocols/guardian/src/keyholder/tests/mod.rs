@@ -11,5 +11,7 @@ mod network;
 mod records;
 mod writes;
 
+use allod_threshold::Index;
+
 use super::*;
 use network::{Fate, Network};

@@ -72,7 +72,7 @@ fn the_forms_are_frozen() {
         all.push_str(&hash(&header.encode()));
         all.push_str(&hash(&sealed(&header, key, &content)));
     }
-    assert_eq!(hash(all.as_bytes()), "2133610f79ae94276b3e469ce572798dbcba3f3aea6cb315f7f91a16c27dba07");
+    assert_eq!(hash(all.as_bytes()), "79783be37c4b59bfac13e2f43d4b4fe522b29edc7c04e8f584a1c3bae514464f");
     let mut all = allod_wire::encode(&request());
     all.extend(request().ask.message());
     for refusal in refusals() {

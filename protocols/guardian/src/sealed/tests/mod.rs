@@ -90,7 +90,7 @@ fn reply(dealt: &Dealt, who: u8, request: &Request, person: &Person) -> Reply {
 /// A whole file.
 fn sealed(header: &Header, key: FileKey, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut encryptor = Encryptor::new(header, key);
+    let mut encryptor = Encryptor::new(header, key, &mut Seeded::new(6), &mut out);
     encryptor.write(content, &mut out);
     encryptor.finish(&mut out);
     out

@@ -26,7 +26,7 @@ fn content_of_every_length_comes_back_and_grows_by_a_tag_a_chunk() {
     for len in LENGTHS {
         let content = content(len);
         let sealed = sealed(&header, key.clone(), &content);
-        assert_eq!(sealed.len(), len + len.div_ceil(CHUNK).max(1) * TAG);
+        assert_eq!(sealed.len(), SALT + len + len.div_ceil(CHUNK).max(1) * TAG);
         assert_eq!(opened(&header, key.clone(), &sealed), Ok(content));
     }
 }
@@ -36,9 +36,9 @@ fn the_pieces_in_which_content_comes_make_no_difference() {
     let (header, key) = header();
     let content = content(2 * CHUNK + 100);
     let whole = sealed(&header, key.clone(), &content);
-    for size in [1_000, CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + TAG, 3 * CHUNK] {
-        let mut encryptor = Encryptor::new(&header, key.clone());
+    for size in [7, 1_000, CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + TAG, 3 * CHUNK] {
         let mut out = Vec::new();
+        let mut encryptor = Encryptor::new(&header, key.clone(), &mut Seeded::new(6), &mut out);
         for piece in content.chunks(size) {
             encryptor.write(piece, &mut out);
             encryptor.write(&[], &mut out);
@@ -61,8 +61,11 @@ fn a_file_that_was_cut_anywhere_is_noticed() {
     let (header, key) = header();
     let sealed = sealed(&header, key.clone(), &content(2 * CHUNK + 100));
     let full = CHUNK + TAG;
-    for len in [0, 1, TAG, full - 1, full, full + 1, full + TAG, 2 * full, 2 * full + TAG, sealed.len() - 1] {
+    for len in [0, 1, SALT - 1] {
         assert_eq!(opened(&header, key.clone(), &sealed[..len]), Err(Error::Cut), "cut at {len}");
+    }
+    for len in [0, 1, TAG, full - 1, full, full + 1, full + TAG, 2 * full, 2 * full + TAG, 2 * full + 115] {
+        assert_eq!(opened(&header, key.clone(), &sealed[..SALT + len]), Err(Error::Cut), "cut at {len}");
     }
 }
 
@@ -70,10 +73,11 @@ fn a_file_that_was_cut_anywhere_is_noticed() {
 fn chunks_that_were_moved_left_out_or_repeated_do_not_open() {
     let (header, key) = header();
     let sealed = sealed(&header, key.clone(), &content(3 * CHUNK + 100));
-    let chunks = sealed.chunks(CHUNK + TAG).collect::<Vec<_>>();
+    let (salt, chunks) = sealed.split_at(SALT);
+    let chunks = chunks.chunks(CHUNK + TAG).collect::<Vec<_>>();
     let order = |places: &[usize]| {
         let bytes = places.iter().flat_map(|place| chunks[*place]).copied().collect::<Vec<_>>();
-        opened(&header, key.clone(), &bytes).err()
+        opened(&header, key.clone(), &[salt, &bytes].concat()).err()
     };
     assert_eq!(order(&[0, 1, 2, 3]), None);
     assert_eq!(order(&[1, 0, 2, 3]), Some(Error::Changed { chunk: 0 }));
@@ -101,10 +105,12 @@ fn an_empty_last_chunk_behind_others_is_no_second_form_of_the_same() {
     // Chunks as they are sealed, by hand: what is no form of ours is sealed with the
     // right keys all the same.
     let chunk = |number: u64, is_last: bool, content: &[u8]| {
-        let info = [&header.digest()[..], &number.to_be_bytes(), &[u8::from(is_last)]];
-        aead::seal_once(kdf::derive(secret.expose(), b"allod/sealed/chunk", &info), content)
+        let info = [b"allod/sealed/chunk", &header.digest()[..], &number.to_be_bytes(), &[u8::from(is_last)]];
+        aead::seal_once(kdf::derive(secret.expose(), &[9; SALT], &info), content)
     };
-    let open = |chunks: &[Vec<u8>]| opened(&header, FileKey::new(secret.clone()), &chunks.concat());
+    let open = |chunks: &[Vec<u8>]| {
+        opened(&header, FileKey::new(secret.clone()), &[&[9; SALT][..], &chunks.concat()].concat())
+    };
     let full = content(CHUNK);
     assert_eq!(open(&[chunk(0, true, &full)]), Ok(full.clone()));
     assert_eq!(open(&[chunk(0, true, b"")]), Ok(Vec::new()));
@@ -137,10 +143,10 @@ fn content_of_another_header_or_key_does_not_open() {
 fn a_decryptor_that_failed_gives_nothing_more_out() {
     let (header, key) = header();
     let mut sealed = sealed(&header, key.clone(), &content(3 * CHUNK));
-    sealed[CHUNK + TAG] ^= 1;
+    sealed[SALT + CHUNK + TAG] ^= 1;
     let mut decryptor = Decryptor::new(&header, key);
     let mut out = Vec::new();
-    let (head, rest) = sealed.split_at(2 * (CHUNK + TAG) + 1);
+    let (head, rest) = sealed.split_at(SALT + 2 * (CHUNK + TAG) + 1);
     assert_eq!(decryptor.write(head, &mut out), Err(Error::Changed { chunk: 1 }));
     assert_eq!(out.len(), CHUNK);
     assert_eq!(decryptor.write(rest, &mut out), Err(Error::Changed { chunk: 1 }));
@@ -152,16 +158,31 @@ fn a_decryptor_that_failed_gives_nothing_more_out() {
 fn equal_chunks_of_a_file_are_not_equal_when_sealed() {
     let (header, key) = header();
     let sealed = sealed(&header, key, &vec![0; 3 * CHUNK]);
-    let chunks = sealed.chunks(CHUNK + TAG).collect::<Vec<_>>();
+    let chunks = sealed[SALT..].chunks(CHUNK + TAG).collect::<Vec<_>>();
     assert_ne!(chunks[0], chunks[1]);
     assert_ne!(chunks[1], chunks[2]);
+}
+
+#[test]
+fn another_content_under_the_same_header_shares_nothing_with_the_first() {
+    let (header, key) = header();
+    let content = [0; 64];
+    let [one, other] = [1, 2].map(|seed| {
+        let mut out = Vec::new();
+        let mut encryptor = Encryptor::new(&header, key.clone(), &mut Seeded::new(seed), &mut out);
+        encryptor.write(&content, &mut out);
+        encryptor.finish(&mut out);
+        out
+    });
+    assert!(one.chunks(16).zip(other.chunks(16)).all(|(one, other)| one != other));
 }
 
 #[test]
 fn a_file_key_is_never_printed() {
     let (header, key) = header();
     assert_eq!(alloc::format!("{key:?}"), "FileKey(Secret<32>(..))");
-    let shown = alloc::format!("{:?}", Encryptor::new(&header, key));
+    let encryptor = Encryptor::new(&header, key, &mut Seeded::new(1), &mut Vec::new());
+    let shown = alloc::format!("{encryptor:?}");
     assert!(shown.contains("Secret<32>(..)"));
 }
 

@@ -1,0 +1,4 @@
+//! Hands inputs to [`allod_fuzz::answering_log`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| allod_fuzz::answering_log(data));
