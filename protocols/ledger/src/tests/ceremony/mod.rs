@@ -17,7 +17,7 @@ use allod_crypto::group::{Group, Ristretto255, Suite};
 use allod_threshold::dealing::{Complaint, Dealing, EncryptionSecret, Opened, Outcome};
 use allod_threshold::oprf::{self, KeyPair, KeyShare, Mode, PublicKey, ShareKeys};
 use allod_threshold::shamir::{self, Share};
-use allod_threshold::{GroupName, Index, Point};
+use allod_threshold::{GroupName, Index, Point, PublicShares};
 use allod_wire::{GuardianId, SessionId};
 
 use super::*;
@@ -289,10 +289,13 @@ impl<G: Group> Holders<G> {
             }
             dealings.push(dealing);
         }
-        let public_key = Point::decode(&sharing.public_key).unwrap();
         let outcome = match self.handed_on(world, sharing) {
             None => Outcome::fresh(&terms, &dealings, terms.threshold()).unwrap(),
-            Some(threshold) => Outcome::reshared(&terms, &dealings, threshold, &public_key).unwrap(),
+            Some(before) => {
+                let shares = before.holders.iter().map(|holder| (holder.index, holder.public_share.as_slice()));
+                let old = PublicShares::decode(before.threshold, &before.public_key, shares).unwrap();
+                Outcome::reshared(&terms, &dealings, &old).unwrap()
+            }
         };
         let share = outcome.combine(index, opened.iter().map(|(dealer, value)| (*dealer, value))).unwrap();
         let holder = sharing.holder(&world.guardians[holder].id()).unwrap();
@@ -300,12 +303,12 @@ impl<G: Group> Holders<G> {
         share
     }
 
-    /// The threshold of the sharing before, where there was one.
-    fn handed_on(&self, world: &World, sharing: &Sharing) -> Option<u16> {
+    /// The sharing before, where there was one.
+    fn handed_on(&self, world: &World, sharing: &Sharing) -> Option<Sharing> {
         let generation = self.key(world).generation?.checked_sub(1)?;
         let before: Sharing = world.get(&(self.name.clone(), generation));
         assert_eq!(before.public_key, sharing.public_key, "the key is the same");
-        Some(before.threshold)
+        Some(before)
     }
 
     /// Puts the key together from the shares of as many holders as it takes, and
