@@ -83,11 +83,6 @@ impl Net {
         self.child.as_ref().unwrap().id()
     }
 
-    /// Whether it has ended.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
-    }
-
     /// Waits for the end; its exit code.
     pub fn end(mut self) -> i32 {
         self.child.take().unwrap().wait().unwrap().code().unwrap()
