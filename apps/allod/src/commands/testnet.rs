@@ -59,9 +59,12 @@ pub(super) async fn run(home: &Home, args: Testnet, screen: &Screen) -> Result<(
         ));
     }
     screen.note("disturb it allod testnet --order ORDER, such as `kill 2` or `pause 3 for 5s`");
-    if links != Links::Direct {
-        screen.note(&format!("links      {}: `partition`, `delay` have an effect", links.name()));
-    }
+    let disturbed = match links {
+        Links::Direct => "cannot be disturbed without --relay or --namespaces",
+        Links::Relay => "can be disturbed with `partition`, `delay` and `cut`",
+        Links::Namespaces => "can be disturbed with `partition` and `delay`",
+    };
+    screen.note(&format!("links      {}: {disturbed}", links.name()));
     if let Some(script) = &script {
         screen.note(&format!("script     {}", script.in_brief()));
     }

@@ -9,8 +9,9 @@
 //! | `counters` | all guardians' counters, each second |
 //! | `end` | why it ended, how many orders were carried out, how the guardians were |
 //!
-//! Each line has `at_ms`: milliseconds from the script's beginning. The whole
-//! format stands in `docs/testnet.md`.
+//! Each line has `at_ms`: milliseconds from the script's beginning. An order's is
+//! when it was given, though it is written when it was answered. The whole format
+//! stands in `docs/testnet.md`.
 
 use std::fs::File;
 use std::io::Write;

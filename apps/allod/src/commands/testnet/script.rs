@@ -110,5 +110,5 @@ fn fill(rng: &mut impl CryptoRng, bytes: &mut [u8]) {
 
 /// What is wrong with a script is wrong with the command line.
 pub(super) fn failure(error: ScriptError) -> Failure {
-    Failure::usage(error.to_string()).next("the words of a script: docs/testnet.md")
+    Failure::usage(error.to_string()).next("docs/testnet.md says what may stand in a script")
 }

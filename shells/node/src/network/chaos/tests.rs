@@ -1,7 +1,8 @@
+//! Scripts that are read, written out and refused.
+
 use proptest::prelude::*;
 
 use super::super::{How, Order, Place};
-use super::script::{Action, Deed, Item, Line, When, Whom};
 use super::time::{self, TIME_MS_MAX};
 use super::*;
 
@@ -383,18 +384,4 @@ proptest! {
         let text = "every 3s kill random for 2s\nevery 5s pause random for 4s\nevery 4s lie random slow for 1s\nat 60s end";
         prop_assert!(script(text).schedule(guardians, seed).is_ok());
     }
-}
-
-#[test]
-fn a_line_is_kept_as_it_is_written() {
-    let parsed = script("every 7s from 1s until 9s kill random for 3s");
-    assert_eq!(
-        parsed.lines,
-        [Line {
-            number: 1,
-            when: When::Every { period: 7000, from: 1000, until: Some(9000) },
-            action: Action::Guardian(Deed::Kill, Whom(vec![Item::Random])),
-            undo_after: Some(3000),
-        }]
-    );
 }

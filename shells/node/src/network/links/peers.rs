@@ -18,21 +18,27 @@ use crate::guardian::Config;
 
 /// A port that a guardian listens at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Port {
+pub(super) struct Port {
     /// What it is for.
-    pub(in super::super) name: &'static str,
+    pub(super) name: &'static str,
     /// Where it is.
-    pub(in super::super) address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 /// The ports that a configuration says. A port that is added to a guardian is
-/// added here, and in [`moved`](super::relay::moved).
-pub(in super::super) fn ports(config: &Config) -> Vec<Port> {
-    vec![Port { name: "service", address: config.listen }]
+/// added here.
+pub(super) fn ports_mut(config: &mut Config) -> Vec<(&'static str, &mut SocketAddr)> {
+    vec![("service", &mut config.listen)]
+}
+
+/// The same, to be looked at.
+pub(super) fn ports(config: &Config) -> Vec<Port> {
+    let mut config = config.clone();
+    ports_mut(&mut config).into_iter().map(|(name, address)| Port { name, address: *address }).collect()
 }
 
 /// Writes a guardian's `peers.json`: where it finds the ports of each other.
-pub(in super::super) fn tell_peers(
+pub(super) fn tell_peers(
     folder: &Path,
     guardian: usize,
     peers: &[(usize, Vec<Port>)],

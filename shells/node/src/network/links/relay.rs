@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::{NetworkError, Place};
-use super::{Port, Rules, ports};
+use super::{Port, Rules, ports, ports_mut};
 use crate::guardian::{Config, GuardianError};
 
 /// Connections at a time through the whole relay. Past it, new ones wait in the
@@ -102,8 +102,11 @@ impl Relay {
 
 /// The configuration of a guardian behind the relay.
 pub(in super::super) fn moved(number: usize, config: &Config) -> Result<Config, NetworkError> {
-    let listen = between(Place::Outside, number, config.listen)?;
-    Ok(Config { listen, ..config.clone() })
+    let mut moved = config.clone();
+    for (_, address) in ports_mut(&mut moved) {
+        *address = between(Place::Outside, number, *address)?;
+    }
+    Ok(moved)
 }
 
 /// Where guardian `from` finds the ports of guardian `to`.

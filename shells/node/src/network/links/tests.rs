@@ -1,3 +1,5 @@
+//! Rules, the relay that keeps them, and the addresses of namespaces.
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
