@@ -44,7 +44,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     let Some(builder) = ["podman", "buildah"].into_iter().find(|program| runs(program)) else {
-        eprintln!("{} podman is not here: skipped the image and its trial", paint::warn("skipped:"));
+        eprintln!("{}", paint::warn("podman is not here: skipped the image and its trial"));
         return Ok(());
     };
     let context = lay_out(&root, &built.path)?;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     if !runs("podman") {
-        eprintln!("{} podman is not here: skipped the trial", paint::warn("skipped:"));
+        eprintln!("{}", paint::warn("podman is not here: skipped the trial"));
         return Ok(());
     }
     trial::run(&image, &built.path, &context.with_file_name("image-trial"))
@@ -87,8 +87,10 @@ fn lay_out(root: &Path, binary: &Path) -> Result<PathBuf, Failure> {
         if context.exists() {
             fs::remove_dir_all(&context)?;
         }
-        fs::create_dir_all(context.join("state"))?;
-        fs::set_permissions(context.join("state"), fs::Permissions::from_mode(0o700))?;
+        for (folder, mode) in [("var", 0o755), ("var/lib", 0o755), ("state", 0o700)] {
+            fs::create_dir_all(context.join(folder))?;
+            fs::set_permissions(context.join(folder), fs::Permissions::from_mode(mode))?;
+        }
         for (from, name, mode) in &parts {
             fs::copy(from, context.join(name))?;
             fs::set_permissions(context.join(name), fs::Permissions::from_mode(*mode))?;
@@ -193,7 +195,7 @@ mod tests {
             copied.push(words.next().expect("a source").to_owned());
         }
         let modes: Vec<_> = copied.iter().map(|name| (name.as_str(), mode(name))).collect();
-        assert_eq!(modes, [("allod", 0o755), ("guardian.toml", 0o644), ("state", 0o700)]);
+        assert_eq!(modes, [("allod", 0o755), ("guardian.toml", 0o644), ("var", 0o755), ("state", 0o700)]);
         fs::remove_dir_all(&folder).expect("removed");
     }
 }
