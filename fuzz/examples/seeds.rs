@@ -4,13 +4,14 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use allod_crypto::group::{Bls12381G2, Ristretto255};
+use allod_crypto::group::{BabyJubJub, Bls12381G2, Ristretto255};
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes, aead, hash};
 use allod_did::{PublicKey, Root};
 use allod_fuzz::{
-    FIXTURE_KEY, fixture_answer, fixture_answering, fixture_card, fixture_log, fixture_question,
-    fixture_realm, fixture_reply, fixture_root, fixture_sealed, fixture_unsealing, stream,
+    FIXTURE_KEY, FIXTURE_LABEL, fixture_answer, fixture_answering, fixture_card, fixture_log,
+    fixture_question, fixture_quorum, fixture_realm, fixture_reply, fixture_root, fixture_sealed,
+    fixture_session, fixture_signed, fixture_unsealing, stream,
 };
 use allod_guardian::account::AccountKeys;
 use allod_guardian::answering;
@@ -25,8 +26,9 @@ use allod_guardian::juicebox::{
 use allod_guardian::realm::{Record, Registration};
 use allod_guardian::sealed::{self, Encryptor, Header};
 use allod_guardian::token::mint;
+use allod_threshold::dealing::{Dealing, Opened, lie};
 use allod_threshold::oprf::{self, KeyPair};
-use allod_threshold::{Index, Point, bls, feldman, juicebox, shamir};
+use allod_threshold::{Index, Point, bls, feldman, juicebox, quorum, shamir, timelock};
 use allod_wire::{AccountId, Instant, Locator, RealmId, RegistrationVersion, SessionId};
 use data_encoding::BASE64URL_NOPAD;
 
@@ -42,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     wire()?;
     did()?;
     threshold()?;
+    dealing()?;
     messages()?;
     evaluations()?;
     sealed_files()?;
@@ -163,6 +166,37 @@ fn threshold() -> Result<(), Box<dyn Error>> {
     let parts =
         [blinded.to_bytes(), output.to_bytes(), private.public_key().to_bytes(), proof.c(), proof.beta_z()];
     put("threshold_juicebox", 0, parts.concat())
+}
+
+fn dealing() -> Result<(), Box<dyn Error>> {
+    let rng = &mut stream();
+    let session = fixture_session();
+    let (terms, [first, second, ..]) = (&session.terms, session.secrets.as_slice()) else {
+        return Err("three receivers".into());
+    };
+    let (one, two) = (Index::new(1)?, Index::new(2)?);
+    put("threshold_dealing", 0, session.dealing.encode())?;
+    put("threshold_dealing", 1, Dealing::<Group>::deal_fresh(terms, one, rng)?.encode())?;
+    put("threshold_dealing", 2, Dealing::<Bls12381G2>::deal_fresh(terms, one, rng)?.encode())?;
+    put("threshold_dealing", 3, Dealing::<BabyJubJub>::deal_fresh(terms, one, rng)?.encode())?;
+    let Opened::Complaint(upheld) = session.dealing.open(terms, two, second, rng)? else {
+        return Err("no complaint".into());
+    };
+    put("threshold_complaint", 0, upheld.encode())?;
+    put("threshold_complaint", 1, lie::complaint(&session.dealing, terms, one, first, rng)?.encode())?;
+    put("threshold_encryption_key", 0, first.key().bytes())?;
+    put("threshold_encryption_key", 1, first.encode())?;
+    let (key, message, signature) = fixture_signed();
+    put("threshold_signature", 0, signature.bytes())?;
+    put("threshold_signature", 1, key.bytes())?;
+    put("threshold_signature", 2, [&[0, 1], signature.bytes().as_slice()].concat())?;
+    let payload = SecretBytes::from(vec![5; 32]);
+    put("threshold_timelock", 0, timelock::encrypt(&key, &message, &payload, rng)?.encode())?;
+    let (keys, share) = fixture_quorum();
+    let ciphertext = quorum::encrypt(keys.public_key(), FIXTURE_LABEL, &Secret::from([1; 32]), rng);
+    put("threshold_quorum", 0, ciphertext.encode())?;
+    let partial = share.decrypt(keys.public_key(), FIXTURE_LABEL, &ciphertext, rng)?;
+    put("threshold_quorum", 1, partial.encode())
 }
 
 fn kit() -> Result<Kit, Box<dyn Error>> {

@@ -5,12 +5,17 @@
 //! the committed corpora on stable. No function has state, so that one file
 //! always does the same.
 
+mod dealing;
 mod did;
 mod guardian;
 mod shared;
 mod threshold;
 mod wire;
 
+pub use dealing::{
+    FIXTURE_LABEL, FixtureSession, fixture_quorum, fixture_session, fixture_signed, threshold_complaint,
+    threshold_dealing, threshold_encryption_key, threshold_quorum, threshold_signature, threshold_timelock,
+};
 pub use did::{did_fork, did_key, did_log, did_operation, did_text};
 pub use guardian::{
     FIXTURE_KEY, card_code, card_words, descriptor, descriptor_signed, fixture_card, fixture_log,
@@ -33,7 +38,7 @@ pub use wire::{wire_id_text, wire_ids};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
-pub const TARGETS: [Target; 32] = [
+pub const TARGETS: [Target; 38] = [
     ("answering_log", answering_log),
     ("answering_reply", answering_reply),
     ("answering_request", answering_request),
@@ -57,11 +62,17 @@ pub const TARGETS: [Target; 32] = [
     ("sealed_reply", sealed_reply),
     ("sealed_request", sealed_request),
     ("threshold_commitment", threshold_commitment),
+    ("threshold_complaint", threshold_complaint),
+    ("threshold_dealing", threshold_dealing),
+    ("threshold_encryption_key", threshold_encryption_key),
     ("threshold_juicebox", threshold_juicebox),
     ("threshold_oprf", threshold_oprf),
     ("threshold_partial", threshold_partial),
     ("threshold_point", threshold_point),
     ("threshold_proof", threshold_proof),
+    ("threshold_quorum", threshold_quorum),
+    ("threshold_signature", threshold_signature),
+    ("threshold_timelock", threshold_timelock),
     ("token", token),
     ("token_signed", token_signed),
     ("wire_id_text", wire_id_text),

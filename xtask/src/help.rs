@@ -11,6 +11,7 @@ Commands:
   test   everything CI checks: format, lints, house rules, tests
   tidy   only the house rules
   bench  measure, and print one table of figures
+  image  make a guardian's container image from one static binary, and try it
 
 Every command first makes sure of what it needs (Rust targets and components,
 and for `test` Node.js and ssh-keygen). What is missing is installed when that is
@@ -102,6 +103,28 @@ Examples:
   cargo xtask bench --json > figures.jsonl
 ";
 
+const IMAGE: &str = "\
+Make a guardian's container image from one static binary, and try it.
+
+Usage: cargo xtask image [--binary | --try]
+
+Builds `allod` for musl in release mode, from the lock file alone: the same checkout
+and the same compilers give the same bytes. With podman or buildah on the machine it
+makes the image localhost/allod of deploy/Containerfile; without, it says so and
+leaves the binary.
+
+Options:
+  --binary     only the binary
+  --try        then run three guardians in containers, register and recover a
+               person with them while one is away, and end them in good order;
+               skipped where there is no podman
+  -h, --help   this text
+
+Examples:
+  cargo xtask image
+  cargo xtask image --try
+";
+
 /// The help that `command` and its arguments ask for, if they do.
 pub(crate) fn asked_for(command: &str, rest: &[String]) -> Option<&'static str> {
     let is_help = |word: &str| matches!(word, "-h" | "--help" | "help");
@@ -110,6 +133,7 @@ pub(crate) fn asked_for(command: &str, rest: &[String]) -> Option<&'static str> 
         "test" => Some(TEST),
         "tidy" => Some(TIDY),
         "bench" => Some(BENCH),
+        "image" => Some(IMAGE),
         _ => None,
     };
     if is_help(command) {
@@ -131,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_command_has_help_with_an_example() {
-        for command in ["up", "test", "tidy", "bench"] {
+        for command in ["up", "test", "tidy", "bench", "image"] {
             let text = asked(&[command, "--help"]).expect("help");
             assert!(text.contains(&format!("Usage: cargo xtask {command}")));
             assert!(text.contains("Example"), "{command}");

@@ -1,9 +1,9 @@
 //! The project's own tasks, started as `cargo xtask <command>`.
 //!
 //! `up` builds and runs the network, `test` is what CI runs, `tidy` checks the
-//! house rules, `bench` measures. Each command first makes sure that what it
-//! needs is on the machine ([`needs`]). Nothing here is part of the product, and
-//! no other crate depends on it.
+//! house rules, `bench` measures, `image` makes a guardian's container image.
+//! Each command first makes sure that what it needs is on the machine ([`needs`]).
+//! Nothing here is part of the product, and no other crate depends on it.
 //!
 //! Exit codes: 0 done, 1 something failed, 2 the command line was wrong.
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ mod bench;
 mod ci;
 mod failure;
 mod help;
+mod image;
 mod needs;
 mod paint;
 mod repository;
@@ -49,8 +50,9 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "test" => ci::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
+        "image" => image::run(rest),
         other => Err(Failure::Usage(format!(
-            "there is no command `{other}`; the commands are up, test, tidy and bench (`cargo xtask --help`)"
+            "there is no command `{other}`; the commands are up, test, tidy, bench and image (`cargo xtask --help`)"
         ))),
     }
 }

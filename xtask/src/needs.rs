@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
+use crate::image::TARGET;
 use crate::run::Invocation;
 
 /// A command of this tool, as far as its needs go.
@@ -17,6 +18,7 @@ pub(crate) enum Task {
     Test,
     Tidy,
     Bench,
+    Image,
 }
 
 /// How to see whether something is there.
@@ -63,7 +65,21 @@ static TABLE: &[Need] = &[
         presence: Presence::OnPath("cc"),
         source: Source::Debian("build-essential"),
         why: "Rust programs are linked with it, and dependencies build C and assembly parts",
-        tasks: &[Task::Up, Task::Test, Task::Bench],
+        tasks: &[Task::Up, Task::Test, Task::Bench, Task::Image],
+    },
+    Need {
+        name: TARGET,
+        presence: Presence::RustTarget(TARGET),
+        source: Source::RustTarget(TARGET),
+        why: "the image holds one static binary, linked with musl",
+        tasks: &[Task::Image],
+    },
+    Need {
+        name: "musl-gcc",
+        presence: Presence::OnPath("musl-gcc"),
+        source: Source::Debian("musl-tools"),
+        why: "parts of dependencies in C and assembly are built for that binary",
+        tasks: &[Task::Image],
     },
     Need {
         name: "git",

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 }
 
 /// The path of the `allod` executable, from cargo's messages.
-fn executable(messages: &str) -> Option<PathBuf> {
+pub(crate) fn executable(messages: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

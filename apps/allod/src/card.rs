@@ -125,6 +125,12 @@ impl Printed {
     }
 }
 
+/// A picture of bytes as a QR code, if they fit into one (at most 2,953 bytes).
+pub(crate) fn qr_svg(bytes: &[u8]) -> Option<String> {
+    let code = QrCode::with_error_correction_level(bytes, EcLevel::L).ok()?;
+    Some(code.render::<svg::Color<'_>>().quiet_zone(true).build())
+}
+
 /// Refuses, before anything is changed, a target that the card could not be
 /// written to.
 pub(crate) fn check_target(target: &Path) -> Result<(), Failure> {

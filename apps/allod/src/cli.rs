@@ -84,7 +84,8 @@ pub(crate) enum Command {
     Guardians(Guardians),
     /// Be a guardian for others
     #[command(
-        after_help = "Examples:\n  allod guardian init --listen 0.0.0.0:7800\n  allod guardian run --config guardian.toml"
+        after_help = "Examples:\n  allod guardian init --listen 0.0.0.0:7800\n  allod guardian run --config guardian.toml\n  \
+        allod guardian health --config guardian.toml"
     )]
     Guardian(Guardian),
     /// Keys that come from the identity, for programs you use already
@@ -122,7 +123,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
         allod testnet --guardians 7 --threshold 4\n  \
         allod testnet --kill 2\n  \
-        allod testnet --lie 3 --how bad-proof")]
+        allod testnet --lie 3 --how bad-proof\n  \
+        allod testnet --relay\n  \
+        allod testnet --order 'partition 1,2 | rest for 10s'\n  \
+        allod testnet --guardians 10 --chaos rough.chaos --export run.jsonl")]
     Testnet(Testnet),
     /// Stand in front of a guardian and change its answers
     #[command(hide = true)]
@@ -300,6 +304,12 @@ pub(crate) enum GuardianCommand {
         #[arg(long)]
         no_tls: bool,
     },
+    /// Ask the guardian that runs here how it is; exit code 0 when it is well
+    Health {
+        /// The configuration file it was started with
+        #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
+        config: PathBuf,
+    },
     /// Run until stopped
     Run {
         /// The configuration file
@@ -369,6 +379,27 @@ pub(crate) struct Testnet {
     #[arg(long, value_name = "KIND", requires = "lie", default_value = "bad-proof",
           value_parser = PossibleValuesParser::new(How::ALL.map(How::name)))]
     pub(crate) how: String,
+    /// Give the running network an order in the words of a script, such as
+    /// `delay 4 200ms for 10s`
+    #[arg(long, value_name = "ORDER", group = "action")]
+    pub(crate) order: Option<String>,
+    /// Carry out the disturbances that a script lists, or - for one from here;
+    /// 0 is returned if all could be carried out
+    #[arg(long, value_name = "SCRIPT", conflicts_with = "action")]
+    pub(crate) chaos: Option<PathBuf>,
+    /// Print what the script comes to and whether this machine can do it, and end
+    #[arg(long, requires = "chaos")]
+    pub(crate) check: bool,
+    /// Write the run to a file as JSON lines
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["action", "check"])]
+    pub(crate) export: Option<PathBuf>,
+    /// Stand between the guardians, so that their connections can be parted,
+    /// delayed and cut [default: if the script needs it]
+    #[arg(long, conflicts_with_all = ["action", "namespaces"])]
+    pub(crate) relay: bool,
+    /// Give each guardian a network namespace and an address of its own, as root
+    #[arg(long, conflicts_with = "action")]
+    pub(crate) namespaces: bool,
     /// The port that the first guardian of a new network tries; 0 for any
     #[arg(long, value_name = "PORT", default_value_t = PORT_BASE, hide = true)]
     pub(crate) port_base: u16,

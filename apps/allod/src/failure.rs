@@ -5,6 +5,7 @@ use std::fmt;
 use allod_guardian::client::{Fault, RecoverError, RegisterError};
 use allod_node::FileError;
 use allod_node::guardian::GuardianError;
+use allod_node::person::ledger::LedgerError;
 use allod_node::person::{PersonError, Report};
 use serde_json::{Value, json};
 
@@ -154,6 +155,28 @@ impl Failure {
     /// A registration that did not come about.
     pub(crate) fn registering(error: &RegisterError, report: &Report) -> Self {
         register(error).report(report)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let (kind, next) = match &error {
+            LedgerError::Unreachable(_) | LedgerError::NoKey | LedgerError::NotCertified { .. } => {
+                (Kind::TooFewGuardians, "nothing was changed; try again later")
+            }
+            LedgerError::NoGuardian => {
+                (Kind::Failed, "start a local network with `allod up`, or name a guardian with --guardian")
+            }
+            LedgerError::Pending(_) => (Kind::TooFewGuardians, "look again before you ask for the same thing twice"),
+            LedgerError::Disagree { .. } => {
+                (Kind::Failed, "some of these guardians are of another network, or lie; name others")
+            }
+            LedgerError::Proof(_) | LedgerError::Garbage(_) => {
+                (Kind::Failed, "believe nothing that this guardian says; name another with --guardian")
+            }
+            LedgerError::Refused(_) | LedgerError::File(_) => (Kind::Failed, "nothing was changed"),
+        };
+        Self::new(kind, error.to_string()).next(next)
     }
 }
 

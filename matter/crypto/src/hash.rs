@@ -15,6 +15,27 @@ pub fn blake3(bytes: &[u8]) -> [u8; 32] {
     blake3::hash(bytes).into()
 }
 
+/// BLAKE3 of bytes that come part by part.
+#[derive(Clone, Debug, Default)]
+pub struct Blake3(blake3::Hasher);
+
+impl Blake3 {
+    /// Of nothing so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next part in.
+    pub fn add(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The hash of all parts together, 32 bytes.
+    pub fn finish(&self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
 /// BLAKE3 of several parts, bound to what the hash is for: 32 bytes.
 ///
 /// `context` is a fixed text naming the purpose (BLAKE3 `derive_key`). Each part

@@ -152,7 +152,7 @@ impl PublicKey {
     /// # Errors
     /// [`Error::SignatureRefused`].
     pub fn verify(&self, message: &Message, signature: &Signature) -> Result<(), Error> {
-        if self.fits(message, &signature.0) { Ok(()) } else { Err(Error::SignatureRefused) }
+        if self.fits(message, &signature.0, &self.prepared) { Ok(()) } else { Err(Error::SignatureRefused) }
     }
 
     /// The key with what a pairing computes first.
@@ -160,12 +160,21 @@ impl PublicKey {
         &self.prepared
     }
 
-    /// Whether e(signature, G) = e(H(m), key).
-    fn fits(&self, message: &Message, signature: &Point<Bls12381G1>) -> bool {
-        pairing::sum_is_identity(&[
-            (*signature.element(), &self.generator),
-            (*message.0.element(), &self.prepared),
-        ])
+    /// Whether e(signature, G) = e(H(m), key), with this key's generator.
+    fn fits(&self, message: &Message, signature: &Point<Bls12381G1>, key: &PreparedG2) -> bool {
+        pairing::sum_is_identity(&[(*signature.element(), &self.generator), (*message.0.element(), key)])
+    }
+
+    /// Checks a partial signature against the public share of its holder.
+    fn verify_partial(
+        &self,
+        public_share: &Point<Bls12381G2>,
+        message: &Message,
+        partial: &PartialSignature,
+    ) -> Result<(), Error> {
+        let share = PreparedG2::new(public_share.element());
+        let fits = self.fits(message, partial.point(), &share);
+        if fits { Ok(()) } else { Err(Error::PartialRefused(partial.index())) }
     }
 }
 
@@ -186,7 +195,8 @@ pub fn verify(public_key: &Point<Bls12381G2>, message: &Message, signature: &Sig
     PublicKey::new(*public_key).verify(message, signature)
 }
 
-/// Checks a partial signature against the public share of its holder.
+/// Checks a partial signature against the public share of its holder. Who gathers
+/// several keeps the [`ShareKeys`].
 ///
 /// # Errors
 /// [`Error::PartialRefused`], naming the holder.
@@ -195,11 +205,9 @@ pub fn verify_partial(
     message: &Message,
     partial: &PartialSignature,
 ) -> Result<(), Error> {
-    if PublicKey::new(*public_share).fits(message, partial.point()) {
-        Ok(())
-    } else {
-        Err(Error::PartialRefused(partial.index()))
-    }
+    let key = PublicKey::new(*public_share);
+    let fits = key.fits(message, partial.point(), &key.prepared);
+    if fits { Ok(()) } else { Err(Error::PartialRefused(partial.index())) }
 }
 
 #[cfg(test)]

@@ -45,26 +45,29 @@
 //! | the outcome of passing on has the same public key | dealings that nobody checked replace the key |
 //!
 //! The bias of a rushing adversary (Gennaro, Jarecki, Krawczyk and Rabin): a
-//! dealer who waits for all other dealings knows what the key becomes with its
-//! own dealing and without, and may withdraw by having a complaint upheld
-//! against itself. With b such dealers it chooses among up to 2^b keys, so the
-//! public key is not uniform, and a bit of it can be fixed at will. It gains
-//! nothing for the keys made here. Every such key is k + d, where k is uniform,
-//! dealt by an honest dealer and unknown to the adversary, and d is known to it
-//! through its own polynomials. What it is to achieve against k + d turns into
-//! the same against k: an evaluation of an oblivious function (k + d) * P is
-//! k * P and a known d * P, and likewise a BLS signature (k + d) * H(m), and the
-//! shared element of a threshold decryption or of identity-based encryption.
-//! (R. Gennaro et al., 2007, section 5, argue so for Schnorr signatures; K. Gurkan
-//! et al., 2021, call such schemes rekeyable.) The bias would matter to a coin
-//! taken from the public key itself. Nothing here does that, and nothing should.
+//! dealer that waits for all other dealings chooses its own secret knowing what
+//! the key becomes with it, tries as many as it likes, and may still withdraw by
+//! having a complaint upheld against itself. So the public key is not uniform: a
+//! few bits of it can be fixed at will. This gains nothing against the keys made
+//! here. Every such key is k + d, where k is uniform, dealt by an honest dealer and
+//! unknown to the adversary, and d is known to it through its own polynomials. What
+//! it achieves against k + d turns into the same against k: an evaluation of an
+//! oblivious function (k + d) * P is k * P and a known d * P, and likewise a BLS
+//! signature (k + d) * H(m), and the shared element of a threshold decryption or of
+//! identity-based encryption. (Gennaro et al., 2007, argue so for Schnorr
+//! signatures; K. Gurkan et al., "Aggregatable distributed key generation", 2021,
+//! call such schemes rekeyable.) The bias would matter to a coin taken from the
+//! public key itself. Nothing here does that, and nothing should. A key that is
+//! passed on is not biased at all: it stays what it was.
 //!
-//! What it assumes: fewer than t of the receivers, and in passing on fewer than
-//! the old threshold of the dealers, are corrupted in one session; the gap
-//! Diffie-Hellman problem is hard in ristretto255, discrete logarithms are in the
-//! target group, and the hashes are random oracles. One R serves all receivers
-//! of a dealing (K. Kurosawa, 2002; M. Bellare, A. Boldyreva and J. Staddon,
-//! 2003).
+//! What it assumes: fewer than t of the receivers are corrupted, fewer than t of
+//! the dealers of a fresh key, and in passing on fewer than the old threshold of
+//! the old holders, all of them before the session begins; the gap Diffie-Hellman
+//! problem is hard in ristretto255, and discrete logarithms are in the target
+//! group; the hashes are random oracles. One R serves all receivers of a dealing
+//! (K. Kurosawa, "Multi-recipient public-key encryption with shortened ciphertext",
+//! 2002; M. Bellare, A. Boldyreva and J. Staddon, "Randomness re-use in
+//! multi-recipient encryption schemes", 2003).
 //!
 //! What it never does: it never makes the whole key, or a dealer's secret, in one
 //! place; never decides who is qualified, by when a dealing must come or which
@@ -288,10 +291,9 @@ impl<G: Group> Dealing<G> {
     }
 }
 
-/// A commitment's hash, the group included.
+/// A commitment's hash.
 fn commitment_hash<G: Group>(commitment: &Commitment<G>) -> [u8; 32] {
-    let generator = G::encode(&G::generator());
-    hash::tagged("Allod dealing commitment v1", &[generator.as_ref(), &commitment.encode()])
+    hash::tagged("Allod dealing commitment v1", &[&commitment.encode()])
 }
 
 /// The hash of everything in a dealing but the proofs.

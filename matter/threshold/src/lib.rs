@@ -26,6 +26,8 @@ pub mod chaum_pedersen;
 pub mod dealing;
 mod error;
 pub mod feldman;
+#[cfg(test)]
+mod frozen;
 mod group_name;
 mod index;
 pub mod juicebox;

@@ -8,8 +8,8 @@
 
 use alloc::vec::Vec;
 
-use allod_crypto::CryptoRng;
 use allod_crypto::group::{Group, SecretScalar};
+use allod_crypto::{CryptoRng, Zeroizing};
 
 use crate::{Error, Index};
 
@@ -47,13 +47,12 @@ impl<G: Group> Polynomial<G> {
     /// The share of `index`.
     pub fn share(&self, index: Index) -> Share<G> {
         let x = index.to_scalar::<G>();
-        let value = self
-            .coefficients
-            .iter()
-            .rev()
-            .fold(SecretScalar::new(G::Scalar::default()), |sum, coefficient| {
-                SecretScalar::new(*sum.expose() * x + *coefficient.expose())
-            });
+        // One place for all intermediate values, wiped at the end.
+        let mut value = Zeroizing::new(G::Scalar::default());
+        for coefficient in self.coefficients.iter().rev() {
+            *value = *value * x + *coefficient.expose();
+        }
+        let value = SecretScalar::new(*value);
         Share { index, value }
     }
 

@@ -3,6 +3,7 @@
 use alloc::collections::VecDeque;
 use core::convert::Infallible;
 
+use allod_crypto::hash;
 use data_encoding::HEXLOWER;
 use getrandom::SysRng;
 use rand_core::{TryCryptoRng, TryRng, UnwrapErr};
@@ -58,3 +59,38 @@ impl TryRng for Fixed {
 }
 
 impl TryCryptoRng for Fixed {}
+
+/// Bytes that are the same in every run, as many as wanted: for tests that freeze
+/// what is made of them.
+pub(crate) struct Stream(u64);
+
+impl Stream {
+    /// The bytes from their beginning.
+    pub(crate) fn new() -> Self {
+        Self(0)
+    }
+}
+
+impl TryRng for Stream {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.try_next_u64().map(|wide| wide as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for block in bytes.chunks_mut(32) {
+            self.0 += 1;
+            block.copy_from_slice(&hash::blake3(&self.0.to_le_bytes())[..block.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Stream {}

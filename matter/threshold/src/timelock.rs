@@ -105,7 +105,7 @@ pub fn encrypt(
     let r = exponent(seed, payload);
     // e(r * Q, K), which is e(Q, K) to the power r.
     let point = Zeroizing::new(Bls12381G1::mul(identity.point().element(), r.expose()));
-    let mask = seed_mask(&pair(&point, key.prepared()));
+    let mask = seed_mask(&Zeroizing::new(pair(&point, key.prepared())));
     let ephemeral =
         Point::new(r.mul_generator()).map_err(|reason| Error::Malformed { part: Part::Ephemeral, reason })?;
     Ok(Ciphertext {
@@ -122,7 +122,7 @@ pub fn encrypt(
 /// was changed.
 pub fn decrypt(signature: &Signature, ciphertext: &Ciphertext) -> Result<SecretBytes, Error> {
     let prepared = PreparedG2::new(ciphertext.ephemeral.element());
-    let mask = seed_mask(&pair(signature.point().element(), &prepared));
+    let mask = seed_mask(&Zeroizing::new(pair(signature.point().element(), &prepared)));
     let seed = Zeroizing::new(xor(&ciphertext.masked_seed, &mask));
     let payload = SecretBytes::from(xor(&ciphertext.masked_payload, &payload_mask(&seed)));
     let ephemeral = exponent(&seed, payload.expose()).mul_generator();

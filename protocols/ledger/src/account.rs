@@ -233,6 +233,9 @@ fn sponsor<V: Values + ?Sized>(
     VerifyingKey(*id.as_bytes())
         .verify(&message, &Signature(sponsorship.signature))
         .map_err(|_| Rejection::BadSignature)?;
+    if !guardian.is_active() {
+        return Err(Rejection::NotActive.into());
+    }
     if !guardian.sponsor(context.epoch, context.rules.sponsor_quota) {
         return Err(Rejection::QuotaUsedUp.into());
     }

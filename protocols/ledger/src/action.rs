@@ -83,7 +83,7 @@ pub enum Action {
     /// Defines an asset of equal units (a device; its owner may issue units).
     #[n(20)]
     DefineAsset {
-        /// What people call it: 1 to 32 characters. Not unique.
+        /// What people call it: 1 to 32 bytes of text. Not unique.
         #[n(0)]
         name: String,
         /// How many decimal places a unit is shown with: at most 18.
@@ -119,7 +119,7 @@ pub enum Action {
         /// Bytes of the content.
         #[n(1)]
         size: u64,
-        /// What people call it: 1 to 64 characters.
+        /// What people call it: 1 to 64 bytes of text.
         #[n(2)]
         label: String,
     },

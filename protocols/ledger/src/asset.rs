@@ -12,7 +12,7 @@ use crate::holding::{Asset, Holding, Title, Units, destroy_units, give, give_uni
 use crate::name::NameRecord;
 
 /// Bytes of an asset's name.
-const ASSET_NAME_MAX: usize = 32;
+pub(crate) const ASSET_NAME_MAX: usize = 32;
 /// Bytes of a title's label.
 const LABEL_MAX: usize = 64;
 /// Decimal places: a unit of 64 bits has at most 19 digits.

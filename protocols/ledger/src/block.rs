@@ -27,11 +27,11 @@ use crate::beacon::{self, Beacon};
 use crate::chain::Chain;
 use crate::draft::{Changes, Draft, Stop, Values};
 use crate::genesis::{Genesis, Parameters};
-use crate::guardian::{self, Guardian, Roster, Standing};
+use crate::guardian::{self, Guardian, Roster};
 use crate::holding::{Asset, Units, give_units, take_units};
 use crate::lock::Lock;
 use crate::offer::Offer;
-use crate::operation::{Claim, Operation, id_of};
+use crate::operation::{Claim, Operation, Stamp, id_of};
 use crate::shared_key::{self, Keys};
 use crate::{Action, Error, Rejection, asset, committee, evidence, issuer, lock, name, offer};
 
@@ -151,7 +151,8 @@ fn found(draft: &mut Draft<'_, Nothing>, genesis: &Genesis) -> Result<(), Stop> 
             return Err(Rejection::BondTooSmall { needed: rules.bond_min }.into());
         }
         take_units(draft, &Units { asset: first, amount: founder.bond }, founder.operator)?;
-        draft.put(&founder.guardian, &Guardian::new(founder.operator, founder.terms.clone(), founder.bond));
+        let guardian = Guardian::new(founder.operator, founder.terms.clone(), founder.bond, 0);
+        draft.put(&founder.guardian, &guardian);
         roster.push(founder.guardian);
     }
     roster.sort_unstable();
@@ -183,11 +184,7 @@ pub fn apply<V: Values + ?Sized>(values: &V, block: &Block<'_>) -> Result<Applie
     if block.at <= chain.at {
         return Err(Error::TimeBackwards { at: block.at, before: chain.at });
     }
-    chain.height = block.height;
-    chain.at = block.at;
-    if block.height.is_multiple_of(rules.epoch_heights) {
-        chain.mark_before = core::mem::replace(&mut chain.mark, block.id);
-    }
+    chain.follow(&rules, block.height, block.at, block.id);
     draft.put(&(), &chain);
     draft.keep();
     let mut context = Context {
@@ -232,15 +229,17 @@ pub fn apply<V: Values + ?Sized>(values: &V, block: &Block<'_>) -> Result<Applie
 /// The outer one if the store fails.
 pub fn check<V: Values + ?Sized>(values: &V, bytes: &[u8]) -> Result<Result<(), Rejection>, Error> {
     let mut draft = Draft::new(values);
-    let chain: Chain = draft.expect(&())?;
+    let mut chain: Chain = draft.expect(&())?;
     let rules: Parameters = draft.expect(&())?;
     let height = chain.height.saturating_add(1);
+    // The id of a block that is not there yet: nobody has done work for it.
+    chain.follow(&rules, height, chain.at.plus_ms(1), BlockId([0; 32]));
     let context = Context {
         network: chain.network,
         genesis: chain.genesis,
         rules,
         height,
-        at: chain.at.plus_ms(1),
+        at: chain.at,
         epoch: height / rules.epoch_heights,
         operation: id_of(bytes),
     };
@@ -291,11 +290,11 @@ fn authorise<V: Values + ?Sized>(
     if context.at > body.until {
         return Err(Rejection::Over.into());
     }
-    let message = body.message();
-    let stamped = check_stamp(context, chain, operation, &message)?;
+    let stamped = check_stamp(context, chain, operation)?;
     let signed_by = |key: &PublicKey| {
         let signature = operation.signature.as_ref().ok_or(Rejection::BadSignature)?;
-        key.verify(&message, signature).map_err(|_| Rejection::BadSignature)
+        let signed = body.signed_message(operation.stamp.as_ref());
+        key.verify(&signed, signature).map_err(|_| Rejection::BadSignature)
     };
     match &body.claim {
         Claim::Device { did, device, nonce } => {
@@ -307,7 +306,7 @@ fn authorise<V: Values + ?Sized>(
         }
         Claim::Guardian { guardian, nonce } => {
             let mut record: Guardian = draft.find(guardian)?.ok_or(Rejection::NoGuardian)?;
-            if matches!(record.standing, Standing::Evicted { .. }) {
+            if !record.has_a_say() {
                 return Err(Rejection::NotActive.into());
             }
             signed_by(&VerifyingKey(*guardian.as_bytes()).into())?;
@@ -343,12 +342,7 @@ fn spend(
     if account.pay(context.at, &context.rules) { Ok(()) } else { Err(Rejection::AllowanceUsedUp) }
 }
 
-fn check_stamp(
-    context: &Context,
-    chain: &Chain,
-    operation: &Operation,
-    message: &[u8; 32],
-) -> Result<bool, Rejection> {
+fn check_stamp(context: &Context, chain: &Chain, operation: &Operation) -> Result<bool, Rejection> {
     let Some(stamp) = &operation.stamp else {
         return Ok(false);
     };
@@ -359,8 +353,8 @@ fn check_stamp(
     } else {
         return Err(Rejection::BadStamp);
     };
-    let work = stamp.work(&mark, message);
-    let enough = crate::operation::Stamp::zero_bits(&work) >= u32::from(context.rules.stamp_bits);
+    let work = stamp.work(&mark, &operation.body.message());
+    let enough = Stamp::zero_bits(&work) >= u32::from(context.rules.stamp_bits);
     if enough { Ok(true) } else { Err(Rejection::BadStamp) }
 }
 

@@ -3,6 +3,7 @@
 use allod_wire::{BlockId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
+use crate::genesis::Parameters;
 use crate::record::Record;
 
 /// Which block was applied last, and what later ones need to know of it.
@@ -26,6 +27,17 @@ pub struct Chain {
     /// The first block of the epoch before.
     #[n(5)]
     pub mark_before: BlockId,
+}
+
+impl Chain {
+    /// Goes on to the next block.
+    pub(crate) fn follow(&mut self, rules: &Parameters, height: u64, at: Instant, id: BlockId) {
+        self.height = height;
+        self.at = at;
+        if height.is_multiple_of(rules.epoch_heights) {
+            self.mark_before = core::mem::replace(&mut self.mark, id);
+        }
+    }
 }
 
 impl Record for Chain {

@@ -50,7 +50,7 @@ impl Wire for Committee {
 }
 
 /// Somebody who can be drawn.
-pub(crate) type Candidate<'a> = (&'a GuardianId, &'a Terms);
+pub(crate) type Candidate<'a> = (&'a GuardianId, &'a Guardian);
 
 /// How many with one label a committee may have; 0 for any number.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,17 +62,22 @@ pub(crate) struct Limits {
 /// Draws at most `size` of the candidates, by the order of a hash that nobody
 /// knew before `seed` was known, and passes over those whose operator or
 /// jurisdiction has its places already. Ascending.
+///
+/// Who joined when the seed was known may have tried keys until the hash suited
+/// them: they have the places that nobody else takes.
 pub(crate) fn draw(
-    seed: &[u8; 32],
+    seed: &Beacon,
     purpose: &[u8],
     candidates: &[Candidate<'_>],
     size: usize,
     limits: Limits,
 ) -> Vec<GuardianId> {
-    let mut order: Vec<([u8; 32], &Candidate<'_>)> = candidates
+    let mut order: Vec<((bool, [u8; 32]), &Candidate<'_>)> = candidates
         .iter()
         .map(|candidate| {
-            (hash::tagged("allod/ledger/draw", &[seed, candidate.0.as_bytes(), purpose]), candidate)
+            let (id, guardian) = candidate;
+            let place = hash::tagged("allod/ledger/draw", &[&seed.randomness, id.as_bytes(), purpose]);
+            ((guardian.since_round > seed.round, place), candidate)
         })
         .collect();
     order.sort_unstable_by_key(|(place, _)| *place);
@@ -81,9 +86,9 @@ pub(crate) fn draw(
         if drawn.len() >= size {
             break;
         }
-        let terms = candidate.1;
+        let terms = &candidate.1.terms;
         let same = |label: fn(&Terms) -> &str, limit: u16| {
-            let count = drawn.iter().filter(|(_, other)| label(other) == label(terms)).count();
+            let count = drawn.iter().filter(|(_, other)| label(&other.terms) == label(terms)).count();
             limit == 0 || count < usize::from(limit)
         };
         if same(|terms| &terms.operator, limits.per_operator)
@@ -111,8 +116,7 @@ pub(crate) fn seat<V: Values + ?Sized>(
         draft.put(&epoch, &before);
         return Ok(());
     }
-    let candidates: Vec<Candidate<'_>> =
-        guardians.iter().map(|(id, guardian)| (id, &guardian.terms)).collect();
+    let candidates: Vec<Candidate<'_>> = guardians.iter().map(|(id, guardian)| (id, guardian)).collect();
     let seed = seed(draft)?;
     let size = usize::from(rules.committee_max);
     let purpose = [b"committee".as_slice(), &epoch.to_be_bytes()].concat();
@@ -133,8 +137,8 @@ pub(crate) fn seat<V: Values + ?Sized>(
 }
 
 /// Randomness for draws: the newest that the beacon said, or that of the genesis.
-pub(crate) fn seed<V: Values + ?Sized>(draft: &Draft<'_, V>) -> Result<[u8; 32], Error> {
-    Ok(draft.expect::<Beacon>(&())?.randomness)
+pub(crate) fn seed<V: Values + ?Sized>(draft: &Draft<'_, V>) -> Result<Beacon, Error> {
+    draft.expect(&())
 }
 
 /// Whether `context`'s block is the last of its epoch.

@@ -11,6 +11,7 @@ use allod_did::{Did, Operation};
 use allod_wire::{GuardianId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
+use crate::asset::{ASSET_NAME_MAX, is_label};
 use crate::guardian::Terms;
 use crate::shared_key::KeySpec;
 use crate::{Error, record::Record};
@@ -139,7 +140,7 @@ pub struct Genesis {
     /// The rules.
     #[n(3)]
     pub parameters: Parameters,
-    /// The name of the first asset, in which bonds are put up.
+    /// The name of the first asset, in which bonds are put up: 1 to 32 bytes.
     #[n(4)]
     pub asset: String,
     /// The first identities.
@@ -169,8 +170,9 @@ impl Genesis {
     /// [`Error::BadGenesis`] with the part at fault.
     pub fn check(&self) -> Result<(), Error> {
         let p = &self.parameters;
-        let rules: [(bool, &'static str); 9] = [
+        let rules: [(bool, &'static str); 10] = [
             ((1..=32).contains(&self.name.chars().count()), "the name"),
+            (is_label(&self.asset, ASSET_NAME_MAX), "the asset's name"),
             ((1..=GUARDIANS_MAX).contains(&self.founders.len()), "the number of guardians"),
             (p.epoch_heights >= 2, "the length of an epoch"),
             (p.committee_max >= 1 && usize::from(p.committee_max) <= GUARDIANS_MAX, "the committee's size"),

@@ -17,6 +17,7 @@ use minicbor::{Decode, Encode};
 
 use crate::account::Account;
 use crate::asset::{check_recipient, first_asset, is_label};
+use crate::beacon::Beacon;
 use crate::block::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::genesis::GUARDIANS_MAX;
@@ -120,6 +121,10 @@ pub struct Guardian {
     /// The epoch in which it last vouched for somebody, and how often.
     #[n(5)]
     sponsored: (u64, u32),
+    /// The first round of the beacon that nobody knew when it joined. A guardian's
+    /// key could be chosen so that it is drawn by what was known before.
+    #[n(6)]
+    pub since_round: u64,
 }
 
 impl Record for Guardian {
@@ -146,9 +151,15 @@ impl Wire for Roster {
 }
 
 impl Guardian {
-    pub(crate) fn new(operator: Did, terms: Terms, bond: u64) -> Self {
-        let standing = Standing::Active;
-        Self { operator, terms, bond, standing, window: Window::default(), sponsored: (0, 0) }
+    pub(crate) fn new(operator: Did, terms: Terms, bond: u64, since_round: u64) -> Self {
+        let (standing, window) = (Standing::Active, Window::default());
+        Self { operator, terms, bond, standing, window, sponsored: (0, 0), since_round }
+    }
+
+    /// Whether the ledger still takes its word: it has not been evicted, and has
+    /// not taken its bond back. Who left still deals for those who come after.
+    pub(crate) fn has_a_say(&self) -> bool {
+        self.bond > 0 && !matches!(self.standing, Standing::Evicted { .. })
     }
 
     /// Whether it may act as a guardian.
@@ -169,7 +180,7 @@ impl Guardian {
     /// allows that.
     pub(crate) fn sponsor(&mut self, epoch: u64, quota: u32) -> bool {
         let count = if self.sponsored.0 == epoch { self.sponsored.1 } else { 0 };
-        if !self.is_active() || count >= quota {
+        if count >= quota {
             return false;
         }
         self.sponsored = (epoch, count + 1);
@@ -216,7 +227,8 @@ pub(crate) fn join<V: Values + ?Sized>(
     take_units(draft, &units(&context.network, bond), operator)?;
     roster.0.insert(place, *id);
     draft.put(&(), &roster);
-    draft.put(id, &Guardian::new(operator, terms.clone(), bond));
+    let known: Beacon = draft.expect(&())?;
+    draft.put(id, &Guardian::new(operator, terms.clone(), bond, known.round.saturating_add(1)));
     Ok(())
 }
 
@@ -281,6 +293,9 @@ pub(crate) fn unbond<V: Values + ?Sized>(
     let Standing::Left { at } = guardian.standing else {
         return Err(Rejection::NotActive.into());
     };
+    if guardian.bond == 0 {
+        return Err(Rejection::NoAmount.into());
+    }
     let until = at.plus_ms(context.rules.unbond_ms);
     if context.at < until {
         return Err(Rejection::TooEarly { until }.into());

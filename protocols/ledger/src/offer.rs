@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use crate::Rejection;
 use crate::block::Context;
 use crate::draft::{Draft, Stop, Values};
-use crate::holding::{Asset, Holding, Units, give, give_units, take, take_units};
+use crate::holding::{Asset, Holding, Units, check_aside, give, give_units, take, take_units};
 use crate::lock::check_expiry;
 use crate::record::Record;
 
@@ -81,6 +81,7 @@ pub(crate) fn accept<V: Values + ?Sized>(
     if offer.price != *price {
         return Err(Rejection::OtherPrice.into());
     }
+    check_aside(draft, context, &offer.what, id.as_bytes())?;
     take_units(draft, price, buyer)?;
     give_units(draft, price, offer.seller)?;
     draft.remove::<Offer>(id);

@@ -4,13 +4,15 @@
 //! proves itself), and the guardians, who all apply the same operations.
 //!
 //! Flow: the author signs the body and its claim; a guardian checks whether the
-//! operation would be accepted now ([`crate::Ledger::check`]), passes it on, and
+//! operation would be accepted now ([`crate::check`]), passes it on, and
 //! a block holds it; every guardian applies it and keeps the outcome.
 //!
 //! An operation is never taken twice: a device's and a guardian's operations
 //! carry numbers of a [window](crate::window::Window), and an action that proves
 //! itself changes what it refers to, so that it has no effect again. It never
 //! counts in another network, and not after the time that its author set.
+
+use alloc::vec::Vec;
 
 use allod_crypto::hash;
 use allod_crypto::sign::SigningKey;
@@ -72,16 +74,33 @@ pub struct Body {
 }
 
 impl Body {
-    /// What the author signs, 32 bytes.
+    /// What work is done for, 32 bytes.
     pub fn message(&self) -> [u8; 32] {
-        hash::tagged("allod/ledger/operation", &[&allod_wire::encode(self)])
+        hash::tagged("allod/ledger/body", &[&allod_wire::encode(self)])
+    }
+
+    /// What the author signs, 32 bytes. It covers the work too: nobody else can
+    /// take it away or put other work in its place, which would give the
+    /// operation, and what it makes, another id.
+    pub fn signed_message(&self, stamp: Option<&Stamp>) -> [u8; 32] {
+        let stamp = stamp.map_or_else(Vec::new, allod_wire::encode);
+        hash::tagged("allod/ledger/operation", &[&allod_wire::encode(self), &stamp])
     }
 
     /// The operation, signed with the key of the device or guardian that the
     /// claim names.
     pub fn sign(self, key: &SigningKey) -> Operation {
-        let signature = Signature::Ed25519(key.sign(&self.message()));
-        Operation { body: self, signature: Some(signature), stamp: None }
+        self.sign_with(None, key)
+    }
+
+    /// The operation, with the work that was done for it.
+    pub fn sign_stamped(self, stamp: Stamp, key: &SigningKey) -> Operation {
+        self.sign_with(Some(stamp), key)
+    }
+
+    fn sign_with(self, stamp: Option<Stamp>, key: &SigningKey) -> Operation {
+        let signature = Signature::Ed25519(key.sign(&self.signed_message(stamp.as_ref())));
+        Operation { body: self, signature: Some(signature), stamp }
     }
 
     /// The operation, where the action proves itself.
@@ -133,8 +152,8 @@ pub struct Operation {
     /// What is asked.
     #[n(0)]
     pub body: Body,
-    /// The author's signature on [`Body::message`], unless the action proves
-    /// itself.
+    /// The author's signature on [`Body::signed_message`], unless the action
+    /// proves itself.
     #[n(1)]
     pub signature: Option<Signature>,
     /// Work, where it is needed.

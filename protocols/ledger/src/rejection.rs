@@ -4,8 +4,9 @@ use core::fmt;
 
 use allod_wire::{Instant, NetworkId};
 
-/// The reason of a refusal. An operation that is refused changes nothing, and
-/// can be handed in again if its reason has gone.
+/// The reason of a refusal. An operation that is refused changes nothing that it
+/// was about. If a block held it and it was signed and paid for, its number and its
+/// allowance are used: to ask again takes an operation of another number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     /// The bytes are no operation.
@@ -108,7 +109,7 @@ pub enum Rejection {
     NoGuardian,
     /// The guardian is here, or was.
     GuardianPresent,
-    /// The guardian left or was evicted.
+    /// The guardian left, took its bond back or was evicted.
     NotActive,
     /// The guardian was evicted already.
     AlreadyEvicted,
@@ -156,7 +157,8 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Whether the same operation can be accepted later.
+    /// Whether the same can be accepted later, though nothing but time has passed or
+    /// somebody else has done their part.
     pub fn may_pass(&self) -> bool {
         matches!(
             self,

@@ -6,6 +6,7 @@ use allod_node::guardian::{self, Config, Tls};
 use serde_json::json;
 
 use super::ending::Ending;
+use super::testnet::skew_clock;
 use crate::cli::{Guardian, GuardianCommand};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
@@ -26,8 +27,17 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
             );
             Ok(())
         }
+        GuardianCommand::Health { config } => {
+            let health = guardian::health(&Config::read(&config)?).await?;
+            screen.result(
+                &json!({ "address": health.address, "realm": health.realm.to_string() }),
+                &format!("Guardian {} is well at {}", health.realm, health.address),
+            );
+            Ok(())
+        }
         GuardianCommand::Run { config, until_stdin_closes } => {
             let ending = Ending::new(until_stdin_closes)?;
+            skew_clock(&config)?;
             serve(&config, ending, screen).await
         }
     }
@@ -37,7 +47,9 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
 async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(), Failure> {
     let running = guardian::run(&Config::read(config)?).await?;
     screen.result(
-        &json!({ "address": running.address(), "realm": running.realm().to_string() }),
+        &json!({
+            "address": running.address(), "realm": running.realm().to_string(), "admin": running.admin(),
+        }),
         &format!("Guardian {} is up at {}", running.realm(), running.address()),
     );
     let failed = tokio::select! {

@@ -1,88 +1,26 @@
-//! Showing a network that runs on this machine: a live table where somebody
-//! watches, else a line for each change.
+//! A network that runs on this machine: how it is started, and what is said of
+//! it.
+
+mod view;
 
 use std::path::Path;
 
-use allod_node::network::{Network, NetworkError, Plan, State, Status};
+use allod_node::network::{Links, Ms, Network, NetworkError, Plan, State, Status};
 use anstyle::AnsiColor;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
+pub(super) use view::View;
 
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
-/// What is shown of the network, and of what goes on beside it.
-pub(super) struct View<'a> {
-    screen: &'a Screen,
-    table: Option<(MultiProgress, Vec<ProgressBar>)>,
-}
-
-impl<'a> View<'a> {
-    /// Shows how the guardians are at the start.
-    pub(super) fn new(network: &Network, plain: bool, screen: &'a Screen) -> Self {
-        let statuses = network.statuses();
-        let table = (screen.is_live() && !plain).then(|| {
-            let multi = MultiProgress::new();
-            let bars = statuses.iter().map(|_| multi.add(ProgressBar::new_spinner())).collect::<Vec<_>>();
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-                bars.iter().for_each(|bar| bar.set_style(style.clone()));
-            }
-            (multi, bars)
-        });
-        let view = Self { screen, table };
-        statuses.iter().for_each(|status| view.show(status));
-        view
-    }
-
-    /// Shows how a guardian is now.
-    pub(super) fn show(&self, status: &Status) {
-        match &self.table {
-            Some((_, bars)) => {
-                if let Some(bar) = bars.get(status.guardian - 1) {
-                    bar.set_message(row(status, self.screen));
-                    bar.tick();
-                }
-            }
-            None => self.screen.result(&json!(status), &line(status, self.screen)),
-        }
-    }
-
-    /// Says something beside the table.
-    pub(super) fn say(&self, event: &str, text: &str) {
-        if self.screen.is_json() {
-            self.screen.result(&json!({ "event": event, "message": text }), text);
-        } else {
-            self.beside(|| self.screen.note(text));
-        }
-    }
-
-    /// Warns beside the table.
-    pub(super) fn warn(&self, event: &str, text: &str) {
-        if self.screen.is_json() {
-            self.screen.result(&json!({ "event": event, "warning": text }), text);
-        } else {
-            self.beside(|| self.screen.warn(text));
-        }
-    }
-
-    /// Takes the table away.
-    pub(super) fn end(self) {
-        if let Some((_, bars)) = self.table {
-            bars.iter().for_each(ProgressBar::finish);
-        }
-    }
-
-    fn beside(&self, write: impl FnOnce()) {
-        match &self.table {
-            Some((multi, _)) => multi.suspend(write),
-            None => write(),
-        }
-    }
-}
-
 /// Starts a network, or says why not and what to do.
 pub(super) async fn start(plan: Plan) -> Result<Network, Failure> {
-    Network::start(plan).await.map_err(failure)
+    start_linked(plan, Links::Direct).await
+}
+
+/// The same with guardians connected as told.
+pub(super) async fn start_linked(plan: Plan, links: Links) -> Result<Network, Failure> {
+    Network::start_linked(plan, links).await.map_err(failure)
 }
 
 /// What a network's refusal means for the command.
@@ -96,7 +34,8 @@ pub(super) fn failure(error: NetworkError) -> Failure {
             .next("start one with `allod testnet` or `allod up`, with the same --home or --dir"),
         NetworkError::Differs { .. } => Failure::usage(message)
             .next("leave --guardians and --threshold out, or name another folder with --dir"),
-        NetworkError::Threshold { .. } => Failure::usage(message),
+        NetworkError::Threshold { .. } | NetworkError::TooMany { .. } => Failure::usage(message),
+        NetworkError::OtherLinks { .. } => Failure::usage(message).next("or name another folder with --dir"),
         _ => Failure::new(Kind::Failed, message),
     }
 }
@@ -131,28 +70,53 @@ pub(super) fn introduce(network: &Network, folder: &Path, screen: &Screen) {
 
 /// A line for a change.
 pub(super) fn line(status: &Status, screen: &Screen) -> String {
-    written(status, &status.address, screen)
+    let Status { guardian, address, pid, counters, standing, .. } = status;
+    let (state, colour) = state(status);
+    let mut text = format!(
+        "{guardian:>3} {address}  pid {:<7}  registered {}  guesses {}  recovered {}",
+        dash(*pid),
+        counters.registered,
+        counters.guesses,
+        counters.recovered
+    );
+    for (name, value) in [("height", standing.height), ("epoch", standing.epoch), ("peers", standing.peers)] {
+        if let Some(value) = value {
+            text += &format!("  {name} {value}");
+        }
+    }
+    text += &format!("  {}", screen.paint(&state, colour));
+    let disturbed = disturbed(status);
+    if !disturbed.is_empty() {
+        text += &format!("  {}", screen.paint(&disturbed, AnsiColor::Yellow));
+    }
+    text
 }
 
-/// A row of the table, short enough for a terminal: the pin was told before.
-fn row(status: &Status, screen: &Screen) -> String {
-    written(status, status.address.split('#').next().unwrap_or_default(), screen)
-}
-
-fn written(status: &Status, address: &str, screen: &Screen) -> String {
-    let (state, colour) = match &status.state {
+/// How a guardian is, in words and a colour.
+fn state(status: &Status) -> (String, AnsiColor) {
+    match &status.state {
         State::Running => ("running".to_owned(), AnsiColor::Green),
         State::Lying { how } => (format!("lying: {how}"), AnsiColor::Magenta),
         State::Paused => ("paused".to_owned(), AnsiColor::Yellow),
         State::Killed => ("killed".to_owned(), AnsiColor::Red),
         State::Stopped { why } => (format!("stopped by itself: {why}"), AnsiColor::Red),
-    };
-    let process = status.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
-    let Status { guardian, counters, .. } = status;
-    format!(
-        "{guardian:>3} {address}  pid {process:<7}  registered {}  guesses {}  {}",
-        counters.registered,
-        counters.guesses,
-        screen.paint(&state, colour)
-    )
+    }
+}
+
+/// What is done to a guardian's connections and its clock, in words.
+fn disturbed(status: &Status) -> String {
+    let disturbance = &status.disturbance;
+    let mut words = Vec::new();
+    words.extend(disturbance.group.map(|group| format!("group {group}")));
+    words.extend(disturbance.delay_ms.map(|ms| format!("delayed {}", Ms(ms))));
+    words.extend(disturbance.skew_ms.map(|ms| {
+        let sign = if ms < 0 { '-' } else { '+' };
+        format!("clock {sign}{}", Ms(ms.unsigned_abs()))
+    }));
+    words.join(", ")
+}
+
+/// A value, or a dash where there is none.
+fn dash(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| value.to_string())
 }

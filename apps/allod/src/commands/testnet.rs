@@ -1,20 +1,39 @@
-//! `allod testnet`: guardians to be disturbed.
+//! `allod testnet`: guardians to be disturbed, by hand or by a script.
 
-use allod_node::network::{self, Liar, LyingConfig, Order, Plan};
+mod by_hand;
+mod run;
+mod script;
+
+use allod_node::network::{self, Liar, Links, LyingConfig, Plan};
 use allod_node::person::Home;
 use serde_json::json;
 
 use super::ending::Ending;
-use super::local::{self, View};
+use super::local;
 use crate::cli::{Testnet, TestnetLiar};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, args: Testnet, screen: &Screen) -> Result<(), Failure> {
     let folder = args.dir.clone().unwrap_or_else(|| home.network());
-    if let Some(order) = order(&args) {
-        let status = network::order(&folder, &order).await.map_err(local::failure)?;
-        screen.result(&json!(status), &local::line(&status, screen));
+    if let Some(orders) = by_hand::orders(&args, &folder)? {
+        return by_hand::give(&folder, &orders, screen).await;
+    }
+    let script = match &args.chaos {
+        None => None,
+        Some(path) => Some(script::Read::from(path, &args, &folder)?),
+    };
+    let links = links(&args, script.as_ref());
+    let lacks = network::lacks(links, &script.as_ref().map(script::Read::orders).unwrap_or_default()).await;
+    if let (true, Some(script)) = (args.check, &script) {
+        script.show(links, &lacks, screen);
+    }
+    if !lacks.is_empty() {
+        let what = if script.is_some() { "carry out the script" } else { "run the network" };
+        let message = format!("this machine cannot {what}: {}", lacks.join("; "));
+        return Err(Failure::new(Kind::Failed, message));
+    }
+    if args.check {
         return Ok(());
     }
     let mut ending = Ending::new(false)?;
@@ -25,8 +44,8 @@ pub(super) async fn run(home: &Home, args: Testnet, screen: &Screen) -> Result<(
         port_base: args.port_base,
         program: program()?,
     };
-    let mut network = tokio::select! {
-        network = local::start(plan) => network?,
+    let network = tokio::select! {
+        network = local::start_linked(plan, links) => network?,
         () = ending.wait() => return Ok(()),
     };
     local::introduce(&network, &folder, screen);
@@ -39,20 +58,25 @@ pub(super) async fn run(home: &Home, args: Testnet, screen: &Screen) -> Result<(
             network.description().threshold
         ));
     }
-    screen.note(
-        "disturb it allod testnet --kill I | --pause I | --resume I | --start I | --lie I --how KIND\n",
-    );
-    let view = View::new(&network, args.plain, screen);
-    loop {
-        tokio::select! {
-            status = network.change() => view.show(&status),
-            () = ending.wait() => break,
-        }
+    screen.note("disturb it allod testnet --order ORDER, such as `kill 2` or `pause 3 for 5s`");
+    if links != Links::Direct {
+        screen.note(&format!("links      {}: `partition`, `delay` have an effect", links.name()));
     }
-    view.end();
-    network.stop().await;
-    screen.note("All guardians have ended. Their state is kept.");
-    Ok(())
+    if let Some(script) = &script {
+        screen.note(&format!("script     {}", script.in_brief()));
+    }
+    screen.note("");
+    run::run(network, script.as_ref(), &args, ending, screen).await
+}
+
+/// How the guardians are to be connected.
+fn links(args: &Testnet, script: Option<&script::Read>) -> Links {
+    match (args.namespaces, args.relay) {
+        (true, _) => Links::Namespaces,
+        (_, true) => Links::Relay,
+        _ if script.is_some_and(|script| script.schedule.needs_links()) => Links::Relay,
+        _ => Links::Direct,
+    }
 }
 
 /// Runs a liar until it is to end.
@@ -68,17 +92,14 @@ pub(super) async fn lie(args: TestnetLiar, screen: &Screen) -> Result<(), Failur
     Ok(())
 }
 
+/// Puts this process's clock wrong, where it is to be the guardian of a network
+/// for trying out and the environment says so.
+pub(super) fn skew_clock(config: &std::path::Path) -> Result<(), Failure> {
+    network::skew_clock(config).map(|_| ()).map_err(|error| Failure::usage(error.to_string()))
+}
+
 /// The program that guardians are started with: this one.
 pub(super) fn program() -> Result<std::path::PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|e| Failure::new(Kind::Failed, format!("cannot tell which program this is: {e}")))
-}
-
-fn order(args: &Testnet) -> Option<Order> {
-    let guardian = usize::from;
-    None.or(args.kill.map(|i| Order::Kill { guardian: guardian(i) }))
-        .or(args.pause.map(|i| Order::Pause { guardian: guardian(i) }))
-        .or(args.resume.map(|i| Order::Resume { guardian: guardian(i) }))
-        .or(args.start.map(|i| Order::Start { guardian: guardian(i) }))
-        .or(args.lie.map(|i| Order::Lie { guardian: guardian(i), how: args.how.clone() }))
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use allod_crypto::group::{Bls12381G1, Bls12381G2, DecodeError, Group};
 
-use super::{Message, PublicKey, Signature, verify_partial};
+use super::{Message, PublicKey, Signature};
 use crate::shamir::{Share, combine_elements};
 use crate::{Error, Index, Part, Point, PublicShares};
 
@@ -135,7 +135,7 @@ impl ShareKeys {
     /// # Errors
     /// [`Error::UnknownIndex`] or [`Error::PartialRefused`], naming the holder.
     pub fn verify(&self, message: &Message, partial: &PartialSignature) -> Result<(), Error> {
-        verify_partial(self.get(partial.index)?, message, partial)
+        self.public_key.verify_partial(self.get(partial.index)?, message, partial)
     }
 
     /// Combines the partial signatures of the lowest indices. They are checked

@@ -22,8 +22,9 @@ pub struct Outcome<G: Group> {
 
 impl<G: Group> Outcome<G> {
     /// A fresh key: the sum of what all `dealings` deal. They were
-    /// [verified](Dealing::verify), and their dealers are not disqualified; at
-    /// least `needed` of them, so that enough are honest.
+    /// [verified](Dealing::verify), and their dealers are not disqualified. At
+    /// least `needed` of them: more than may be corrupted, so that one secret in
+    /// the sum is unknown to the adversary.
     ///
     /// # Errors
     /// [`Error::TooFewDealings`]; [`Error::DuplicateIndex`] naming a dealer;
@@ -47,26 +48,29 @@ impl<G: Group> Outcome<G> {
         Self::new(terms, &sums, weights)
     }
 
-    /// The key `public_key`, passed on by exactly `old_threshold` of the
-    /// `dealings`, those of the lowest indices. They were
-    /// [verified](Dealing::verify) against the old public shares, and their
-    /// dealers are not disqualified.
+    /// The key `old`, passed on by exactly its threshold of the `dealings`, those
+    /// of the lowest indices. They were [verified](Dealing::verify) against the
+    /// old public shares, and their dealers are not disqualified.
     ///
     /// # Errors
-    /// As [`Self::fresh`], and [`Error::PublicKeyChanged`] when another key comes
-    /// out, which the check of each dealing's constant term excludes.
+    /// As [`Self::fresh`]; [`Error::UnknownIndex`] and [`Error::ConstantRefused`]
+    /// naming a dealer that holds no share, or did not deal it;
+    /// [`Error::PublicKeyChanged`] when another key comes out all the same, because
+    /// the parts of `old` do not belong together.
     pub fn reshared<'a>(
         terms: &Terms,
         dealings: impl IntoIterator<Item = &'a Dealing<G>>,
-        old_threshold: u16,
-        public_key: &Point<G>,
+        old: &PublicShares<G>,
     ) -> Result<Self, Error> {
-        if old_threshold == 0 {
-            return Err(Error::ThresholdOutOfRange { threshold: 0, shares: 0 });
-        }
         let dealings = in_order(terms, dealings)?;
-        let dealings = chosen(&dealings, old_threshold)?;
-        let dealers = dealings.iter().map(|dealing| dealing.dealer()).collect::<Vec<_>>();
+        let dealings = chosen(&dealings, old.threshold())?;
+        let mut dealers = Vec::with_capacity(dealings.len());
+        for dealing in dealings {
+            if dealing.commitment().public_key() != old.get(dealing.dealer())? {
+                return Err(Error::ConstantRefused(dealing.dealer()));
+            }
+            dealers.push(dealing.dealer());
+        }
         let weights = lagrange_at_zero::<G>(&dealers)?;
         let mut sums = Vec::with_capacity(usize::from(terms.threshold()));
         for power in 0..usize::from(terms.threshold()) {
@@ -74,7 +78,11 @@ impl<G: Group> Outcome<G> {
             sums.push(G::multi_mul_vartime(&weights, &elements));
         }
         let outcome = Self::new(terms, &sums, dealers.into_iter().zip(weights).collect())?;
-        if outcome.public.public_key() == public_key { Ok(outcome) } else { Err(Error::PublicKeyChanged) }
+        if outcome.public.public_key() == old.public_key() {
+            Ok(outcome)
+        } else {
+            Err(Error::PublicKeyChanged)
+        }
     }
 
     /// From the commitment to the polynomial of the whole key.

@@ -1,5 +1,6 @@
 //! Dealings: what comes of honest ones, every lie, and any bytes.
 
+mod frost;
 mod liars;
 mod oprf;
 mod outcome;

@@ -6,7 +6,7 @@ use allod_crypto::group::{Group, SecretScalar};
 use allod_crypto::{CryptoRng, Secret, Zeroizing};
 use allod_threshold::dealing::{Dealing, EncryptionSecret, Opened, Outcome, Terms};
 use allod_threshold::shamir::Share;
-use allod_threshold::{Error, Index, Part, Point};
+use allod_threshold::{Error, Index, Part, PublicShares};
 
 use super::record::HeldShare;
 use super::view::Sharing;
@@ -68,10 +68,10 @@ pub(super) fn derive<G: Group>(
         .map(|(dealer, bytes)| Dealing::<G>::decode(Index::new(*dealer)?, bytes))
         .collect::<Result<Vec<_>, _>>()?;
     let outcome = match &sharing.handed_on {
-        Some((threshold, key)) => {
-            let key =
-                Point::decode(key).map_err(|reason| Error::Malformed { part: Part::PublicKey, reason })?;
-            Outcome::reshared(terms, &dealings, *threshold, &key)?
+        Some(before) => {
+            let shares = before.shares.iter().map(|(index, share)| (*index, share.as_slice()));
+            let old = PublicShares::decode(before.threshold, &before.public_key, shares)?;
+            Outcome::reshared(terms, &dealings, &old)?
         }
         None => Outcome::fresh(terms, &dealings, terms.threshold())?,
     };

@@ -54,7 +54,7 @@ pub use message::{Event, Inconsistent, Input, Output, PersistId, Post};
 use posted::Posted;
 pub use record::{HeldShare, Record, SessionSecret};
 use taking_part::is_of;
-pub use view::{Phase, Session, Sharing, View};
+pub use view::{Phase, PublicPart, Session, Sharing, View};
 
 /// How long the ledger may take with what was handed in before it is handed in
 /// again, in milliseconds.

@@ -68,9 +68,19 @@ pub struct Sharing {
     pub index: Option<u16>,
     /// The terms of that session.
     pub terms: Terms,
-    /// The threshold of the sharing before, and the public key; none where the key
-    /// was new.
-    pub handed_on: Option<(u16, Vec<u8>)>,
+    /// The sharing before; none where the key was new.
+    pub handed_on: Option<PublicPart>,
     /// The dealings that count, while the ledger has them.
     pub dealings: Vec<(u16, Vec<u8>)>,
+}
+
+/// What everybody knows of a sharing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicPart {
+    /// Shares that give the key back.
+    pub threshold: u16,
+    /// The key's public counterpart.
+    pub public_key: Vec<u8>,
+    /// The public counterpart of each share, behind its index.
+    pub shares: Vec<(u16, Vec<u8>)>,
 }

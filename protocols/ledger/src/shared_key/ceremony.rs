@@ -292,7 +292,7 @@ fn begin<V: Values + ?Sized>(
         let candidates: Vec<Candidate<'_>> = guardians
             .iter()
             .filter(|(id, _)| suits(id, passed_over))
-            .map(|(id, guardian)| (id, &guardian.terms))
+            .map(|(id, guardian)| (id, guardian))
             .collect();
         drawn = draw(&seed, &purpose, &candidates, usize::from(key.spec.size), limits);
         if suffices(drawn.len(), key.spec.threshold) {
@@ -303,7 +303,6 @@ fn begin<V: Values + ?Sized>(
         key.not_before = context.at.plus_ms(context.rules.phase_ms);
         return Ok(());
     }
-    drop_dealings(draft, key)?;
     key.sessions = key.sessions.saturating_add(1);
     let session = SessionId(hash::tagged(
         "allod/ledger/session",
@@ -402,7 +401,7 @@ fn step<V: Values + ?Sized>(
             key.absent
                 .extend(ceremony.members.iter().filter(|member| !member.ready).map(|member| member.guardian));
             match finish(draft, key, &ceremony, old.as_ref())? {
-                Some(made) => switch(draft, context, key, ceremony, made),
+                Some(made) => switch(draft, context, key, ceremony, made)?,
                 None => {
                     key.ceremony = Some(ceremony);
                     put_off(draft, context, key)?;
@@ -430,8 +429,7 @@ fn finish<V: Values + ?Sized>(
         let dealt: Dealt = draft.expect(&(ceremony.session, *dealer))?;
         dealings.push((*dealer, dealt.0));
     }
-    let handed_on = old.map(|sharing| (sharing.threshold, sharing.public_key.as_slice()));
-    Ok(make(key.spec.group, &terms(ceremony)?, &dealings, handed_on).ok())
+    Ok(make(key.spec.group, &terms(ceremony)?, &dealings, old).ok())
 }
 
 /// Puts the new sharing in force.
@@ -441,7 +439,8 @@ fn switch<V: Values + ?Sized>(
     key: &mut SharedKey,
     ceremony: Ceremony,
     made: Made,
-) {
+) -> Result<(), Stop> {
+    drop_dealings(draft, key)?;
     let generation = ceremony.from.map_or(0, |generation| generation.saturating_add(1));
     let holders = ceremony
         .members
@@ -466,6 +465,7 @@ fn switch<V: Values + ?Sized>(
     draft.put(&(key.spec.name.clone(), generation), &sharing);
     key.generation = Some(generation);
     key.dealt = ceremony.dealt;
+    Ok(())
 }
 
 /// Gives a session up, and lets the next one wait a while.
@@ -489,7 +489,9 @@ pub(super) fn give_up<V: Values + ?Sized>(draft: &mut Draft<'_, V>, key: &mut Sh
     Ok(())
 }
 
-/// Forgets the dealings that made the sharing in force.
+/// Forgets the dealings that made the sharing that was in force until now. As long
+/// as it is, a holder who comes late can still open them: without it too few might
+/// be left to hand the key on.
 fn drop_dealings<V: Values + ?Sized>(draft: &mut Draft<'_, V>, key: &mut SharedKey) -> Result<(), Stop> {
     if let Some((_, sharing)) = sharing(draft, key)? {
         for dealer in core::mem::take(&mut key.dealt) {

@@ -65,7 +65,7 @@ pub struct SharedKey {
     #[n(4)]
     pub absent: Vec<GuardianId>,
     /// The dealers of the session that made the sharing in force. Their dealings
-    /// stay until the next session begins, for members who come late.
+    /// stay as long as the sharing is in force, for members who come late.
     #[n(7)]
     pub dealt: Vec<u16>,
     /// Whether the next session should begin now.

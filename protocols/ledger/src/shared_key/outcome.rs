@@ -6,7 +6,7 @@ use allod_crypto::group::{Group, Ristretto255};
 use allod_did::Did;
 use allod_threshold::dealing::{Complaint, Dealing, EncryptionKey, Outcome, Terms, Verdict};
 use allod_threshold::knowledge::{self, Proof};
-use allod_threshold::{GroupName, Index, Point, in_group};
+use allod_threshold::{GroupName, Index, Point, PublicShares, in_group};
 use allod_wire::{GuardianId, NetworkId, SessionId};
 
 use super::{Ceremony, KeyName, Sharing};
@@ -113,25 +113,29 @@ pub(super) fn judge(
     in_group!(group, G => judge::<G>(terms, dealer, dealing, complaint)).map_err(Rejection::Dealing)
 }
 
-/// What comes of the dealings of these dealers; of a key that is handed on, its
-/// threshold so far and its public counterpart.
+/// What comes of the dealings of these dealers; of a key that is handed on, with
+/// the sharing so far.
 pub(super) fn make(
     group: GroupName,
     terms: &Terms,
     dealings: &[(u16, Vec<u8>)],
-    handed_on: Option<(u16, &[u8])>,
+    handed_on: Option<&Sharing>,
 ) -> Result<Made, allod_threshold::Error> {
     fn make<G: Group>(
         terms: &Terms,
         dealings: &[(u16, Vec<u8>)],
-        handed_on: Option<(u16, &[u8])>,
+        handed_on: Option<&Sharing>,
     ) -> Result<Made, allod_threshold::Error> {
         let dealings = dealings
             .iter()
             .map(|(dealer, bytes)| Dealing::<G>::decode(Index::new(*dealer)?, bytes))
             .collect::<Result<Vec<_>, _>>()?;
         let outcome = match handed_on {
-            Some((threshold, key)) => Outcome::reshared(terms, &dealings, threshold, &point::<G>(key)?)?,
+            Some(old) => {
+                let shares = old.holders.iter().map(|holder| (holder.index, holder.public_share.as_slice()));
+                let old = PublicShares::decode(old.threshold, &old.public_key, shares)?;
+                Outcome::reshared(terms, &dealings, &old)?
+            }
             None => Outcome::fresh(terms, &dealings, terms.threshold())?,
         };
         Ok(Made {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use allod_crypto::sign::SigningKey;
-use allod_crypto::{CryptoRng as _, Secret, Zeroizing};
+use allod_crypto::{Secret, Zeroizing};
 use allod_did::{Did, Log, Root};
 use allod_ledger::guardian::Terms;
 use allod_ledger::shared_key::{KeyName, KeySpec};
@@ -61,8 +61,8 @@ impl Operator {
                 (Zeroizing::new(*seeds), Instant(u64::from_be_bytes(at)))
             }
             None => {
-                let mut seeds = Zeroizing::new([0; 64]);
-                crate::entropy().fill_bytes(seeds.as_mut());
+                let seeds = Secret::<64>::random(&mut crate::entropy());
+                let seeds = Zeroizing::new(*seeds.expose());
                 let whole = Zeroizing::new([seeds.as_slice(), &now.0.to_be_bytes()].concat());
                 files::write_private(&path, &whole)?;
                 (seeds, now)

@@ -10,7 +10,7 @@ use allod_ledger::guardian::Guardian;
 use allod_ledger::shared_key::{KeyName, SharedKey, Sharing};
 use allod_ledger::{Checkpoint, beacon_message};
 use allod_threshold::bls::{Message, PartialSignature, ShareKeys, Signature};
-use allod_threshold::{Index, Point, PublicShares};
+use allod_threshold::PublicShares;
 use allod_wire::{GuardianId, NetworkId};
 use tokio::task::JoinSet;
 
@@ -137,15 +137,9 @@ impl Gatherer {
         {
             return Ok(Arc::clone(keys));
         }
-        let broken = |why: &dyn std::fmt::Display| ChainError::Store(format!("the network's key: {why}"));
-        let mut shares = Vec::with_capacity(sharing.holders.len());
-        for holder in &sharing.holders {
-            let index = Index::new(holder.index).map_err(|why| broken(&why))?;
-            shares.push((index, Point::decode(&holder.public_share).map_err(|why| broken(&why))?));
-        }
-        let public = Point::decode(&sharing.public_key).map_err(|why| broken(&why))?;
-        let shares =
-            PublicShares::new(sharing.threshold, public, shares).map_err(|why| broken(&why))?;
+        let shares = sharing.holders.iter().map(|holder| (holder.index, holder.public_share.as_slice()));
+        let shares = PublicShares::decode(sharing.threshold, &sharing.public_key, shares)
+            .map_err(|why| ChainError::Store(format!("the network's key: {why}")))?;
         let keys = Arc::new(ShareKeys::new(shares));
         known.shares = Some((generation, Arc::clone(&keys)));
         Ok(keys)

@@ -13,23 +13,28 @@
 //! | `GET /chain/part/checkpoint/{height}` | – | this guardian's part of a signature |
 //! | `GET /chain/part/beacon/{round}` | – | the same, once the round is due |
 //! | `GET /chain/beacon/{round}` | – | the network's signature on a round that is due |
+//! | `POST /chain/evaluate` | an evaluation's request | its reply: a signed answer, or why not |
+//! | `GET /chain/log/{from}` | – | the log of answers from a position on, each entry behind its length in four bytes |
+//! | `POST /chain/unseal` | an opening's request | its reply: a sealed part, or why not |
 //! | `POST /chain/sponsor` | a DID, 32 bytes | a sponsorship |
 //!
 //! Ids are in hexadecimal; kinds are those of the ledger's records. Nothing here
-//! needs a token but the sponsorship: what an operation may do, its signature
-//! says.
+//! needs a token but the evaluation and the sponsorship: what an operation or an
+//! opening may do, its signature says.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use allod_crypto::sign::SigningKey;
 use allod_did::Did;
-use allod_guardian::token::{self, Tenants};
-use allod_ledger::account::Sponsorship;
+use allod_guardian::token::{self, Caller, Tenants};
+use allod_guardian::{answering, sealed};
+use allod_guardian::sealed::Opening;
+use allod_ledger::account::{Account, Sponsorship};
 use allod_ledger::beacon;
 use allod_ledger::record::place_of;
 use allod_ledger::shared_key::{KeyName, SharedKey, Sharing};
 use allod_ledger::{Chain, OPERATION_MAX, Parameters, Proof, Values};
-use allod_wire::{GuardianId, OperationId, RealmId};
+use allod_wire::{GuardianId, OperationId, RealmId, Wire};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -41,10 +46,16 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use serde_json::json;
 
 use super::ChainError;
+use super::evaluation::Evaluation;
 use super::gather::{Gatherer, Subject};
 use super::keys::HeldKeys;
+use super::running::Knows;
 use super::ordering::{Ordering, Refusal};
-use super::store::Store;
+use super::log::RequestLog;
+use super::store::{At, Store};
+
+/// Entries of the log that are given at once.
+const LOG_ENTRIES: usize = 1_000;
 
 /// What the routes work with.
 pub(super) struct Shared {
@@ -58,6 +69,10 @@ pub(super) struct Shared {
     /// Whose users this guardian vouches for.
     pub(super) realm: RealmId,
     pub(super) tenants: Tenants,
+    pub(super) knows: Knows,
+    pub(super) evaluation: Evaluation,
+    pub(super) log: Arc<RequestLog>,
+    pub(super) opening: Mutex<Opening>,
 }
 
 /// The chain's routes.
@@ -74,6 +89,9 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/chain/part/checkpoint/{height}", get(checkpoint_part))
         .route("/chain/part/beacon/{round}", get(beacon_part))
         .route("/chain/beacon/{round}", get(beacon_word))
+        .route("/chain/evaluate", post(evaluate).layer(DefaultBodyLimit::max(answering::Request::SIZE_MAX)))
+        .route("/chain/log/{from}", get(log))
+        .route("/chain/unseal", post(unseal).layer(DefaultBodyLimit::max(sealed::Request::SIZE_MAX)))
         .route("/chain/sponsor", post(sponsor).layer(DefaultBodyLimit::max(32)))
         .with_state(shared)
 }
@@ -181,13 +199,7 @@ async fn genesis(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn key(State(shared): State<Arc<Shared>>) -> Answer {
-    let found = blocking(move || {
-        let ledger = shared.store.newest()?;
-        let name = KeyName::network();
-        let generation = ledger.find::<SharedKey>(&name)?.and_then(|key| key.generation);
-        let Some(generation) = generation else { return Ok(None) };
-        Ok(Some(ledger.expect::<Sharing>(&(name, generation))?.public_key))
-    });
+    let found = blocking(move || Ok(public_key(&shared.store.newest()?, KeyName::network())?));
     found.await?.map(bytes).ok_or(Trouble::Nothing("the guardians have no common key yet"))
 }
 
@@ -259,16 +271,76 @@ async fn beacon_word(State(shared): State<Arc<Shared>>, Path(round): Path<u64>) 
     Ok(bytes(signature.bytes().to_vec()))
 }
 
-async fn sponsor(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
-    let unauthorized = |message: &str| {
-        Trouble::Refused(StatusCode::UNAUTHORIZED, "unauthorized", message.to_owned())
-    };
+/// Who is calling, by their token.
+fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Trouble> {
     let token = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
         .ok_or_else(|| unauthorized("a bearer token is needed"))?;
     token::authenticate(token, &shared.realm, &shared.tenants, crate::now())
-        .map_err(|why| unauthorized(&why.to_string()))?;
+        .map_err(|why| unauthorized(&why.to_string()))
+}
+
+fn unauthorized(message: &str) -> Trouble {
+    Trouble::Refused(StatusCode::UNAUTHORIZED, "unauthorized", message.to_owned())
+}
+
+async fn evaluate(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&shared, &headers)?;
+    let request: answering::Request = allod_wire::decode(&body).map_err(|why| malformed(&why))?;
+    let reply = shared.evaluation.call(caller, request).await;
+    Ok(bytes(allod_wire::encode(&reply)))
+}
+
+async fn log(State(shared): State<Arc<Shared>>, Path(from): Path<u64>) -> Answer {
+    let entries = blocking(move || Ok(shared.log.read(from, LOG_ENTRIES)?)).await?;
+    let mut body = Vec::new();
+    for entry in entries {
+        body.extend_from_slice(&u32::try_from(entry.len()).unwrap_or(u32::MAX).to_be_bytes());
+        body.extend_from_slice(&entry);
+    }
+    Ok(bytes(body))
+}
+
+async fn unseal(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
+    let request: sealed::Request = allod_wire::decode(&body).map_err(|why| malformed(&why))?;
+    let reply = blocking(move || {
+        let ledger = shared.store.newest()?;
+        let chain: Chain = ledger.expect(&())?;
+        let identity: Option<Account> = ledger.find(&request.ask.did)?;
+        let mut opening = shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = None;
+        shared.held.each(|holder| {
+            let name = KeyName::new(holder.key()).ok();
+            let key = name.and_then(|name| public_key(&ledger, name).transpose());
+            let followed = match key {
+                Some(Ok(key)) => opening.follow(holder, &key).map_err(ChainError::from),
+                Some(Err(why)) => Err(why),
+                None => Ok(()),
+            };
+            trouble = followed.err().or(trouble.take());
+        });
+        if let Some(why) = trouble {
+            return Err(why.into());
+        }
+        let state = identity.as_ref().map(|account| &account.state);
+        Ok(opening.reply(crate::now(), &mut crate::entropy(), &request, state, chain.at))
+    });
+    Ok(bytes(allod_wire::encode(&reply.await?)))
+}
+
+/// The public counterpart of a key that the guardians have made.
+fn public_key(ledger: &At, name: KeyName) -> Result<Option<Vec<u8>>, ChainError> {
+    let generation = ledger.find::<SharedKey>(&name)?.and_then(|key| key.generation);
+    let Some(generation) = generation else { return Ok(None) };
+    Ok(Some(ledger.expect::<Sharing>(&(name, generation))?.public_key))
+}
+
+async fn sponsor(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&shared, &headers)?;
+    if !(shared.knows)(caller.account).await {
+        return Err(unauthorized("this guardian vouches only for those who are registered with it"));
+    }
     let did = Did(<[u8; 32]>::try_from(&body[..]).map_err(|_| malformed(&"a DID has 32 bytes"))?);
     let sponsorship = blocking(move || {
         let ledger = shared.store.newest()?;

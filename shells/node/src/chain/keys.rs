@@ -3,15 +3,16 @@
 //! be handed in to the ledger comes out.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use allod_crypto::group::{Bls12381G2, Ristretto255};
+use allod_crypto::group::Bls12381G2;
 use allod_guardian::keyholder::{self, Event, Input, Keyholder, Output, Phase, Post, View};
+use allod_ledger::Chain;
 use allod_ledger::shared_key::{
     self, Ceremony, Dealt, KeyName, Keys, SharedKey, Sharing, sharing_terms, terms,
 };
 use allod_threshold::bls::{Message, PartialSignature, SigningShare};
-use allod_threshold::oprf::KeyShare;
 use allod_wire::{GuardianId, Instant, SessionId};
 
 use super::ChainError;
@@ -22,6 +23,7 @@ use super::store::At;
 #[derive(Debug)]
 pub struct HeldKeys {
     me: GuardianId,
+    version: AtomicU64,
     inner: Mutex<Inner>,
 }
 
@@ -34,7 +36,7 @@ struct Inner {
 impl HeldKeys {
     /// The shares of the guardian `me`.
     pub fn new(me: GuardianId, shares: Shares) -> Self {
-        Self { me, inner: Mutex::new(Inner { shares, holders: BTreeMap::new() }) }
+        Self { me, version: AtomicU64::new(0), inner: Mutex::new(Inner { shares, holders: BTreeMap::new() }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -57,6 +59,7 @@ impl HeldKeys {
             if !holders.contains_key(&name) {
                 let record = shares.get(name.as_str())?;
                 holders.insert(name.clone(), Keyholder::new(name.as_str(), key.spec.group, record));
+                self.version.fetch_add(1, Ordering::Release);
             }
             let Some(holder) = holders.get_mut(&name) else { continue };
             let view = view(ledger, &key, &self.me)?;
@@ -66,6 +69,7 @@ impl HeldKeys {
                     Output::Persist { id, record } => {
                         shares.put(name.as_str(), &record)?;
                         holder.handle(now, &mut crate::entropy(), Input::Persisted(id))?;
+                        self.version.fetch_add(1, Ordering::Release);
                     }
                     Output::Post(post) => posts.push(post),
                     Output::Event(event) => tell(&name, &event),
@@ -88,19 +92,14 @@ impl HeldKeys {
         Ok(Some(share.sign(message)))
     }
 
-    /// This guardian's share of a key for oblivious functions and decryption, and
-    /// its generation.
-    ///
-    /// # Errors
-    /// [`ChainError::Key`].
-    pub fn share(&self, key: &KeyName) -> Result<Option<(u32, KeyShare<Ristretto255>)>, ChainError> {
-        let inner = self.lock();
-        let Some(holder) = inner.holders.get(key) else { return Ok(None) };
-        let (Some(generation), Some(share)) = (holder.generation(), holder.share::<Ristretto255>()?) else {
-            return Ok(None);
-        };
-        let share = KeyShare::new(share).map_err(keyholder::Inconsistent)?;
-        Ok(Some((generation, share)))
+    /// Grows whenever a record was written, so that others see when to look again.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Shows each key's machine, in the order of their names.
+    pub fn each(&self, mut show: impl FnMut(&Keyholder)) {
+        self.lock().holders.values().for_each(&mut show);
     }
 
     /// Which generation of which keys is held.
@@ -125,7 +124,8 @@ fn tell(key: &KeyName, event: &Event) {
 fn view(ledger: &At, key: &SharedKey, me: &GuardianId) -> Result<View, ChainError> {
     let name = &key.spec.name;
     let sharing = |generation: u32| ledger.expect::<Sharing>(&(name.clone(), generation));
-    let mut view = View { sessions: key.sessions, ..View::default() };
+    let at = ledger.expect::<Chain>(&())?.at;
+    let mut view = View { at, sessions: key.sessions, session: None, sharing: None };
     if let Some(ceremony) = &key.ceremony {
         let old = ceremony.from.map(sharing).transpose()?;
         view.session = Some(session(ledger, ceremony, old.as_ref(), me)?);
@@ -133,7 +133,15 @@ fn view(ledger: &At, key: &SharedKey, me: &GuardianId) -> Result<View, ChainErro
     if let Some(generation) = key.generation {
         let made = sharing(generation)?;
         let handed_on = match generation.checked_sub(1) {
-            Some(before) => Some((sharing(before)?.threshold, made.public_key.clone())),
+            Some(before) => {
+                let before = sharing(before)?;
+                let shares = before.holders.into_iter().map(|holder| (holder.index, holder.public_share));
+                Some(keyholder::PublicPart {
+                    threshold: before.threshold,
+                    public_key: before.public_key,
+                    shares: shares.collect(),
+                })
+            }
             None => None,
         };
         let index = made.holder(me).map(|holder| holder.index);

@@ -13,19 +13,21 @@
 
 mod duties;
 mod error;
+mod evaluation;
 mod executor;
 pub mod founding;
 mod gather;
 mod http;
 mod keys;
+mod log;
 pub mod ordering;
-//mod running;
+mod running;
 mod shares;
 mod store;
 
 pub use error::ChainError;
 pub use executor::Executor;
 pub use keys::HeldKeys;
-//pub use running::{ChainConfig, Running, guardian_key, read_genesis};
+pub use running::{ChainConfig, Known, Knows, Running, guardian_key, read_genesis};
 pub use shares::Shares;
 pub use store::{Applying, At, Kept, Settled, Store};

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
+use allod_guardian::sealed::{self, Opening};
 use allod_guardian::token::Tenants;
 use allod_ledger::Genesis;
 use allod_wire::{GuardianId, RealmId};
@@ -15,7 +18,9 @@ use axum::Router;
 use tokio::task::JoinHandle;
 
 use super::duties::Duties;
+use super::evaluation::Evaluation;
 use super::gather::Gatherer;
+use super::log::RequestLog;
 use super::ordering::simplex::{self, Tuning};
 use super::ordering::{self, Ordering};
 use super::{ChainError, Executor, HeldKeys, Kept, Shares, Store, http};
@@ -34,11 +39,18 @@ pub struct ChainConfig {
     pub tuning: Tuning,
 }
 
+/// Whether an account is registered at this guardian.
+pub type Known = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// Asks whether an account is registered at this guardian.
+pub type Knows = Arc<dyn Fn([u8; 32]) -> Known + Send + Sync>;
+
 /// A guardian's chain that is up.
 pub struct Running {
     router: Router,
     ordering: Arc<dyn Ordering>,
     duties: JoinHandle<()>,
+    evaluating: thread::JoinHandle<()>,
 }
 
 /// Reads the key with which a guardian votes and signs, or makes one.
@@ -70,12 +82,25 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, ChainError> {
     Ok(genesis)
 }
 
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running(..)")
+    }
+}
+
 impl Running {
-    /// Starts the chain on the current runtime.
+    /// Starts the chain on the current runtime, for the guardian that is also the
+    /// realm `realm`. It vouches for new identities whose owners are registered
+    /// there, which `knows` tells.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub fn start(config: &ChainConfig, realm: RealmId, tenants: Tenants) -> Result<Self, ChainError> {
+    pub fn start(
+        config: &ChainConfig,
+        realm: RealmId,
+        tenants: Tenants,
+        knows: Knows,
+    ) -> Result<Self, ChainError> {
         let genesis = read_genesis(&config.genesis)?;
         let key = guardian_key(&config.state)?;
         let me = GuardianId(key.verifying_key().0);
@@ -103,6 +128,11 @@ impl Running {
             .map_err(|why| ChainError::Ordering(why.to_string()))?;
         let ordering: Arc<dyn Ordering> = Arc::new(ordering);
         let gatherer = Arc::new(Gatherer::new(me));
+        let log = Arc::new(RequestLog::open(&config.state.join("answers"))?);
+        let network = genesis.network();
+        let (evaluation, evaluating) =
+            Evaluation::start(network, key.clone(), Arc::clone(&held), Arc::clone(&log))?;
+        let opening = Mutex::new(Opening::new(network, key.clone(), sealed::Limits::default()));
         let shared = http::Shared {
             me,
             key: key.clone(),
@@ -113,6 +143,10 @@ impl Running {
             ordering: Arc::clone(&ordering),
             realm,
             tenants,
+            knows,
+            evaluation,
+            log,
+            opening,
         };
         let duties = Duties {
             me,
@@ -126,7 +160,7 @@ impl Running {
             nonce: AtomicU64::new(0),
         };
         let duties = tokio::spawn(Arc::new(duties).run(heights, accusations));
-        Ok(Self { router: http::router(Arc::new(shared)), ordering, duties })
+        Ok(Self { router: http::router(Arc::new(shared)), ordering, duties, evaluating })
     }
 
     /// The chain's routes, for the guardian's HTTP interface.
@@ -150,9 +184,13 @@ impl Running {
     }
 
     /// Ends ordering, and then the duties.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.ordering.stop().await;
         self.duties.abort();
-        let _ = self.duties.await;
+        let _ = (&mut self.duties).await;
+        // The thread ends with the last handle to it, which the routes hold.
+        let Self { router, evaluating, .. } = self;
+        drop(router);
+        let _ = tokio::task::spawn_blocking(move || evaluating.join()).await;
     }
 }

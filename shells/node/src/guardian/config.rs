@@ -19,6 +19,10 @@ use crate::files;
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where the operator's own listener stands, in plain HTTP: health and
+    /// counters, nothing else. Without it the counters are public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<SocketAddr>,
     /// The folder that holds the guardian's state. A relative path starts at
     /// the configuration file's folder.
     pub state: PathBuf,
@@ -38,6 +42,20 @@ pub struct Config {
     /// are always served.
     #[serde(default, rename = "tenant", skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantConfig>,
+    /// The network that the guardian takes part in. Without it, it serves
+    /// recoveries and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainSection>,
+}
+
+/// How a guardian takes part in a network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainSection {
+    /// The file with the network's genesis.
+    pub genesis: PathBuf,
+    /// Where other guardians connect.
+    pub listen: SocketAddr,
 }
 
 /// How connections are protected.
@@ -146,12 +164,14 @@ impl Config {
     pub fn new(listen: SocketAddr, state: PathBuf, tls: Tls) -> Self {
         Self {
             listen,
+            admin: None,
             state,
             tls,
             accounts_max: accounts_max(),
             new_accounts: true,
             limits: LimitsConfig::default(),
             tenants: Vec::new(),
+            chain: None,
         }
     }
 
@@ -165,6 +185,9 @@ impl Config {
         let mut config: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         config.state = folder.join(&config.state);
+        if let Some(chain) = &mut config.chain {
+            chain.genesis = folder.join(&chain.genesis);
+        }
         if let Tls::Files { certificate, key } = &mut config.tls {
             *certificate = folder.join(&*certificate);
             *key = folder.join(&*key);

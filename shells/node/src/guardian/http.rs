@@ -6,8 +6,8 @@
 //! | `PUT /descriptor/{sequence}` | the owner's | the sealed descriptor | nothing |
 //! | `GET /descriptor/{locator}` | no | – | the sealed descriptor; its number in `allod-sequence` |
 //! | `GET /` | no | – | JSON: the realm's id |
-//! | `GET /health` | no | – | `ok` |
-//! | `GET /metrics` | no | – | counters, for Prometheus |
+//! | `GET /health` | no | – | `ok` once the store was read, else 503 |
+//! | `GET /metrics` | no | – | counters, where the operator has no listener for them |
 //!
 //! Refusals that Juicebox has no words for are JSON: `error` (a fixed name),
 //! `message`, and where they apply `guesses_left` and `retry_in_ms`. A Juicebox
@@ -31,6 +31,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use super::addresses::Place;
+use super::admin;
 use super::service::{Call, Service};
 
 /// Says which version of the protocol a Juicebox client speaks.
@@ -49,43 +50,27 @@ struct Shared {
     tenants: Tenants,
 }
 
-/// All routes of a guardian.
-pub(super) fn router(service: Service, tenants: Tenants) -> Router {
-    Router::new()
+/// All routes of a guardian. `metrics` says whether its counters are public.
+pub(super) fn router(service: Service, tenants: Tenants, metrics: bool, chain: Option<Router>) -> Router {
+    let shared = Arc::new(Shared { service, tenants });
+    let counted = async |State(shared): State<Arc<Shared>>| admin::metrics(&shared.service);
+    let routes = if metrics { Router::new().route("/metrics", get(counted)) } else { Router::new() };
+    routes
         .route("/", get(about))
-        .route("/health", get(async || "ok"))
-        .route("/metrics", get(metrics))
+        .route("/health", get(async |State(shared): State<Arc<Shared>>| admin::ready(&shared.service).await))
         .route("/req", post(request).layer(DefaultBodyLimit::max(limits::REALM_REQUEST_MAX)))
         .route(
             "/descriptor/{name}",
             put(describe).get(fetch).layer(DefaultBodyLimit::max(limits::DESCRIPTOR_MAX)),
         )
-        .layer(middleware::from_fn(allow))
+        .with_state(Arc::clone(&shared))
+        .merge(chain.unwrap_or_default())
+        .layer(middleware::from_fn_with_state(shared, allow))
         .layer(middleware::from_fn(cors))
-        .with_state(Arc::new(Shared { service, tenants }))
 }
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {
     json(StatusCode::OK, &serde_json::json!({ "realmID": shared.service.realm().to_string() }))
-}
-
-async fn metrics(State(shared): State<Arc<Shared>>) -> String {
-    let counters = shared.service.counters();
-    let mut text = String::new();
-    for (name, help, counter) in [
-        ("registered", "Registrations stored", &counters.registered),
-        ("guesses", "Guesses spent", &counters.guesses),
-        ("recovered", "Right unlock tags shown", &counters.recovered),
-        ("destroyed", "Shares destroyed for want of guesses", &counters.destroyed),
-        ("deleted", "Registrations deleted by their owners", &counters.deleted),
-    ] {
-        let value = counter.load(Ordering::Relaxed);
-        text += &format!(
-            "# HELP allod_guardian_{name}_total {help}.\n# TYPE allod_guardian_{name}_total counter\n\
-             allod_guardian_{name}_total {value}\n"
-        );
-    }
-    text
 }
 
 async fn request(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -214,18 +199,20 @@ fn speaks_our_version(headers: &HeaderMap) -> bool {
 }
 
 /// Holds callers to their address's rate, and to sending their request in time.
-async fn allow(request: axum::extract::Request, next: Next) -> Response {
+async fn allow(State(shared): State<Arc<Shared>>, request: axum::extract::Request, next: Next) -> Response {
     let place = request.extensions().get::<Arc<Place>>().cloned();
-    if let Some(Err(TooMany { retry_in_ms })) = place.map(|place| place.admit()) {
+    let response = if let Some(Err(TooMany { retry_in_ms })) = place.map(|place| place.admit()) {
         let refusal = Refusal::TooMany { retry_in_ms };
-        return respond(Answer::Refused { refusal, guesses_left: None });
-    }
-    match tokio::time::timeout(PATIENCE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
+        respond(Answer::Refused { refusal, guesses_left: None })
+    } else {
+        tokio::time::timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| {
             refuse(StatusCode::REQUEST_TIMEOUT, "timeout", "the request took too long to come", None, None)
-        }
+        })
+    };
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        shared.service.counters().too_many.fetch_add(1, Ordering::Relaxed);
     }
+    response
 }
 
 /// Lets web pages of any origin call: what they may do, their token says.

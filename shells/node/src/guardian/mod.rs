@@ -6,7 +6,9 @@
 //! ```
 
 mod addresses;
+mod admin;
 mod config;
+mod health;
 mod http;
 mod server;
 mod service;
@@ -14,7 +16,8 @@ mod store;
 mod tls;
 
 pub(crate) use addresses::Addresses;
-pub use config::{Algorithm, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
+pub use config::{Algorithm, ChainSection, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
+pub use health::{Health, health};
 pub(crate) use server::accept;
 pub use server::{Running, run};
 pub use store::Store;
@@ -60,6 +63,17 @@ pub enum GuardianError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It is asked how it is, and does not answer well.
+    #[error("the guardian at {address} is not well: {why}")]
+    Unwell {
+        /// Where it was asked.
+        address: String,
+        /// What came of it.
+        why: String,
+    },
+    /// The guardian's chain cannot begin.
+    #[error(transparent)]
+    Chain(#[from] crate::chain::ChainError),
     /// The certificate or its key cannot be used.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),

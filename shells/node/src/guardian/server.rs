@@ -1,9 +1,11 @@
 //! Accepting connections, and ending in good order.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use allod_guardian::token::Tenants;
 use allod_wire::RealmId;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
@@ -13,11 +15,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Addresses;
 use super::service::Service;
-use super::{Config, GuardianError, Store, http, tls};
+use super::{ChainSection, Config, GuardianError, Store, admin, http, tls};
+use crate::chain::ordering::simplex::Tuning;
+use crate::chain::{self, ChainConfig};
 
 /// Connections at a time. Past it, new ones wait in the system's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -34,10 +39,30 @@ const LAST_CALL: Duration = Duration::from_secs(5);
 pub struct Running {
     address: String,
     realm: RealmId,
-    stop: oneshot::Sender<()>,
-    accepting: tokio::task::JoinHandle<()>,
+    admin: Option<SocketAddr>,
+    doors: Vec<Door>,
+    chain: Option<chain::Running>,
     service: Service,
     thread: JoinHandle<()>,
+}
+
+/// A listener that is served.
+#[derive(Debug)]
+struct Door {
+    stop: oneshot::Sender<()>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Door {
+    fn open(
+        listener: TcpListener,
+        acceptor: Option<TlsAcceptor>,
+        router: Router,
+        addresses: Arc<Addresses>,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, accepting: tokio::spawn(accept(listener, acceptor, router, addresses, stopped)) }
+    }
 }
 
 /// Starts a guardian on the current runtime.
@@ -48,11 +73,11 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     let tenants = config.tenant_keys()?;
     let store = Store::open(&config.state)?;
     let identity = tls::load(&config.tls, &config.state)?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| GuardianError::Listen { address: config.listen, source })?;
-    let local =
-        listener.local_addr().map_err(|source| GuardianError::Listen { address: config.listen, source })?;
+    let (listener, local) = listen(config.listen).await?;
+    let admin = match config.admin {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
 
     let realm = store.realm();
     let accounts_max = if config.new_accounts { config.accounts_max } else { 0 };
@@ -63,11 +88,49 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
         Some(tls::Identity { pin: Some(pin), .. }) => format!("https://{local}#{pin}"),
     };
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
-    let (stop, stopped) = oneshot::channel();
-    let router = http::router(service.clone(), tenants);
-    let addresses = Addresses::new(config.limits.address.into());
-    let accepting = tokio::spawn(accept(listener, acceptor, router, addresses, stopped));
-    Ok(Running { address, realm, stop, accepting, service, thread })
+    let (admin_listener, admin) = admin.unzip();
+    let chain = match &config.chain {
+        Some(section) => Some(start_chain(config, section, realm, tenants.clone(), &service)?),
+        None => None,
+    };
+    let routes = chain.as_ref().map(chain::Running::router);
+    let router = http::router(service.clone(), tenants, admin.is_none(), routes);
+    let addresses = || Addresses::new(config.limits.address.into());
+    let mut doors = vec![Door::open(listener, acceptor, router, addresses())];
+    // Its callers have places of their own, so that they are answered however
+    // many stand at the other door.
+    if let Some(listener) = admin_listener {
+        doors.push(Door::open(listener, None, admin::router(service.clone()), addresses()));
+    }
+    Ok(Running { address, realm, admin, doors, chain, service, thread })
+}
+
+fn start_chain(
+    config: &Config,
+    section: &ChainSection,
+    realm: RealmId,
+    tenants: Tenants,
+    service: &Service,
+) -> Result<chain::Running, GuardianError> {
+    let chain = ChainConfig {
+        genesis: section.genesis.clone(),
+        listen: section.listen,
+        state: config.state.join("chain"),
+        tuning: Tuning::default(),
+    };
+    let service = service.clone();
+    let knows = Arc::new(move |account| {
+        let service = service.clone();
+        Box::pin(async move { service.knows(account).await }) as chain::Known
+    });
+    Ok(chain::Running::start(&chain, realm, tenants, knows)?)
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GuardianError> {
+    let failed = |source| GuardianError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
 }
 
 impl Running {
@@ -81,19 +144,45 @@ impl Running {
         self.realm
     }
 
-    /// Resolves when the guardian's store has failed, such as on a full disk. It
-    /// answers nothing then but that; starting it again finds out what is on the
-    /// disk.
+    /// Where the operator's own listener stands, if there is one.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Resolves when the guardian's store has failed, such as on a full disk, or
+    /// its chain cannot go on. It answers nothing then but that; starting it again
+    /// finds out what is on the disk.
     pub async fn failed(&self) {
-        self.service.ended().await;
+        let chain = async {
+            match &self.chain {
+                Some(chain) => {
+                    let why = chain.ended().await;
+                    tracing::error!(%why, "the chain has ended");
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.service.ended() => {}
+            () = chain => {}
+        }
     }
 
     /// Takes no more connections, lets requests under way end, and closes the
     /// store.
     pub async fn stop(self) {
-        let _ = self.stop.send(());
-        let _ = self.accepting.await;
-        let Self { service, thread, .. } = self;
+        let Self { doors, chain, service, thread, .. } = self;
+        let mut accepting = Vec::with_capacity(doors.len());
+        for door in doors {
+            let _ = door.stop.send(());
+            accepting.push(door.accepting);
+        }
+        for door in accepting {
+            let _ = door.await;
+        }
+        if let Some(chain) = chain {
+            chain.stop().await;
+        }
         drop(service);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
@@ -109,7 +198,9 @@ pub(crate) async fn accept(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let permit = tokio::select! {
             permit = Arc::clone(&room).acquire_owned() => permit,
             _ = &mut stopped => break,
@@ -133,7 +224,7 @@ pub(crate) async fn accept(
         let _ = stream.set_nodelay(true);
         let router = router.clone().layer(Extension(Arc::new(place)));
         let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let _permit = permit;
             if let Err(why) = serve(stream, acceptor, router, watcher).await {
                 tracing::debug!(%peer, %why, "a connection ended early");
@@ -142,6 +233,9 @@ pub(crate) async fn accept(
     }
     drop(listener);
     let _ = tokio::time::timeout(LAST_CALL, graceful.shutdown()).await;
+    // Whoever has not finished by now, or not even begun, waits for no answer that
+    // anything depends on, and would keep the store open.
+    connections.shutdown().await;
 }
 
 async fn serve(
@@ -169,4 +263,36 @@ async fn speak(
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     Ok(watcher.watch(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::super::Tls;
+    use super::*;
+
+    #[tokio::test]
+    async fn strangers_who_stall_cannot_keep_a_guardian_from_ending() {
+        // One says nothing where a handshake is due; one sends half a head; one
+        // holds the body back that it announced.
+        let half = "GET / HTTP/1.1\r\nhost: x\r\n";
+        let bodiless = "POST /req HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n";
+        for (tls, words) in [(Tls::SelfSigned, ""), (Tls::Off, half), (Tls::Off, bodiless)] {
+            let folder = tempfile::tempdir().unwrap();
+            let config = Config::new(([127, 0, 0, 1], 0).into(), folder.path().join("state"), tls);
+            let running = run(&config).await.unwrap();
+            let local = running.address().split(['/', '#']).nth(2).unwrap().to_owned();
+            let mut stream = TcpStream::connect(local).await.unwrap();
+            stream.write_all(words.as_bytes()).await.unwrap();
+            // Until it was accepted, there is nobody to wait for.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let begun = Instant::now();
+            running.stop().await;
+            assert!(begun.elapsed() < LAST_CALL + Duration::from_secs(2), "{words:?}: {:?}", begun.elapsed());
+            drop(stream);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use allod_guardian::token::Caller;
 use allod_wire::{Locator, RealmId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::store::Store;
+use super::store::{KnownAccounts, Store};
 
 /// Requests that are decided and made durable together, at most.
 const BATCH_MAX: usize = 256;
@@ -40,13 +40,19 @@ pub(super) struct Counters {
     pub(super) recovered: AtomicU64,
     pub(super) destroyed: AtomicU64,
     pub(super) deleted: AtomicU64,
+    /// Requests refused for coming too often.
+    pub(super) too_many: AtomicU64,
+    /// Accounts kept just now, destroyed ones included.
+    pub(super) accounts: AtomicU64,
 }
 
 /// A handle to the thread. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Service {
     realm: RealmId,
+    accounts_max: u64,
     counters: Arc<Counters>,
+    known: Option<KnownAccounts>,
     calls: mpsc::Sender<(Call, oneshot::Sender<Answer>)>,
 }
 
@@ -55,16 +61,30 @@ impl Service {
     pub(super) fn start(store: Store, limits: Limits, accounts_max: u64) -> (Self, thread::JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(QUEUE_MAX);
         let realm = store.realm();
-        let counters = Arc::new(Counters::default());
+        let known = Some(store.accounts_known());
+        let counters =
+            Arc::new(Counters { accounts: AtomicU64::new(store.accounts()), ..Counters::default() });
         let worker =
             Worker { store, realm: Realm::new(realm, limits), accounts_max, counters: Arc::clone(&counters) };
         let thread = thread::spawn(move || worker.run(queue));
-        (Self { realm, counters, calls }, thread)
+        (Self { realm, accounts_max, counters, known, calls }, thread)
+    }
+
+    /// One whose thread has ended, as after its store failed.
+    #[cfg(test)]
+    pub(super) fn gone() -> Self {
+        let (calls, _) = mpsc::channel(1);
+        Self { realm: RealmId([0; 16]), accounts_max: 0, counters: Arc::default(), known: None, calls }
     }
 
     /// The realm's id.
     pub(super) fn realm(&self) -> RealmId {
         self.realm
+    }
+
+    /// How many accounts it takes.
+    pub(super) fn accounts_max(&self) -> u64 {
+        self.accounts_max
     }
 
     /// Resolves when the thread has ended because its store failed.
@@ -75,6 +95,13 @@ impl Service {
     /// What happened so far.
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Whether an account is registered here.
+    pub(super) async fn knows(&self, account: [u8; 32]) -> bool {
+        let Some(known) = self.known.clone() else { return false };
+        let known = tokio::task::spawn_blocking(move || known.has(&account)).await;
+        matches!(known, Ok(Ok(true)))
     }
 
     /// Asks, and waits until the answer may leave.
@@ -153,6 +180,7 @@ impl Worker {
             return Ok(());
         }
         let outcome = self.store.apply(&changes);
+        self.counters.accounts.store(self.store.accounts(), Ordering::Relaxed);
         if let Err(why) = &outcome {
             tracing::error!(%why, "writing the store failed");
         }

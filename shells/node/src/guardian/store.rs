@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use allod_crypto::{Secret, Zeroizing, aead};
 use allod_guardian::realm::{Change, Described, PersistId, Record, SealedDescriptor};
@@ -26,15 +27,32 @@ type DescriptorRow<'a> = ([u8; 32], u64, &'a [u8]);
 const DESCRIPTORS: TableDefinition<'_, [u8; 32], DescriptorRow<'_>> = TableDefinition::new("descriptors");
 const REALM: TableDefinition<'_, &str, [u8; 16]> = TableDefinition::new("realm");
 
+/// Memory for pages of the database, in bytes. Left to itself it would take up to
+/// a gigabyte, and a guardian runs on small machines and under limits.
+const CACHE: usize = 64 * 1024 * 1024;
+
 /// A guardian's memory.
 #[derive(Debug)]
 pub struct Store {
-    database: Database,
+    database: Arc<Database>,
     keys: RecordKeys,
     realm: RealmId,
     accounts: u64,
     /// Held while the store is open.
     _lock: File,
+}
+
+/// Which accounts a store has, without their records.
+#[derive(Clone, Debug)]
+pub(super) struct KnownAccounts(Arc<Database>);
+
+impl KnownAccounts {
+    /// Whether there is an entry for this account, a destroyed one included.
+    pub(super) fn has(&self, account: &[u8; 32]) -> Result<bool, Failure> {
+        let read = self.0.begin_read().map_err(text)?;
+        let table = read.open_table(ACCOUNTS).map_err(text)?;
+        Ok(table.get(account).map_err(text)?.is_some())
+    }
 }
 
 /// How an account's entry is stored.
@@ -89,7 +107,12 @@ impl Store {
         let mut keys = RecordKeys::open(&folder.join("record-keys"))?;
         keys.keep_only(&slots)?;
         files::sync_folder(folder)?;
-        Ok(Self { database, keys, realm, accounts, _lock: lock })
+        Ok(Self { database: Arc::new(database), keys, realm, accounts, _lock: lock })
+    }
+
+    /// Tells, beside this store, which accounts it has.
+    pub(super) fn accounts_known(&self) -> KnownAccounts {
+        KnownAccounts(Arc::clone(&self.database))
     }
 
     /// The realm's id.
@@ -244,7 +267,7 @@ struct Prepared {
 /// Opens or makes the file of a database.
 fn database(path: &Path) -> Result<Database, GuardianError> {
     let file = files::private_file(path)?;
-    Database::builder().create_file(file).map_err(text).map_err(GuardianError::Store)
+    Database::builder().set_cache_size(CACHE).create_file(file).map_err(text).map_err(GuardianError::Store)
 }
 
 /// Makes the tables and the realm id where they are missing, and reads what is

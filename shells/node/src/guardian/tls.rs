@@ -35,9 +35,7 @@ pub(crate) fn load(tls: &Tls, state: &Path) -> Result<Option<Identity>, Guardian
         }
     };
     let wrong = |e: &dyn std::fmt::Display| GuardianError::Tls(e.to_string());
-    let chain = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| wrong(&format!("{}: {e}", certificate.display())))?;
+    let chain = read(&certificate)?;
     let key = PrivateKeyDer::from_pem_file(&key).map_err(|e| wrong(&format!("{}: {e}", key.display())))?;
     let pin = chain.first().filter(|_| own).map(|leaf| pin_of(leaf));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -45,6 +43,23 @@ pub(crate) fn load(tls: &Tls, state: &Path) -> Result<Option<Identity>, Guardian
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|e| wrong(&e))?;
     Ok(Some(Identity { config: Arc::new(config), pin }))
+}
+
+/// The pin of the certificate that [`load`] takes, if it is there already.
+/// Nothing where TLS is off.
+pub(super) fn pin(tls: &Tls, state: &Path) -> Result<Option<String>, GuardianError> {
+    let chain = match tls {
+        Tls::Off => return Ok(None),
+        Tls::Files { certificate, .. } => read(certificate)?,
+        Tls::SelfSigned => read(&state.join("certificate.pem"))?,
+    };
+    Ok(chain.first().map(|leaf| pin_of(leaf)))
+}
+
+fn read(certificate: &Path) -> Result<Vec<CertificateDer<'static>>, GuardianError> {
+    CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(|e| GuardianError::Tls(format!("{}: {e}", certificate.display())))
 }
 
 /// The pin of a certificate: the first 16 bytes of its SHA-256, in base64url.

@@ -6,51 +6,45 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{NetworkError, Status};
+use super::{NetworkError, Order, Origin, Status};
 use crate::files::at;
 
-/// What a running network can be told. Guardians are meant by their numbers,
-/// which begin at 1.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "do")]
-pub enum Order {
-    /// Kill a guardian at once, as a crash would.
-    Kill {
-        /// Which.
-        guardian: usize,
-    },
-    /// Stop a guardian from running on.
-    Pause {
-        /// Which.
-        guardian: usize,
-    },
-    /// Let a paused guardian run on.
-    Resume {
-        /// Which.
-        guardian: usize,
-    },
-    /// Start a guardian again, honest.
-    Start {
-        /// Which.
-        guardian: usize,
-    },
-    /// Put a liar in front of a guardian.
-    Lie {
-        /// Which.
-        guardian: usize,
-        /// The name of a [`How`](super::How).
-        how: String,
-    },
-}
+/// Orders that a running network takes.
+#[derive(Clone, Debug)]
+pub struct Orders(mpsc::UnboundedSender<Given>);
 
 /// An order with the way back for its answer.
-pub(super) type Given = (Order, oneshot::Sender<Result<Status, String>>);
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) order: Order,
+    pub(super) origin: Origin,
+    pub(super) reply: oneshot::Sender<Answer>,
+}
+
+/// How the guardians are that carried the order out, each by itself; or why it
+/// was refused.
+pub(super) type Answer = Result<Vec<Status>, String>;
+
+impl Orders {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Given>) {
+        let (send, given) = mpsc::unbounded_channel();
+        (Self(send), given)
+    }
+
+    /// Gives an order. Orders to one guardian are carried out in turn, those to
+    /// several at the same time.
+    pub(super) fn give(&self, order: Order, origin: Origin) -> oneshot::Receiver<Answer> {
+        let (reply, answer) = oneshot::channel();
+        // Where nobody takes it, the answer says so by never coming.
+        let _ = self.0.send(Given { order, origin, reply });
+        answer
+    }
+}
 
 /// Longest line, in bytes.
 const LINE_MAX: u64 = 16 * 1024;
@@ -63,11 +57,11 @@ fn path(folder: &Path) -> PathBuf {
 }
 
 /// Gives an order to the network that runs in `folder`, and returns how the
-/// guardian is then.
+/// guardian is then; nothing where the order was about connections.
 ///
 /// # Errors
 /// [`NetworkError::NotRunning`]; [`NetworkError::Refused`] in the network's words.
-pub async fn order(folder: &Path, order: &Order) -> Result<Status, NetworkError> {
+pub async fn order(folder: &Path, order: &Order) -> Result<Vec<Status>, NetworkError> {
     let path = path(folder);
     let stream = match UnixStream::connect(&path).await {
         Ok(stream) => stream,
@@ -80,9 +74,7 @@ pub async fn order(folder: &Path, order: &Order) -> Result<Status, NetworkError>
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(at(&path))?;
-    serde_json::from_str::<Result<Status, String>>(&answer)
-        .map_err(|e| at(&path)(e.into()))?
-        .map_err(NetworkError::Refused)
+    serde_json::from_str::<Answer>(&answer).map_err(|e| at(&path)(e.into()))?.map_err(NetworkError::Refused)
 }
 
 async fn exchange(mut stream: UnixStream, order: &Order) -> io::Result<String> {
@@ -108,7 +100,7 @@ pub(super) fn close(folder: &Path) {
 }
 
 /// Passes orders on for as long as the task is not aborted.
-pub(super) async fn serve(listener: UnixListener, orders: mpsc::Sender<Given>) {
+pub(super) async fn serve(listener: UnixListener, orders: Orders) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -127,16 +119,14 @@ pub(super) async fn serve(listener: UnixListener, orders: mpsc::Sender<Given>) {
     }
 }
 
-async fn converse(stream: UnixStream, orders: mpsc::Sender<Given>) -> io::Result<()> {
+async fn converse(stream: UnixStream, orders: Orders) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(LINE_MAX)).read_line(&mut line).await?;
-    let answer: Result<Status, String> = match serde_json::from_str(&line) {
+    let answer: Answer = match serde_json::from_str(&line) {
         Err(e) => Err(format!("not an order: {e}")),
         Ok(order) => {
-            let (reply, answer) = oneshot::channel();
-            let _ = orders.send((order, reply)).await;
-            answer.await.unwrap_or_else(|_| Err("the network is ending".into()))
+            orders.give(order, Origin::Hand).await.unwrap_or_else(|_| Err("the network is ending".into()))
         }
     };
     write.write_all(format!("{}\n", json!(answer)).as_bytes()).await

@@ -15,6 +15,8 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::skew::SKEW_VARIABLE;
+
 /// How long a process may take until it says that it is up.
 const START: Duration = Duration::from_secs(20);
 
@@ -31,16 +33,21 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a child and waits for the JSON line in which it says that it is
-    /// up, or why it is not.
+    /// up, or why it is not. Its clock is as much ahead as `skew_ms` says.
     pub(super) async fn start(
-        program: &Path,
-        arguments: &[OsString],
+        command: &[OsString],
         log: &Path,
+        skew_ms: i64,
     ) -> Result<(Self, Value), String> {
+        let [program, arguments @ ..] = command else { return Err("there is nothing to start".into()) };
         let words = |e: std::io::Error| e.to_string();
         let log = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(words)?;
-        let mut child = Command::new(program)
-            .args(arguments)
+        let mut command = Command::new(program);
+        command.args(arguments).env_remove(SKEW_VARIABLE);
+        if skew_ms != 0 {
+            command.env(SKEW_VARIABLE, skew_ms.to_string());
+        }
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

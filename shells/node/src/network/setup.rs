@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use allod_crypto::CryptoRng;
 
-use super::{Description, NetworkError};
+use super::founding::{GENESIS, found};
+use super::links::{GUARDIANS_MAX, Subnet};
+use super::{Description, Links, NetworkError};
 use crate::files::{self, at};
 use crate::guardian::{Config, GuardianError, Tls};
 
@@ -24,6 +26,9 @@ pub struct Plan {
     /// The program that is run as `PROGRAM guardian run`.
     pub program: PathBuf,
 }
+
+/// Where guardians listen to each other, in namespaces.
+const PEERS_PORT: u16 = 7900;
 
 /// Ports that are tried where the usual ones are taken: below those that Linux
 /// gives to outgoing connections, so that they are free at the next start too.
@@ -70,7 +75,12 @@ pub(super) fn size(plan: &Plan, known: Option<&Description>) -> Result<(u8, u8),
 }
 
 /// Writes the configurations that are not there yet, and returns all of them.
-pub(super) fn configurations(plan: &Plan, guardians: u8) -> Result<Vec<Config>, NetworkError> {
+pub(super) fn configurations(plan: &Plan, guardians: u8, links: Links) -> Result<Vec<Config>, NetworkError> {
+    let namespaces = links == Links::Namespaces;
+    if namespaces && guardians > GUARDIANS_MAX {
+        return Err(NetworkError::TooMany { max: GUARDIANS_MAX });
+    }
+    let mut subnet = None;
     // Held until all are chosen, so that no port is chosen twice.
     let mut held = Vec::new();
     let mut configurations = Vec::new();
@@ -83,11 +93,48 @@ pub(super) fn configurations(plan: &Plan, guardians: u8) -> Result<Vec<Config>, 
                 0 => None,
                 base => u16::try_from(number - 1).ok().and_then(|offset| base.checked_add(offset)),
             };
-            let (listener, address) = free(preferred, &mut crate::entropy())?;
-            held.push(listener);
+            let address = if namespaces {
+                let subnet = match subnet {
+                    Some(known) => known,
+                    None => *subnet.insert(Subnet::free(&mut crate::entropy())?),
+                };
+                subnet.listen(number)
+            } else {
+                let (listener, address) = free(preferred, &mut crate::entropy())?;
+                held.push(listener);
+                address
+            };
             Config::new(address, "state".into(), Tls::SelfSigned).write(&path)?;
         }
-        configurations.push(Config::read(&path)?);
+        let config = Config::read(&path)?;
+        let found = Subnet::of(config.listen);
+        // All of one network are in one subnet, or none of them is in any.
+        let fits = match found {
+            None => !namespaces,
+            Some((found, place)) => namespaces && place == number && *subnet.get_or_insert(found) == found,
+        };
+        if !fits {
+            return Err(NetworkError::OtherLinks {
+                folder: plan.folder.clone(),
+                namespaces: found.is_some(),
+            });
+        }
+        configurations.push(config);
+    }
+    if !plan.folder.join(GENESIS).exists() {
+        let mut peers = Vec::new();
+        for config in &configurations {
+            // In a namespace of its own, every port is free.
+            peers.push(if namespaces {
+                SocketAddr::new(config.listen.ip(), PEERS_PORT)
+            } else {
+                let (listener, address) = free(None, &mut crate::entropy())?;
+                held.push(listener);
+                address
+            });
+        }
+        let threshold = plan.threshold.unwrap_or(guardians / 2 + 1);
+        found(&plan.folder, &mut configurations, &peers, threshold)?;
     }
     Ok(configurations)
 }

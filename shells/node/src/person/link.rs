@@ -99,6 +99,15 @@ impl Link {
             .ok_or(Fault::Lied(Lie::Garbage))
     }
 
+    /// Whether the guardian says that it is well.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn health(&self) -> Result<(), Fault> {
+        let reply = self.exchange(Method::GET, "/health", None, Bytes::new(), 4096).await?;
+        if reply.status == StatusCode::OK { Ok(()) } else { Err(fault(&reply)) }
+    }
+
     /// The guardian's counters, as text for Prometheus.
     ///
     /// # Errors

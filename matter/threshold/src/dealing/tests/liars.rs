@@ -94,11 +94,20 @@ fn a_dealer_that_passes_on_something_else_is_named<G: Group>() {
     }
     assert_eq!(refused.culprit(), Some(index(2)));
     // Who did not check is stopped at the latest when the key comes out.
-    let public_key = outcome.public().public_key();
-    let refused = Outcome::reshared(&new.terms, &passed, 2, public_key);
-    assert_eq!(refused, Err(Error::PublicKeyChanged));
+    assert_eq!(Outcome::reshared(&new.terms, &passed, outcome.public()), Err(refused));
     passed.remove(1);
-    assert!(Outcome::reshared(&new.terms, &passed, 2, public_key).is_ok());
+    assert!(Outcome::reshared(&new.terms, &passed, outcome.public()).is_ok());
+}
+
+fn a_dealer_that_holds_no_share_of_the_key_is_named<G: Group>() {
+    let old = session(4, 2, &[1, 2, 3]);
+    let dealings = old.fresh::<G>(&[1, 2, 3]);
+    let outcome = Outcome::fresh(&old.terms, &dealings, 2).expect("enough");
+    let new = session(5, 2, &[4, 5, 6]);
+    let passed = new.fresh::<G>(&[7, 8]);
+    let refused = Error::UnknownIndex(index(7));
+    assert_eq!(Outcome::reshared(&new.terms, &passed, outcome.public()), Err(refused));
+    assert_eq!(refused.culprit(), Some(index(7)));
 }
 
 in_each_group!(
@@ -106,6 +115,7 @@ in_each_group!(
     a_wrong_share_is_complained_about_and_the_complaint_upheld,
     a_complaint_about_an_honest_dealer_is_refuted,
     a_dealer_that_passes_on_something_else_is_named,
+    a_dealer_that_holds_no_share_of_the_key_is_named,
 );
 
 #[test]

@@ -38,7 +38,7 @@ fn an_output_is_the_same_before_and_after_passing_on() {
 
     let new = session(2, 2, &[3, 4, 5]);
     let dealings = new.reshare(&shares);
-    let passed = Outcome::reshared(&new.terms, &dealings, 3, outcome.public().public_key()).expect("enough");
+    let passed = Outcome::reshared(&new.terms, &dealings, outcome.public()).expect("enough");
     let new_shares = new.shares(&passed, &dealings);
     assert_eq!(before, evaluate(passed.public(), &new_shares[..2], b"1234"));
     assert_eq!(before, evaluate(passed.public(), &new_shares[1..], b"1234"));

@@ -10,7 +10,7 @@ use proptest::sample::subsequence;
 use proptest::test_runner::TestCaseResult;
 
 use super::*;
-use crate::shamir;
+use crate::{PublicShares, shamir};
 
 type Scalars<G> = Vec<<G as Group>::Scalar>;
 
@@ -127,21 +127,20 @@ fn a_key_passed_on_is_the_same_in_shares_that_fit_no_others<G: Group>() {
     let old = committee();
     proptest!(cases::<G>(), |((old_t, holders) in old, (new_t, receivers) in committee(), order in any::<u64>())| {
         // A key of random coefficients, held by the old committee.
-        let polynomial = shamir::Polynomial::<G>::random(&SecretScalar::random(&mut system()), old_t, &mut system())
-            .expect("in range");
+        let polynomial = polynomial::<G>(old_t);
         let shares = holders.iter().map(|i| polynomial.share(index(*i))).collect::<Vec<_>>();
         let commitment = Commitment::new(&polynomial).expect("no zero coefficient");
+        let old = public(&polynomial, &holders);
 
         let session = session(2, new_t, &receivers);
         let mut dealings = session.reshare(&shares);
         for dealing in &dealings {
-            let public = Point::new(commitment.public_share_key(dealing.dealer())).expect("not zero");
-            prop_assert_eq!(dealing.verify(&session.terms, Some(&public)), Ok(()));
+            let constant = Point::new(commitment.public_share_key(dealing.dealer())).expect("not zero");
+            prop_assert_eq!(dealing.verify(&session.terms, Some(&constant)), Ok(()));
         }
         let turn = order as usize % dealings.len();
         dealings.rotate_left(turn);
-        let outcome =
-            Outcome::reshared(&session.terms, &dealings, old_t, commitment.public_key()).expect("enough");
+        let outcome = Outcome::reshared(&session.terms, &dealings, &old).expect("enough");
         prop_assert!(outcome.dealers().eq(holders.iter().take(old_t.into()).map(|i| index(*i))));
         let by_dealer =
             dealings.iter().map(|dealing| (dealing.dealer(), dealing)).collect::<BTreeMap<_, _>>();
@@ -172,14 +171,13 @@ fn a_key_survives_passing_on_many_times_and_to_other_thresholds<G: Group>() {
     for (name, threshold, receivers) in
         [(4, 3, &[1u16, 2, 3, 4, 5][..]), (5, 4, &[4, 5, 6, 7]), (6, 1, &[9]), (7, 2, &[1, 2])]
     {
-        let old_threshold = outcome.public().threshold();
         let session = session(name, threshold, receivers);
         dealings = session.reshare(&shares);
         for dealing in &dealings {
             let constant = outcome.public().get(dealing.dealer()).expect("a holder");
             assert_eq!(dealing.verify(&session.terms, Some(constant)), Ok(()));
         }
-        outcome = Outcome::reshared(&session.terms, &dealings, old_threshold, &public_key).expect("enough");
+        outcome = Outcome::reshared(&session.terms, &dealings, outcome.public()).expect("enough");
         assert_eq!(*outcome.public().public_key(), public_key);
         shares = session.shares(&outcome, &dealings);
         assert_eq!(shamir::combine(threshold, &shares), Ok(secret.clone()));
@@ -194,6 +192,33 @@ in_each_group!(
 
 type R = Ristretto255;
 
+fn polynomial<G: Group>(threshold: u16) -> shamir::Polynomial<G> {
+    let secret = SecretScalar::random(&mut system());
+    shamir::Polynomial::random(&secret, threshold, &mut system()).expect("in range")
+}
+
+/// The public part of a key that these holders share.
+pub(super) fn public<G: Group>(polynomial: &shamir::Polynomial<G>, holders: &[u16]) -> PublicShares<G> {
+    let commitment = Commitment::new(polynomial).expect("no zero coefficient");
+    let shares = holders
+        .iter()
+        .map(|i| (index(*i), Point::new(commitment.public_share_key(index(*i))).expect("not zero")));
+    PublicShares::new(commitment.threshold(), *commitment.public_key(), shares).expect("in range")
+}
+
+#[test]
+fn a_public_part_that_does_not_belong_together_passes_nothing_on() {
+    let polynomial = polynomial::<R>(2);
+    let old = public(&polynomial, &[1, 2, 3]);
+    let other = public(&self::polynomial(2), &[1, 2]);
+    let shares = old.iter().map(|(index, share)| (index, *share));
+    let mixed = PublicShares::new(2, *other.public_key(), shares).expect("in range");
+    let session = session(13, 2, &[1, 2, 3]);
+    let dealings = session.reshare(&[1, 2, 3].map(|i| polynomial.share(index(i))));
+    assert!(Outcome::reshared(&session.terms, &dealings, &old).is_ok());
+    assert_eq!(Outcome::reshared(&session.terms, &dealings, &mixed), Err(Error::PublicKeyChanged));
+}
+
 #[test]
 fn too_few_dealings_make_no_key() {
     let session = session(8, 2, &[1, 2, 3]);
@@ -201,10 +226,8 @@ fn too_few_dealings_make_no_key() {
     let few = |needed, given| Err(Error::TooFewDealings { needed, given });
     assert_eq!(Outcome::fresh(&session.terms, &dealings, 3), few(3, 2));
     assert_eq!(Outcome::<R>::fresh(&session.terms, &[], 0), few(1, 0));
-    let key = *dealings[0].commitment().public_key();
-    assert_eq!(Outcome::reshared(&session.terms, &dealings, 3, &key), few(3, 2));
-    let refused = Error::ThresholdOutOfRange { threshold: 0, shares: 0 };
-    assert_eq!(Outcome::reshared(&session.terms, &dealings, 0, &key), Err(refused));
+    let old = public(&polynomial(3), &[1, 2, 3]);
+    assert_eq!(Outcome::reshared(&session.terms, &dealings, &old), few(3, 2));
 }
 
 #[test]
@@ -213,8 +236,8 @@ fn a_dealer_counts_once() {
     let mut dealings = session.fresh::<R>(&[1, 2]);
     dealings.push(dealings[0].clone());
     assert_eq!(Outcome::fresh(&session.terms, &dealings, 2), Err(Error::DuplicateIndex(index(1))));
-    let key = *dealings[0].commitment().public_key();
-    let refused = Outcome::reshared(&session.terms, &dealings, 2, &key);
+    let old = public(&polynomial(2), &[1, 2, 3]);
+    let refused = Outcome::reshared(&session.terms, &dealings, &old);
     assert_eq!(refused, Err(Error::DuplicateIndex(index(1))));
 }
 
@@ -256,13 +279,12 @@ proptest! {
     fn a_key_passed_on_does_not_depend_on_who_passes_it(
         chosen in subsequence(alloc::vec![0usize, 1, 2, 3, 4], 3..=5),
     ) {
-        let polynomial =
-            shamir::Polynomial::<R>::random(&SecretScalar::random(&mut system()), 3, &mut system()).expect("in range");
+        let polynomial = polynomial::<R>(3);
         let shares = chosen.iter().map(|i| polynomial.share(index(*i as u16 + 1))).collect::<Vec<_>>();
-        let key = Point::new(polynomial.coefficients()[0].mul_generator()).expect("not zero");
+        let holders = chosen.iter().map(|i| *i as u16 + 1).collect::<Vec<_>>();
         let session = session(12, 2, &[7, 8, 9]);
         let dealings = session.reshare(&shares);
-        let outcome = Outcome::reshared(&session.terms, &dealings, 3, &key).expect("enough");
+        let outcome = Outcome::reshared(&session.terms, &dealings, &public(&polynomial, &holders)).expect("enough");
         let new = session.shares(&outcome, &dealings);
         prop_assert_eq!(shamir::combine(2, &new[1..]), Ok(polynomial.coefficients()[0].clone()));
     }

@@ -34,8 +34,8 @@ fn old_and_new_shares_below_both_thresholds_fit_any_secret<G: Group>() {
     let shares = holders.map(|i| old.share(index(i)));
     let session = session(1, NEW, &receivers);
     let dealings = session.reshare(&shares);
-    let public_key = Point::new(secret.mul_generator()).expect("not zero");
-    let outcome = Outcome::reshared(&session.terms, &dealings, OLD, &public_key).expect("enough");
+    let public = super::outcome::public(&old, &holders);
+    let outcome = Outcome::reshared(&session.terms, &dealings, &public).expect("enough");
     let dealers = outcome.dealers().map(Index::get).collect::<Vec<_>>();
     assert_eq!(dealers, [1, 2, 3]);
 

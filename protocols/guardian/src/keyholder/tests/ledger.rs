@@ -7,7 +7,7 @@ use allod_crypto::group::{Group, Ristretto255};
 use allod_crypto::hash;
 use allod_threshold::dealing::{Complaint, Dealing, EncryptionKey, Outcome, Terms, Verdict};
 use allod_threshold::knowledge::Proof;
-use allod_threshold::{Error, Point, in_group};
+use allod_threshold::{Error, Point, PublicShares, in_group};
 
 use super::*;
 
@@ -56,7 +56,7 @@ pub(super) struct Made {
     /// Index, who, encryption key, public share.
     pub(super) holders: Vec<(u16, usize, [u8; 32], Vec<u8>)>,
     pub(super) dealings: Vec<(u16, Vec<u8>)>,
-    handed_on: Option<(u16, Vec<u8>)>,
+    handed_on: Option<PublicPart>,
 }
 
 impl Ledger {
@@ -242,7 +242,7 @@ impl Ledger {
         if ready < quorum(ceremony.members.len()) || ceremony.dealings.len() < usize::from(needed) {
             return;
         }
-        let handed_on = old.map(|old| (old.threshold, old.public_key.clone()));
+        let handed_on = old.map(Made::public_part);
         let terms = terms(&ceremony);
         let (public_key, public_shares) =
             in_group!(self.group, G => make::<G>(&terms, &ceremony.dealings, handed_on.as_ref()))
@@ -262,6 +262,15 @@ impl Ledger {
 }
 
 impl Made {
+    fn public_part(&self) -> PublicPart {
+        let shares = self.holders.iter().map(|holder| (holder.0, holder.3.clone()));
+        PublicPart {
+            threshold: self.threshold,
+            public_key: self.public_key.clone(),
+            shares: shares.collect(),
+        }
+    }
+
     fn terms(&self) -> Terms {
         make_terms(&self.session, self.threshold, self.holders.iter().map(|holder| (holder.0, holder.2)))
     }
@@ -307,13 +316,15 @@ type Public = (Vec<u8>, Vec<Vec<u8>>);
 fn make<G: Group>(
     terms: &Terms,
     dealings: &[(u16, Vec<u8>)],
-    handed_on: Option<&(u16, Vec<u8>)>,
+    handed_on: Option<&PublicPart>,
 ) -> Result<Public, Error> {
     let decode = |(dealer, bytes): &(u16, Vec<u8>)| Dealing::<G>::decode(Index::new(*dealer)?, bytes);
     let dealings = dealings.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
     let outcome = match handed_on {
-        Some((threshold, key)) => {
-            Outcome::reshared(terms, &dealings, *threshold, &Point::decode(key).expect("a point"))?
+        Some(old) => {
+            let shares = old.shares.iter().map(|(index, share)| (*index, share.as_slice()));
+            let old = PublicShares::decode(old.threshold, &old.public_key, shares)?;
+            Outcome::reshared(terms, &dealings, &old)?
         }
         None => Outcome::fresh(terms, &dealings, terms.threshold())?,
     };

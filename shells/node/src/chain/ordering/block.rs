@@ -69,8 +69,9 @@ impl Operation {
         OperationHash(tagged("allod 2026-10 operation", &[&self.0]))
     }
 
-    /// What it takes of a block's or a pool's room.
-    pub(super) fn room(&self) -> usize {
+    /// What it takes of a block's or a pool's room: its bytes and
+    /// [`OPERATION_OVERHEAD`].
+    pub fn room(&self) -> usize {
         self.0.len() + OPERATION_OVERHEAD
     }
 }
@@ -146,13 +147,22 @@ impl Wire for Header {
 pub struct Block {
     header: Header,
     operations: Vec<Operation>,
+    hashes: Vec<OperationHash>,
+    /// Of its encoding, in bytes.
+    size: usize,
 }
 
 impl Block {
-    /// A block with these operations; `header.operations` is filled in.
-    pub(super) fn new(mut header: Header, operations: Vec<Operation>) -> Self {
-        header.operations = commitment(&operations);
-        Self { header, operations }
+    /// A block with these operations; `header.operations` is filled in. Who
+    /// orders them makes sure that there is room for them.
+    pub fn new(mut header: Header, operations: Vec<Operation>) -> Self {
+        let hashes: Vec<OperationHash> = operations.iter().map(Operation::hash).collect();
+        header.operations = commitment(&hashes);
+        let heads = 1 + head(operations.len());
+        let bodies: usize =
+            operations.iter().map(|operation| operation.0.len() + head(operation.0.len())).sum();
+        let size = heads + allod_wire::encode(&header).len() + bodies;
+        Self { header, operations, hashes, size }
     }
 
     /// The block that a network starts from.
@@ -181,14 +191,33 @@ impl Block {
         &self.operations
     }
 
+    /// Its operations' names, in the same order.
+    pub fn hashes(&self) -> &[OperationHash] {
+        &self.hashes
+    }
+
     /// Its name.
     pub fn digest(&self) -> BlockDigest {
         self.header.digest()
     }
+
+    /// The bytes of its encoding.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
 }
 
-fn commitment(operations: &[Operation]) -> [u8; 32] {
-    let hashes: Vec<OperationHash> = operations.iter().map(Operation::hash).collect();
+/// The size of a CBOR head with this argument.
+fn head(argument: usize) -> usize {
+    match argument {
+        0..24 => 1,
+        24..0x100 => 2,
+        0x100..0x1_0000 => 3,
+        _ => 5,
+    }
+}
+
+fn commitment(hashes: &[OperationHash]) -> [u8; 32] {
     let parts: Vec<&[u8]> = hashes.iter().map(|hash| &hash.0[..]).collect();
     tagged("allod 2026-10 operations", &parts)
 }
@@ -209,10 +238,12 @@ impl<'b, C> Decode<'b, C> for Block {
         if operations.iter().map(Operation::room).sum::<usize>() > OPERATIONS_SIZE_MAX {
             return Err(DecodeError::message("a block's operations are too large"));
         }
-        if commitment(&operations) != header.operations {
+        let claimed = header.operations;
+        let block = Self::new(header, operations);
+        if block.header.operations != claimed {
             return Err(DecodeError::message("a block's operations are not those of its header"));
         }
-        Ok(Self { header, operations })
+        Ok(block)
     }
 }
 

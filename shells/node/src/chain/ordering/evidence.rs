@@ -88,6 +88,16 @@ pub enum Statement {
 impl Statement {
     /// The bytes that a member of `network` signs to make this statement.
     pub fn signed_bytes(&self, network: &[u8; 32]) -> Vec<u8> {
+        let (namespace, message) = self.namespace_and_message(network);
+        let mut bytes = Vec::new();
+        varint(namespace.len() as u64, &mut bytes);
+        bytes.extend_from_slice(&namespace);
+        bytes.extend_from_slice(&message);
+        bytes
+    }
+
+    /// The two parts of what is signed.
+    pub(super) fn namespace_and_message(&self, network: &[u8; 32]) -> (Vec<u8>, Vec<u8>) {
         let (suffix, epoch, view, rest) = match self {
             Self::Notarize { epoch, view, parent, block } => {
                 ("_NOTARIZE", epoch, view, Some((parent, block)))
@@ -97,17 +107,14 @@ impl Statement {
                 ("_FINALIZE", epoch, view, Some((parent, block)))
             }
         };
-        let namespace = [&namespace(network)[..], suffix.as_bytes()].concat();
-        let mut bytes = Vec::new();
-        varint(namespace.len() as u64, &mut bytes);
-        bytes.extend_from_slice(&namespace);
-        varint(*epoch, &mut bytes);
-        varint(*view, &mut bytes);
+        let mut message = Vec::new();
+        varint(*epoch, &mut message);
+        varint(*view, &mut message);
         if let Some((parent, block)) = rest {
-            varint(*parent, &mut bytes);
-            bytes.extend_from_slice(&block.0);
+            varint(*parent, &mut message);
+            message.extend_from_slice(&block.0);
         }
-        bytes
+        ([&namespace(network)[..], suffix.as_bytes()].concat(), message)
     }
 }
 

@@ -36,6 +36,8 @@
 mod block;
 mod certificate;
 mod evidence;
+mod pool;
+pub mod simplex;
 
 use std::fmt;
 use std::future::Future;
@@ -61,7 +63,10 @@ pub const OPERATIONS_SIZE_MAX: usize = 1024 * 1024;
 pub const OPERATION_OVERHEAD: usize = 8;
 
 /// The most members of a committee, and the most observers beside them.
-pub const COMMITTEE_MAX: usize = 100;
+pub const COMMITTEE_MAX: usize = 64;
+
+/// How far a block's time may be ahead of a voter's clock, in milliseconds.
+pub const TIME_AHEAD_MS_MAX: u64 = 2_000;
 
 /// What is the same for all nodes of one network, for good.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,138 @@
+//! What a leader proposes, and what a voter finds good.
+//!
+//! A voter's judgement rests on the block, its parent, and the voter's clock. A
+//! block from the future is not refused: the vote waits until the clock has come
+//! near enough, or the view is over.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use allod_wire::Instant;
+use commonware_consensus::marshal::ancestry::Ancestry;
+use commonware_consensus::simplex::types::Context;
+use commonware_consensus::{Application, Epochable, Viewable};
+use commonware_cryptography::blake3::Digest;
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_cryptography::{Digested, Digestible};
+use commonware_runtime::Clock;
+use futures_util::StreamExt;
+
+use super::super::{Block, BlockDigest, Header, OperationHash, TIME_AHEAD_MS_MAX};
+use super::convert::{Scheme, verifying_key};
+use super::shared::Shared;
+
+#[derive(Clone)]
+pub(super) struct Proposer {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl<E: Clock> Application<E> for Proposer {
+    type SigningScheme = Scheme;
+    type Context = Context<Digest, PublicKey>;
+    type Block = Block;
+    type Input = ();
+
+    async fn propose(
+        &mut self,
+        (clock, context): (E, Self::Context),
+        mut ancestry: impl Ancestry<Block>,
+        (): (),
+    ) -> Option<Digested<Block>> {
+        let parent = ancestry.next().await?;
+        let taken = self.taken(&parent, ancestry).await;
+        self.wait_for_operations(&clock, &taken).await;
+        let operations = self.shared.pool().candidates(&taken);
+        let earliest = parent.inner().header().time.plus_ms(1);
+        let header = Header {
+            height: parent.inner().header().height + 1,
+            parent: parent.digest().into(),
+            epoch: context.epoch().get(),
+            view: context.view().get(),
+            parent_view: context.parent.0.get(),
+            leader: verifying_key(&context.leader).0,
+            time: now(&clock).max(earliest),
+            operations: [0; 32],
+        };
+        let block = Block::new(header, operations);
+        let digest = Digestible::digest(&block);
+        Some(Digested::precomputed(block, digest))
+    }
+
+    async fn verify(
+        &mut self,
+        (clock, context): (E, Self::Context),
+        mut ancestry: impl Ancestry<Block>,
+    ) -> bool {
+        let (Some(block), Some(parent)) = (ancestry.next().await, ancestry.next().await) else {
+            return false;
+        };
+        let (header, before) = (block.inner().header(), parent.inner().header());
+        let good = header.height == before.height + 1
+            && header.parent == BlockDigest::from(parent.digest())
+            && header.epoch == context.epoch().get()
+            && header.view == context.view().get()
+            && header.parent_view == context.parent.0.get()
+            && header.leader == verifying_key(&context.leader).0
+            && header.time > before.time
+            && distinct(block.inner().hashes());
+        if good {
+            let acceptable_ms = header.time.0.saturating_sub(TIME_AHEAD_MS_MAX);
+            match UNIX_EPOCH.checked_add(Duration::from_millis(acceptable_ms)) {
+                Some(acceptable) if acceptable > clock.current() => clock.sleep_until(acceptable).await,
+                Some(_) => {}
+                // No clock gets there.
+                None => return false,
+            }
+        }
+        good
+    }
+}
+
+impl Proposer {
+    /// The operations of blocks that are not final yet, from `block` down.
+    async fn taken(
+        &self,
+        block: &Digested<Block>,
+        mut ancestry: impl Ancestry<Block>,
+    ) -> BTreeSet<OperationHash> {
+        let mut taken = BTreeSet::new();
+        let mut next = Some(block.clone());
+        while let Some(block) = next {
+            if block.inner().header().height <= self.shared.height_applied() {
+                break;
+            }
+            taken.extend(block.inner().hashes());
+            next = ancestry.next().await;
+        }
+        taken
+    }
+
+    /// Returns when there is something to propose, or when it has been idle for
+    /// long enough.
+    async fn wait_for_operations(&self, clock: &impl Clock, taken: &BTreeSet<OperationHash>) {
+        let mut idle = std::pin::pin!(clock.sleep(Duration::from_millis(self.shared.tuning.idle_ms)));
+        loop {
+            let mut arrived = std::pin::pin!(self.shared.arrived.notified());
+            // From here on, an arrival is not missed.
+            arrived.as_mut().enable();
+            if self.shared.pool().has_candidates(taken) {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = &mut arrived => {}
+                () = &mut idle => return,
+            }
+        }
+    }
+}
+
+fn distinct(hashes: &[OperationHash]) -> bool {
+    hashes.iter().collect::<BTreeSet<_>>().len() == hashes.len()
+}
+
+fn now(clock: &impl Clock) -> Instant {
+    let since = clock.current().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Instant(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,6 @@
+//! Nodes in a simulated network, with a clock, disks and links that one seed
+//! decides; the tasks are those that run over TCP.
+
+mod agreement;
+mod ledger;
+mod world;

@@ -1,0 +1,118 @@
+//! The operator's listener: what it answers, and that it alone counts in public
+//! once it is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use allod_guardian::realm::Rate;
+use axum::Extension;
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+
+use super::super::{Addresses, Config, Store, Tls, http, run};
+use super::*;
+
+/// Asks with GET, and returns status and body.
+async fn get(router: &Router, path: &str) -> (u16, String) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = TowerToHyperService::new(router.clone()).call(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// A service over a new store.
+fn service(folder: &tempfile::TempDir) -> (Service, std::thread::JoinHandle<()>) {
+    let store = Store::open(&folder.path().join("state")).unwrap();
+    Service::start(store, allod_guardian::realm::Limits::default(), 7)
+}
+
+#[tokio::test]
+async fn a_guardian_is_ready_until_its_store_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _thread) = service(&folder);
+    let router = router(service.clone());
+    assert_eq!(get(&router, "/livez").await, (200, "ok".into()));
+    assert_eq!(get(&router, "/readyz").await, (200, "ok".into()));
+    assert_eq!(get(&http::router(service, Default::default(), true), "/health").await, (200, "ok".into()));
+
+    let gone = super::router(Service::gone());
+    assert_eq!(get(&gone, "/livez").await.0, 200);
+    assert_eq!(get(&gone, "/readyz").await.0, 503);
+    assert_eq!(get(&http::router(Service::gone(), Default::default(), true), "/health").await.0, 503);
+}
+
+#[tokio::test]
+async fn counters_are_shown_with_their_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _thread) = service(&folder);
+    service.counters().guesses.fetch_add(3, Ordering::Relaxed);
+    let (_, text) = get(&router(service.clone()), "/metrics").await;
+    for line in [
+        "# TYPE allod_guardian_guesses_total counter".to_owned(),
+        "allod_guardian_guesses_total 3".into(),
+        "# TYPE allod_guardian_accounts gauge".into(),
+        "allod_guardian_accounts 0".into(),
+        "allod_guardian_accounts_max 7".into(),
+        "# TYPE allod_guardian_info gauge".into(),
+        format!(
+            "allod_guardian_info{{realm=\"{}\",version=\"{}\"}} 1",
+            service.realm(),
+            env!("CARGO_PKG_VERSION")
+        ),
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line:?} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_come_too_often_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _thread) = service(&folder);
+    let addresses = Addresses::new(Rate { burst: 2, per_second: 1 });
+    let place = addresses.enter("192.0.2.1".parse().unwrap()).unwrap();
+    let public = http::router(service.clone(), Default::default(), false).layer(Extension(Arc::new(place)));
+    let mut refused = 0;
+    for _ in 0..6 {
+        refused += u64::from(get(&public, "/").await.0 == 429);
+    }
+    assert!(refused >= 3, "{refused}");
+    let (_, text) = get(&router(service), "/metrics").await;
+    let line = format!("allod_guardian_too_many_total {refused}");
+    assert!(text.lines().any(|shown| shown == line), "{line:?} is not in\n{text}");
+}
+
+#[tokio::test]
+async fn with_a_listener_for_the_operator_strangers_see_no_counters() {
+    let folder = tempfile::tempdir().unwrap();
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = Config::new(anywhere, folder.path().join("one"), Tls::Off);
+    let status = async |address: SocketAddr, path: &str| {
+        let link = crate::person::Link::new(format!("http://{address}").parse().unwrap());
+        let answer = if path == "/metrics" { link.metrics().await.map(drop) } else { link.health().await };
+        answer.is_ok()
+    };
+    let public = |running: &super::super::Running| -> SocketAddr {
+        running.address().strip_prefix("http://").unwrap().parse().unwrap()
+    };
+
+    let without = run(&config).await.unwrap();
+    assert_eq!(without.admin(), None);
+    assert!(status(public(&without), "/metrics").await);
+
+    config.admin = Some(anywhere);
+    config.state = folder.path().join("two");
+    let with = run(&config).await.unwrap();
+    let admin = with.admin().unwrap();
+    assert!(status(admin, "/metrics").await);
+    assert!(!status(public(&with), "/metrics").await);
+    assert!(status(public(&with), "/health").await);
+    // Nothing else stands at the operator's door.
+    assert!(!status(admin, "/health").await);
+    with.stop().await;
+    assert!(tokio::net::TcpStream::connect(admin).await.is_err(), "it ends with the guardian");
+    without.stop().await;
+}
