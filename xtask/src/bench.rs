@@ -22,6 +22,9 @@ struct Program {
 /// All of them; a new one is added here and to the help text.
 static PROGRAMS: &[Program] = &[
     Program { name: "partials", package: "allod-threshold" },
+    Program { name: "dealing", package: "allod-threshold" },
+    Program { name: "groups", package: "allod-crypto" },
+    Program { name: "proofs", package: "allod-ledger" },
     Program { name: "recovery", package: "allod-node" },
     Program { name: "password", package: "allod-crypto" },
 ];

@@ -96,7 +96,9 @@ pub(crate) enum Command {
         allod key did")]
     Key(Key),
     /// Register, renew, transfer and look up names
-    #[command(after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice")]
+    #[command(
+        after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice"
+    )]
     Name(ledger::Name),
     /// Make, transfer and look up titles to content of any size
     #[command(after_help = "Examples:\n  allod title make song.flac\n  allod title transfer 1f2e… --to bob")]
@@ -110,7 +112,9 @@ pub(crate) enum Command {
         allod lock claim 1f2e… --release 9a8b…")]
     Lock(ledger::Lock),
     /// Sell and buy: the thing and its price change hands together
-    #[command(after_help = "Examples:\n  allod offer make --name alice --price 1f2e…:20\n  allod offer accept 5d6c…")]
+    #[command(
+        after_help = "Examples:\n  allod offer make --name alice --price 1f2e…:20\n  allod offer accept 5d6c…"
+    )]
     Offer(ledger::Offer),
     /// Prove who owns something, and check such proofs with no network
     #[command(after_help = "Examples:\n  allod own prove alice.proof --name alice\n  \

@@ -167,7 +167,9 @@ impl From<LedgerError> for Failure {
             LedgerError::NoGuardian => {
                 (Kind::Failed, "start a local network with `allod up`, or name a guardian with --guardian")
             }
-            LedgerError::Pending(_) => (Kind::TooFewGuardians, "look again before you ask for the same thing twice"),
+            LedgerError::Pending(_) => {
+                (Kind::TooFewGuardians, "look again before you ask for the same thing twice")
+            }
             LedgerError::Disagree { .. } => {
                 (Kind::Failed, "some of these guardians are of another network, or lie; name others")
             }

@@ -277,6 +277,9 @@ fn begin<V: Values + ?Sized>(
     context: &Context,
     key: &mut SharedKey,
 ) -> Result<(), Stop> {
+    // Limits can leave a draw with too few though another would have enough, so
+    // every attempt is another draw.
+    key.sessions = key.sessions.saturating_add(1);
     let apart = holders_apart(draft, key)?;
     let guardians = active(draft)?;
     let suits = |id: &GuardianId, absent: &[GuardianId]| !apart.contains(id) && !absent.contains(id);
@@ -303,7 +306,6 @@ fn begin<V: Values + ?Sized>(
         key.not_before = context.at.plus_ms(context.rules.phase_ms);
         return Ok(());
     }
-    key.sessions = key.sessions.saturating_add(1);
     let session = SessionId(hash::tagged(
         "allod/ledger/session",
         &[context.network.as_bytes(), &key.sessions.to_be_bytes(), name],

@@ -58,7 +58,8 @@ pub struct SharedKey {
     /// The session under way.
     #[n(2)]
     pub ceremony: Option<Ceremony>,
-    /// How many sessions there were.
+    /// How many sessions there were, those included that did not begin because
+    /// too few guardians were drawn.
     #[n(3)]
     pub sessions: u32,
     /// Members who were absent from the session before.

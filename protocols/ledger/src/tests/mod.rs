@@ -2,9 +2,12 @@
 
 mod allowance;
 mod authority;
+mod ceremony;
 mod committees;
+mod conservation;
 mod deals;
 mod evidence;
+mod frozen;
 mod guardians;
 mod holdings;
 mod issuers;
@@ -12,6 +15,7 @@ mod names;
 mod people;
 mod recovery;
 mod refused;
+mod story;
 mod world;
 
 use people::*;

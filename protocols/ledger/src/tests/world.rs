@@ -69,6 +69,8 @@ pub(super) struct World {
     pub(super) epoch_ids: Vec<BlockId>,
     /// The tree's root after each height.
     pub(super) roots: Vec<Root>,
+    /// All blocks so far.
+    pub(super) blocks: Vec<(Instant, BlockId, Vec<Vec<u8>>)>,
 }
 
 /// What guardian `number` says of itself.
@@ -153,6 +155,7 @@ impl World {
             height: 0,
             epoch_ids: [BlockId(network.0)].to_vec(),
             roots: Vec::new(),
+            blocks: Vec::new(),
             genesis,
         };
         world.store(&changes);
@@ -182,6 +185,7 @@ impl World {
     /// A block of these bytes, and what became of them.
     pub(super) fn raw(&mut self, operations: &[Vec<u8>]) -> Vec<Result<(), Rejection>> {
         let (height, at, id) = (self.height + 1, self.at.plus_ms(STEP), self.next_id());
+        assert!(height < 2000, "a test waits for what does not happen");
         let block = Block { height, at, id, operations };
         let applied = apply(&self.values, &block).unwrap();
         assert_eq!(applied.outcomes.len(), operations.len());
@@ -202,6 +206,7 @@ impl World {
         }
         self.height = height;
         self.at = at;
+        self.blocks.push((at, id, operations.to_vec()));
         if height.is_multiple_of(self.rules().epoch_heights) {
             self.epoch_ids.push(id);
         }

@@ -12,7 +12,7 @@ use allod_wire::{BlockId, GuardianId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
-use super::ordering::{Applied, Application, Committee, Evidence, FinalBlock, Halt, Member};
+use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
 
 /// Applies final blocks to the ledger on disk.
@@ -61,8 +61,7 @@ impl Executor {
         let operations: Vec<Vec<u8>> =
             block.block().operations().iter().map(|operation| operation.bytes().to_vec()).collect();
         let (height, at, id) = (block.height(), block.time(), BlockId(block.digest().0));
-        let applied =
-            allod_ledger::apply(&before, &Block { height, at, id, operations: &operations })?;
+        let applied = allod_ledger::apply(&before, &Block { height, at, id, operations: &operations })?;
         for outcome in &applied.outcomes {
             if let Err(why) = &outcome.result {
                 tracing::debug!(operation = %outcome.operation, %why, "an operation was refused");

@@ -26,9 +26,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use allod_crypto::sign::SigningKey;
 use allod_did::Did;
+use allod_guardian::sealed::Opening;
 use allod_guardian::token::{self, Caller, Tenants};
 use allod_guardian::{answering, sealed};
-use allod_guardian::sealed::Opening;
 use allod_ledger::account::{Account, Sponsorship};
 use allod_ledger::beacon;
 use allod_ledger::record::place_of;
@@ -49,9 +49,9 @@ use super::ChainError;
 use super::evaluation::Evaluation;
 use super::gather::{Gatherer, Subject};
 use super::keys::HeldKeys;
-use super::running::Knows;
-use super::ordering::{Ordering, Refusal};
 use super::log::RequestLog;
+use super::ordering::{Ordering, Refusal};
+use super::running::Knows;
 use super::store::{At, Store};
 
 /// Entries of the log that are given at once.

@@ -33,7 +33,8 @@ const CHECKPOINTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("check
 const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("certificates");
 /// The height, and the reason of a refusal or nothing.
 const OUTCOMES: TableDefinition<'_, [u8; 32], (u64, &str)> = TableDefinition::new("outcomes");
-const OUTCOMES_BY_HEIGHT: TableDefinition<'_, (u64, [u8; 32]), ()> = TableDefinition::new("outcomes by height");
+const OUTCOMES_BY_HEIGHT: TableDefinition<'_, (u64, [u8; 32]), ()> =
+    TableDefinition::new("outcomes by height");
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
 
 /// The last height that is durable.
@@ -188,9 +189,7 @@ impl Store {
         };
         if block.is_checkpoint {
             let mut checkpoints = write.open_table(CHECKPOINTS).map_err(text)?;
-            checkpoints
-                .insert(block.height, allod_wire::encode(&checkpoint).as_slice())
-                .map_err(text)?;
+            checkpoints.insert(block.height, allod_wire::encode(&checkpoint).as_slice()).map_err(text)?;
         }
         {
             let mut outcomes = write.open_table(OUTCOMES).map_err(text)?;
@@ -414,7 +413,13 @@ fn grow(write: &WriteTransaction, height: u64, changes: &Changes) -> Result<Root
     for (place, value) in changes {
         let before = {
             let range = value_key(place, 0)..value_key(place, height);
-            values.range(range).map_err(text)?.next_back().transpose().map_err(text)?.map(|(key, _)| key.value())
+            values
+                .range(range)
+                .map_err(text)?
+                .next_back()
+                .transpose()
+                .map_err(text)?
+                .map(|(key, _)| key.value())
         };
         if let Some(before) = before {
             stale.insert((height, before), ()).map_err(text)?;

@@ -87,7 +87,7 @@ impl Recording {
             "at_ms": 0,
             "event": "start",
             "format": FORMAT,
-            "unix_ms": crate::now().0,
+            "unix_ms": crate::now().0.saturating_sub(self.now_ms()),
             "versions": {
                 "allod": env!("CARGO_PKG_VERSION"),
                 "kernel": word("/proc/sys/kernel/osrelease"),

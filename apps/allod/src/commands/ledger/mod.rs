@@ -57,7 +57,8 @@ async fn open(home: &Home, through: &Through, screen: &Screen) -> Result<Ledger,
         None => {
             let trust = Trust::meet(&links).await?;
             trust.save(home.path())?;
-            screen.note(&format!("met the network {:?} for the first time; its key is kept here", trust.name));
+            screen
+                .note(&format!("met the network {:?} for the first time; its key is kept here", trust.name));
             trust
         }
     };
@@ -114,10 +115,11 @@ where
 
 /// Units as `ID:AMOUNT`.
 fn units(text: &str) -> Result<Units, Failure> {
-    let (asset, amount) = text
-        .split_once(':')
-        .ok_or_else(|| Failure::usage(format!("{text:?}: an asset's id, a colon and a number are expected")))?;
-    let amount = amount.parse().map_err(|_| Failure::usage(format!("{amount:?} is not a number of units")))?;
+    let (asset, amount) = text.split_once(':').ok_or_else(|| {
+        Failure::usage(format!("{text:?}: an asset's id, a colon and a number are expected"))
+    })?;
+    let amount =
+        amount.parse().map_err(|_| Failure::usage(format!("{amount:?} is not a number of units")))?;
     Ok(Units { asset: id(asset)?, amount })
 }
 
@@ -149,7 +151,8 @@ fn after(at: Instant, term: &str) -> Result<Instant, Failure> {
         + i64::from(span.get_months()) * 30
         + i64::from(span.get_weeks()) * 7
         + i64::from(span.get_days());
-    let rest = span.years(0).months(0).weeks(0).days(0).total(jiff::Unit::Millisecond).map_err(|_| wrong())?;
+    let rest =
+        span.years(0).months(0).weeks(0).days(0).total(jiff::Unit::Millisecond).map_err(|_| wrong())?;
     let days = Duration::from_secs(u64::try_from(days).map_err(|_| wrong())?.saturating_mul(86_400));
     if rest < 0.0 || (days.is_zero() && rest == 0.0) {
         return Err(wrong());

@@ -99,8 +99,9 @@ fn verify(
         Some(path) => allod_wire::decode(&read(path)?)
             .map_err(|why| Failure::usage(format!("{} is no network's key: {why}", path.display())))?,
         None => Trust::load(home.path())?.ok_or_else(|| {
-            Failure::new(Kind::Failed, "no network's key is known here")
-                .next("get it from somebody you trust (`allod network --out FILE`), and name it with --network")
+            Failure::new(Kind::Failed, "no network's key is known here").next(
+                "get it from somebody you trust (`allod network --out FILE`), and name it with --network",
+            )
         })?,
     };
     let proof: Proof = allod_wire::decode(&bytes)
@@ -113,7 +114,10 @@ fn verify(
         if digest(content)?.0 != wanted {
             return Err(Failure::new(
                 Kind::Failed,
-                format!("the proof is good, but it is about another content than that of {}", content.display()),
+                format!(
+                    "the proof is good, but it is about another content than that of {}",
+                    content.display()
+                ),
             ));
         }
         statement.text += &format!("\nThe content of {} is the one meant.", content.display());
@@ -155,7 +159,12 @@ impl Statement {
             let shown = checked::<Title>(proof, trust, &key, &title)?;
             let Some(record) = &shown.record else {
                 let text = format!("There was no title {title}");
-                return Ok(Self::at(&shown, json!({ "title": title.to_string(), "owner": null }), text, trust));
+                return Ok(Self::at(
+                    &shown,
+                    json!({ "title": title.to_string(), "owner": null }),
+                    text,
+                    trust,
+                ));
             };
             let owner = record.owner.map(|did| did.to_string());
             let text = match &owner {
@@ -172,8 +181,7 @@ impl Statement {
             let shown = checked::<Balance>(proof, trust, &key, &(asset, did))?;
             let amount = shown.record.unwrap_or_default().amount;
             let text = format!("{amount} units of {asset} were owned by {did}");
-            let value =
-                json!({ "asset": asset.to_string(), "owner": did.to_string(), "amount": amount });
+            let value = json!({ "asset": asset.to_string(), "owner": did.to_string(), "amount": amount });
             return Ok(Self::at(&shown, value, text, trust));
         }
         if proof.is_about::<Lock>() {

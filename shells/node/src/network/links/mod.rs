@@ -59,7 +59,7 @@ pub async fn lacks(links: Links, orders: &[Order]) -> Vec<String> {
         Links::Namespaces => {
             let delays =
                 orders.iter().any(|order| matches!(order, Order::Delay { .. } | Order::DelayLink { .. }));
-            let mut lacks = namespaces::lacks(delays).await;
+            let mut lacks = namespaces::lacks(delays, &mut crate::entropy()).await;
             if orders.iter().any(|order| matches!(order, Order::Cut { .. })) {
                 lacks.push(wiring::NO_CUTS.into());
             }

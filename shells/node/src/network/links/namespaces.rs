@@ -18,6 +18,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use allod_crypto::CryptoRng;
+use data_encoding::HEXLOWER;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -182,8 +183,11 @@ impl Namespaces {
                 batch("ip", &inside("-batch"), &neighbours).await?;
             }
             if slow != slow_before {
-                let queues = queues(&device, !slow_before.is_empty(), &slow);
-                batch("tc", &inside("-batch"), &queues).await?;
+                // What is not there need not be deleted.
+                let _ = batch("tc", &inside("-batch"), &format!("qdisc del dev {device} root\n")).await;
+                if !slow.is_empty() {
+                    batch("tc", &inside("-batch"), &queues(&device, &slow)).await?;
+                }
             }
         }
         Ok(())
@@ -192,9 +196,18 @@ impl Namespaces {
     /// Takes the namespaces away, as far as they are there.
     pub(in super::super) async fn take_away(&self) {
         let bridge = self.subnet.bridge();
-        let mine = |name: &str| name.strip_prefix(&bridge).is_some_and(|rest| rest.starts_with('-'));
-        let made = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
-        for name in made.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| mine(name)) {
+        let mine = |folder: &str| {
+            let found = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+            let of_guardian =
+                |name: &String| name.strip_prefix(&bridge).is_some_and(|rest| rest.starts_with('-'));
+            names.filter(of_guardian).collect::<Vec<_>>()
+        };
+        // A process that is about to end keeps its namespace, and so its cable.
+        for name in mine("/sys/class/net") {
+            let _ = ip(&["link", "del", &name]).await;
+        }
+        for name in mine("/run/netns") {
             let _ = ip(&["netns", "del", &name]).await;
         }
         let _ = ip(&["link", "del", &bridge]).await;
@@ -203,19 +216,12 @@ impl Namespaces {
 
 /// The commands of `tc` that delay what a device sends to some addresses, each
 /// with its delay and jitter in milliseconds.
-fn queues(device: &str, was_slow: bool, slow: &[(Ipv4Addr, u64, u64)]) -> String {
-    let mut commands = String::new();
-    if was_slow {
-        commands += &format!("qdisc del dev {device} root\n");
-    }
-    if slow.is_empty() {
-        return commands;
-    }
+fn queues(device: &str, slow: &[(Ipv4Addr, u64, u64)]) -> String {
     // Everything else passes by class 1:1. Numbers of classes are hexadecimal.
     let class = |minor: usize| {
         format!("class add dev {device} parent 1: classid 1:{minor:x} htb rate 32gbit quantum 60000\n")
     };
-    commands += &format!("qdisc add dev {device} root handle 1: htb default 1\n");
+    let mut commands = format!("qdisc add dev {device} root handle 1: htb default 1\n");
     commands += &class(1);
     for (place, (address, delay_ms, jitter_ms)) in slow.iter().enumerate() {
         let minor = place + 2;
@@ -234,7 +240,7 @@ fn queues(device: &str, was_slow: bool, slow: &[(Ipv4Addr, u64, u64)]) -> String
 }
 
 /// What this machine lacks for namespaces, and for delays in them; in words.
-pub(in super::super) async fn lacks(delays: bool) -> Vec<String> {
+pub(in super::super) async fn lacks(delays: bool, rng: &mut impl CryptoRng) -> Vec<String> {
     if !rustix::process::geteuid().is_root() {
         return vec!["network namespaces need root; without it there is the relay (--relay)".into()];
     }
@@ -243,7 +249,9 @@ pub(in super::super) async fn lacks(delays: bool) -> Vec<String> {
     if run("ip", &["-Version"], None).await.is_err() {
         return vec![missing("ip")];
     }
-    let name = format!("allodp{}", std::process::id());
+    let mut bytes = [0; 3];
+    rng.fill_bytes(&mut bytes);
+    let name = format!("allodp{}", HEXLOWER.encode(&bytes));
     let tried = async {
         ip(&["netns", "add", &name]).await?;
         ip(&["link", "add", &name, "type", "bridge"]).await?;
@@ -309,9 +317,8 @@ mod tests {
         let slow: Vec<_> =
             addresses.into_iter().zip([(200, 50), (1000, 0)]).map(|(a, (d, j))| (a, d, j)).collect();
         assert_eq!(
-            queues("eth0", true, &slow),
-            "qdisc del dev eth0 root\n\
-             qdisc add dev eth0 root handle 1: htb default 1\n\
+            queues("eth0", &slow),
+            "qdisc add dev eth0 root handle 1: htb default 1\n\
              class add dev eth0 parent 1: classid 1:1 htb rate 32gbit quantum 60000\n\
              class add dev eth0 parent 1: classid 1:2 htb rate 32gbit quantum 60000\n\
              qdisc add dev eth0 parent 1:2 handle 2: netem limit 100000 delay 200ms 50ms\n\
@@ -320,6 +327,5 @@ mod tests {
              qdisc add dev eth0 parent 1:3 handle 3: netem limit 100000 delay 1000ms\n\
              filter add dev eth0 parent 1: protocol ip u32 match ip dst 198.18.7.11/32 flowid 1:3\n"
         );
-        assert_eq!(queues("eth0", true, &[]), "qdisc del dev eth0 root\n");
     }
 }

@@ -91,7 +91,13 @@ impl Wiring {
             (Self::Relay(relay), Order::Cut { guardian }) => relay.cut(*guardian),
             (Self::Namespaces(_), Order::Cut { .. }) => return Err(NO_CUTS.into()),
             (Self::Relay(_), _) => {}
-            (Self::Namespaces(namespaces), _) => namespaces.enforce(&before, &now).await?,
+            (Self::Namespaces(namespaces), _) => {
+                if let Err(why) = namespaces.enforce(&before, &now).await {
+                    // Half of it must not stay.
+                    let _ = namespaces.enforce(&now, &before).await;
+                    return Err(why);
+                }
+            }
         }
         rules.send_replace(now);
         Ok(())
