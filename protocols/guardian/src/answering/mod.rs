@@ -124,6 +124,10 @@ impl Answering {
     /// The service of the guardian with this signing key, whose log stands at
     /// `tip`: that of the last entry in the store, or the default where there is
     /// none. It holds no share yet.
+    ///
+    /// A guardian that lost its log, or has an older copy only, takes a new key: every
+    /// answer that it signs with the old one at a place that it used before can be
+    /// held against it.
     pub fn new(network: NetworkId, key: SigningKey, limits: Limits, tip: Tip) -> Self {
         Self {
             log: Log::new(network, key, tip),
