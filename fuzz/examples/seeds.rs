@@ -9,9 +9,9 @@ use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, SecretBytes, aead, hash};
 use allod_did::{PublicKey, Root};
 use allod_fuzz::{
-    FIXTURE_KEY, FIXTURE_LABEL, fixture_answer, fixture_answering, fixture_card, fixture_log, fixture_question,
-    fixture_quorum, fixture_realm, fixture_reply, fixture_root, fixture_sealed, fixture_session, fixture_signed,
-    fixture_unsealing, stream,
+    FIXTURE_KEY, FIXTURE_LABEL, fixture_answer, fixture_answering, fixture_card, fixture_log,
+    fixture_question, fixture_quorum, fixture_realm, fixture_reply, fixture_root, fixture_sealed,
+    fixture_session, fixture_signed, fixture_unsealing, stream,
 };
 use allod_guardian::account::AccountKeys;
 use allod_guardian::answering;

@@ -10,7 +10,7 @@
 //! the element, with a proof → the answer is given the next place in the log,
 //! chained to the one before, and signed → [`Output::Persist`] → the shell makes
 //! it durable → [`Input::Persisted`] → only now [`Output::Send`]. What is asked
-//! while a write is under way is gathered and written together by the next.
+//! together, or while a write is under way, is gathered and written by one write.
 //!
 //! Flow at the client: [`Question`] blinds the input, checks what each guardian of
 //! a [`Committee`] answers, names those who lie with what proves it, and has the
@@ -124,6 +124,10 @@ impl Answering {
     /// The service of the guardian with this signing key, whose log stands at
     /// `tip`: that of the last entry in the store, or the default where there is
     /// none. It holds no share yet.
+    ///
+    /// A guardian that lost its log, or has an older copy only, takes a new key: every
+    /// answer that it signs with the old one at a place that it used before can be
+    /// held against it.
     pub fn new(network: NetworkId, key: SigningKey, limits: Limits, tip: Tip) -> Self {
         Self {
             log: Log::new(network, key, tip),
@@ -183,20 +187,16 @@ impl Answering {
     /// to return here.
     pub fn handle(&mut self, now: Instant, rng: &mut impl CryptoRng, input: Input) {
         match input {
-            Input::Ask { ticket, caller, request } => {
-                match self.answer(now, rng, &caller, &request) {
-                    Ok(answer) => self.gathered.push((ticket, answer)),
-                    Err(refusal) => self.send(ticket, Reply::Refused(refusal)),
-                }
-                self.commit();
-            }
+            Input::Ask { ticket, caller, request } => match self.answer(now, rng, &caller, &request) {
+                Ok(answer) => self.gathered.push((ticket, answer)),
+                Err(refusal) => self.send(ticket, Reply::Refused(refusal)),
+            },
             Input::Persisted(id) => {
                 if let Some((_, answers)) = self.writing.take_if(|(writing, _)| *writing == id) {
                     for (ticket, answer) in answers {
                         self.log.persisted(&answer);
                         self.send(ticket, Reply::Answered(answer.into()));
                     }
-                    self.commit();
                 }
             }
             Input::PersistFailed(id) => {
@@ -217,8 +217,12 @@ impl Answering {
         }
     }
 
-    /// The next thing to do, in order.
+    /// The next thing to do, in order. Requests that came together before this was
+    /// called are written together.
     pub fn poll(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.commit();
+        }
         self.outputs.pop_front()
     }
 

@@ -7,7 +7,7 @@
 //!
 //! The online encryption STREAM of V. T. Hoang, R. Reyhanitabar, P. Rogaway and D.
 //! Vizár, "Online authenticated-encryption and its nonce-reuse misuse-resistance",
-//! CRYPTO 2015, section 7: each chunk is sealed for its number and for whether it is
+//! CRYPTO 2015: each chunk is sealed for its number and for whether it is
 //! the last. STREAM puts both in the nonce; here they go into the chunk's key, which
 //! is derived from the file key, the header's hash and the salt, and used for this
 //! one chunk, so there is no nonce that could come twice. The salt is drawn for each

@@ -35,6 +35,22 @@ fn what_is_asked_while_a_write_is_under_way_is_written_together_by_the_next() {
 }
 
 #[test]
+fn what_is_handed_in_together_is_written_together() {
+    let mut shell = Shell::holding(&dealt(), 1);
+    for ticket in 100..105 {
+        let ask = Input::Ask { ticket, caller: caller(1), request: request(ticket) };
+        shell.service.handle(shell.now, &mut shell.rng, ask);
+    }
+    let ticket = shell.ask(Request { key: "oprf/other".into(), ..request(2) });
+    assert_eq!(shell.replies.remove(&ticket), Some(Reply::Refused(Refusal::UnknownKey)));
+    assert_eq!(shell.write.as_ref().map(|(_, entries)| entries.len()), Some(5));
+    assert!(shell.replies.is_empty());
+    shell.persist();
+    assert_eq!(shell.replies.len(), 5);
+    assert_chain(&shell.disk);
+}
+
+#[test]
 fn a_refusal_waits_for_no_write() {
     let mut shell = Shell::holding(&dealt(), 1);
     shell.ask(request(1));

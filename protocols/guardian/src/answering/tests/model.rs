@@ -62,6 +62,16 @@ fn run(steps: &[Step]) {
         let place = usize::try_from(answer.answer.position).expect("small") - 1;
         assert_eq!(shell.disk.get(place), Some(answer));
     }
+    // An auditor with every receipt finds nothing.
+    let mut audit = super::audits::audit();
+    for answer in sent {
+        assert_eq!(audit.expect(answer, dealt.held_by(1)), Ok(()));
+    }
+    for entry in &shell.disk {
+        audit.read(&entry.encode(), dealt.held_by(1));
+    }
+    audit.end();
+    assert_eq!(audit.poll(), None);
     assert!(!shell.events.iter().any(|event| matches!(event, Event::LogDiffers { .. })));
 }
 

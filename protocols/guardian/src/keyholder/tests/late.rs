@@ -99,3 +99,26 @@ fn old_holders_that_are_away_are_not_needed_beyond_the_threshold() {
     network.settle();
     network.assert_settled(&[]);
 }
+
+#[test]
+fn a_disk_that_was_set_back_costs_its_guardian_one_generation_and_nobody_else_anything() {
+    let mut network = Network::new(GroupName::Ristretto255, 4);
+    network.ledger.begin(&[0, 1, 2, 3], 3);
+    network.ledger.at = network.now;
+    let before = network.ledger.view(3);
+    network.settle();
+    // Its key is on the ledger. An older disk does not have the secret.
+    network.nodes[3].disk = Record::default();
+    network.restart(3);
+    network.follow(3);
+    assert_eq!(network.nodes[3].disk.secret, None, "no second key in one session");
+    // Shown the ledger as it was, it makes another secret, which is of no use.
+    network.show(3, View { at: network.now, ..before });
+    assert!(network.nodes[3].disk.secret.is_some());
+    network.finish();
+    assert_eq!(network.ledger.generation(), Some(0));
+    network.assert_settled(&[3]);
+    assert_eq!(network.nodes[3].events, [Event::Lacks { generation: 0 }]);
+    network.session(&[0, 1, 2, 3], 3);
+    network.assert_settled(&[]);
+}

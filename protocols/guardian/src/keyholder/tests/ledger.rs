@@ -242,11 +242,7 @@ impl Ledger {
         if ready < quorum(ceremony.members.len()) || ceremony.dealings.len() < usize::from(needed) {
             return;
         }
-        let handed_on = old.map(|old| PublicPart {
-            threshold: old.threshold,
-            public_key: old.public_key.clone(),
-            shares: old.holders.iter().map(|(index, _, _, share)| (*index, share.clone())).collect(),
-        });
+        let handed_on = old.map(Made::public_part);
         let terms = terms(&ceremony);
         let (public_key, public_shares) =
             in_group!(self.group, G => make::<G>(&terms, &ceremony.dealings, handed_on.as_ref()))
@@ -266,6 +262,15 @@ impl Ledger {
 }
 
 impl Made {
+    fn public_part(&self) -> PublicPart {
+        let shares = self.holders.iter().map(|holder| (holder.0, holder.3.clone()));
+        PublicPart {
+            threshold: self.threshold,
+            public_key: self.public_key.clone(),
+            shares: shares.collect(),
+        }
+    }
+
     fn terms(&self) -> Terms {
         make_terms(&self.session, self.threshold, self.holders.iter().map(|holder| (holder.0, holder.2)))
     }
@@ -318,7 +323,8 @@ fn make<G: Group>(
     let outcome = match handed_on {
         Some(old) => {
             let shares = old.shares.iter().map(|(index, share)| (*index, share.as_slice()));
-            Outcome::reshared(terms, &dealings, &PublicShares::decode(old.threshold, &old.public_key, shares)?)?
+            let old = PublicShares::decode(old.threshold, &old.public_key, shares)?;
+            Outcome::reshared(terms, &dealings, &old)?
         }
         None => Outcome::fresh(terms, &dealings, terms.threshold())?,
     };

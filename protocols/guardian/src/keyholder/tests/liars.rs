@@ -142,8 +142,8 @@ fn a_ledger_that_makes_no_sense_costs_nothing() {
     damaged.push(cut);
     let mut other = view.clone();
     let generator = G::encode(&G::generator()).to_vec();
-    let sharing = other.sharing.as_mut().expect("in force");
-    sharing.handed_on.as_mut().expect("handed on").public_key = generator;
+    let before = other.sharing.as_mut().expect("in force").handed_on.as_mut().expect("handed on");
+    before.public_key = generator;
     damaged.push(other);
     for damaged in damaged {
         let node = &mut network.nodes[0];
