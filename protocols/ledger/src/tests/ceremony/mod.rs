@@ -17,7 +17,7 @@ use allod_crypto::group::{Group, Ristretto255, Suite};
 use allod_threshold::dealing::{Complaint, Dealing, EncryptionSecret, Opened, Outcome};
 use allod_threshold::oprf::{self, KeyPair, KeyShare, Mode, PublicKey, ShareKeys};
 use allod_threshold::shamir::{self, Share};
-use allod_threshold::{GroupName, Index, Point};
+use allod_threshold::{GroupName, Index, Point, PublicShares};
 use allod_wire::{GuardianId, SessionId};
 
 use super::*;
@@ -289,10 +289,12 @@ impl<G: Group> Holders<G> {
             }
             dealings.push(dealing);
         }
-        let public_key = Point::decode(&sharing.public_key).unwrap();
-        let outcome = match self.handed_on(world, sharing) {
+        let outcome = match self.before(world) {
             None => Outcome::fresh(&terms, &dealings, terms.threshold()).unwrap(),
-            Some(threshold) => Outcome::reshared(&terms, &dealings, threshold, &public_key).unwrap(),
+            Some(old) => {
+                assert_eq!(old.public_key, sharing.public_key, "the key is the same");
+                Outcome::reshared(&terms, &dealings, &public_shares(&old)).unwrap()
+            }
         };
         let share = outcome.combine(index, opened.iter().map(|(dealer, value)| (*dealer, value))).unwrap();
         let holder = sharing.holder(&world.guardians[holder].id()).unwrap();
@@ -300,12 +302,10 @@ impl<G: Group> Holders<G> {
         share
     }
 
-    /// The threshold of the sharing before, where there was one.
-    fn handed_on(&self, world: &World, sharing: &Sharing) -> Option<u16> {
+    /// The sharing before the one in force, where there was one.
+    fn before(&self, world: &World) -> Option<Sharing> {
         let generation = self.key(world).generation?.checked_sub(1)?;
-        let before: Sharing = world.get(&(self.name.clone(), generation));
-        assert_eq!(before.public_key, sharing.public_key, "the key is the same");
-        Some(before.threshold)
+        Some(world.get(&(self.name.clone(), generation)))
     }
 
     /// Puts the key together from the shares of as many holders as it takes, and
@@ -343,6 +343,12 @@ impl Holders<Ristretto255> {
         let evaluated = keys.combine(&[blinded], &partials).unwrap();
         *oprf::finalize(input, &blind, &evaluated[0]).unwrap().expose()
     }
+}
+
+/// What everybody knows of a sharing.
+pub(super) fn public_shares<G: Group>(sharing: &Sharing) -> PublicShares<G> {
+    let shares = sharing.holders.iter().map(|holder| (holder.index, holder.public_share.as_slice()));
+    PublicShares::decode(sharing.threshold, &sharing.public_key, shares).unwrap()
 }
 
 /// What the whole key evaluates.
