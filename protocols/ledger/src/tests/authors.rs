@@ -53,7 +53,7 @@ fn asks(action: &Action) -> Asks {
 #[test]
 fn what_a_device_or_a_guardian_has_to_ask_for_nobody_else_can() {
     let story = story::tell();
-    for bytes in frozen::samples(&story.world).values() {
+    for bytes in frozen::samples(&story.world.blocks).values() {
         let operation: Operation = allod_wire::decode(bytes).unwrap();
         let action = operation.body.action;
         let asks = asks(&action);
