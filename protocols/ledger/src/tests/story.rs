@@ -9,7 +9,7 @@ use allod_did::Signature;
 use allod_threshold::GroupName;
 use allod_threshold::dealing::lie;
 use allod_threshold::{Index, Point, knowledge};
-use allod_wire::Instant;
+use allod_wire::{BlockId, Instant};
 
 use super::ceremony::{Holders, network, spec};
 use super::*;
@@ -22,7 +22,7 @@ use crate::lock::lock_id;
 use crate::name::commitment;
 use crate::offer::offer_id;
 use crate::shared_key::{KeySpec, share_context, terms as session_terms};
-use crate::{Action, Operation, beacon_message};
+use crate::{Action, Genesis, Operation, beacon_message};
 
 /// How the network stood when the story was told, and at each height.
 pub(super) struct Story {
@@ -55,16 +55,16 @@ pub(super) fn tell() -> Story {
     things(&mut world);
     deals(&mut world);
     guards(&mut world, &mut holders);
-    let states = replay(&world);
+    let states = replay(&world.genesis, &world.blocks);
     Story { world, holders, states }
 }
 
 /// The values after each height, from the blocks alone.
-pub(super) fn replay(world: &World) -> Vec<Memory> {
+pub(super) fn replay(genesis: &Genesis, blocks: &[(Instant, BlockId, Vec<Vec<u8>>)]) -> Vec<Memory> {
     let mut values = Memory::default();
-    values.take(&crate::begin(&world.genesis).unwrap());
+    values.take(&crate::begin(genesis).unwrap());
     let mut states = Vec::from([values.clone()]);
-    for (height, (at, id, operations)) in (1..).zip(&world.blocks) {
+    for (height, (at, id, operations)) in (1..).zip(blocks) {
         let block = crate::Block { height, at: *at, id: *id, operations };
         values.take(&crate::apply(&values, &block).unwrap().changes);
         states.push(values.clone());

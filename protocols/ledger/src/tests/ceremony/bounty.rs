@@ -264,13 +264,8 @@ fn two_answers_at_one_place_evict() {
     }
     // It does not matter in what they differ, or which comes first.
     let index = Index::new(9).unwrap();
-    let slightly = sign_of(&world, guardian, Answer { index, ..first });
+    let slightly = signed(&world, guardian, Answer { index, ..first });
     assert_eq!(world.happens(fork(slightly, one)), Ok(()));
     let standing = Standing::Evicted { at: world.at, fault: Fault::FalseAnswer };
     assert_eq!(world.guardian(guardian).standing, standing);
-    assert!(!two.is_empty());
-}
-
-fn sign_of(world: &World, guardian: usize, answer: Answer) -> Vec<u8> {
-    signed(world, guardian, answer)
 }

@@ -112,6 +112,33 @@ fn old_holders_may_be_silent_as_long_as_enough_deal() {
 }
 
 #[test]
+fn with_too_few_ready_members_the_old_sharing_stays_in_force() {
+    let mut world = world(6, 5, 3);
+    let mut holders = Keys::of("key");
+    holders.run(&mut world);
+    let before = holders.sharing(&world).unwrap();
+    approve(&mut world, &spec("key", 5, 4));
+    let (members, dealers) = (holders.members(&world), holders.dealers(&world));
+    let session = holders.session(&world).session;
+    holders.announce(&mut world, &members);
+    holders.deal(&mut world, &dealers);
+    // Of five members one may fail.
+    holders.ready(&mut world, &members[..3]);
+    holders.wait(&mut world);
+    assert_eq!(holders.sharing(&world).unwrap(), before);
+    assert!((1..6).all(|dealer| world.find::<Dealt>(&(session, dealer)).is_none()));
+    holders.whole(&world);
+    while holders.ceremony(&world).is_none() {
+        world.empty(1);
+    }
+    let again = holders.members(&world);
+    assert!(again.len() == 5 && members[..3].iter().all(|ready| again.contains(ready)));
+    holders.run(&mut world);
+    assert_eq!(holders.sharing(&world).unwrap().1.public_key, before.1.public_key);
+    holders.whole(&world);
+}
+
+#[test]
 fn a_dealer_that_deals_something_else_than_its_share_is_named() {
     let mut world = world(5, 5, 3);
     let mut holders = Keys::of("key");

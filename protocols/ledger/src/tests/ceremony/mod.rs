@@ -289,12 +289,11 @@ impl<G: Group> Holders<G> {
             }
             dealings.push(dealing);
         }
-        let outcome = match self.handed_on(world, sharing) {
+        let outcome = match self.before(world) {
             None => Outcome::fresh(&terms, &dealings, terms.threshold()).unwrap(),
-            Some(before) => {
-                let shares = before.holders.iter().map(|holder| (holder.index, holder.public_share.as_slice()));
-                let old = PublicShares::decode(before.threshold, &before.public_key, shares).unwrap();
-                Outcome::reshared(&terms, &dealings, &old).unwrap()
+            Some(old) => {
+                assert_eq!(old.public_key, sharing.public_key, "the key is the same");
+                Outcome::reshared(&terms, &dealings, &public_shares(&old)).unwrap()
             }
         };
         let share = outcome.combine(index, opened.iter().map(|(dealer, value)| (*dealer, value))).unwrap();
@@ -303,12 +302,10 @@ impl<G: Group> Holders<G> {
         share
     }
 
-    /// The sharing before, where there was one.
-    fn handed_on(&self, world: &World, sharing: &Sharing) -> Option<Sharing> {
+    /// The sharing before the one in force, where there was one.
+    fn before(&self, world: &World) -> Option<Sharing> {
         let generation = self.key(world).generation?.checked_sub(1)?;
-        let before: Sharing = world.get(&(self.name.clone(), generation));
-        assert_eq!(before.public_key, sharing.public_key, "the key is the same");
-        Some(before)
+        Some(world.get(&(self.name.clone(), generation)))
     }
 
     /// Puts the key together from the shares of as many holders as it takes, and
@@ -346,6 +343,12 @@ impl Holders<Ristretto255> {
         let evaluated = keys.combine(&[blinded], &partials).unwrap();
         *oprf::finalize(input, &blind, &evaluated[0]).unwrap().expose()
     }
+}
+
+/// What everybody knows of a sharing.
+pub(super) fn public_shares<G: Group>(sharing: &Sharing) -> PublicShares<G> {
+    let shares = sharing.holders.iter().map(|holder| (holder.index, holder.public_share.as_slice()));
+    PublicShares::decode(sharing.threshold, &sharing.public_key, shares).unwrap()
 }
 
 /// What the whole key evaluates.

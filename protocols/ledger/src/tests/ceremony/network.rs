@@ -1,7 +1,6 @@
 //! The network's key: checkpoints and the beacon.
 
 use allod_crypto::group::Bls12381G2;
-use allod_threshold::PublicShares;
 use allod_threshold::bls::{self, Message, PartialSignature, SigningShare};
 use allod_wire::BlockId;
 
@@ -27,12 +26,7 @@ pub(in crate::tests) fn network(change: impl FnOnce(&mut Genesis)) -> (World, Ke
 /// What as many holders as it takes sign together.
 pub(in crate::tests) fn sign(world: &World, holders: &Keys, message: &Message) -> [u8; 48] {
     let (_, sharing) = holders.sharing(world).unwrap();
-    let shares = sharing
-        .holders
-        .iter()
-        .map(|holder| (Index::new(holder.index).unwrap(), Point::decode(&holder.public_share).unwrap()));
-    let public = Point::decode(&sharing.public_key).unwrap();
-    let keys = bls::ShareKeys::new(PublicShares::new(sharing.threshold, public, shares).unwrap());
+    let keys = bls::ShareKeys::new(public_shares(&sharing));
     let partials: Vec<PartialSignature> = holders
         .shares
         .values()

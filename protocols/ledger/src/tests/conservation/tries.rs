@@ -128,7 +128,7 @@ fn sensible(model: &Model, who: usize, step: Step, pick: usize) -> Option<(usize
         }
         Step::Unlock(_) => {
             let (number, lock) = choose(pick, locks())?;
-            (if pick % 3 == 0 { lock.to } else { lock.owner }, Step::Unlock(number))
+            (if pick.is_multiple_of(3) { lock.to } else { lock.owner }, Step::Unlock(number))
         }
         Step::Accept { .. } => {
             let (number, offer) = choose(pick, offers())?;
