@@ -245,8 +245,9 @@ pub enum Ended {
         /// What is wrong.
         why: String,
     },
-    /// A snapshot's certificate is not one.
-    #[error("the certificate of the application's height {height} is not valid")]
+    /// The certificate of the application's height is needed, and missing or not
+    /// valid.
+    #[error("the application's height {height} needs its certificate, which is missing or not valid")]
     Certificate {
         /// The height.
         height: u64,

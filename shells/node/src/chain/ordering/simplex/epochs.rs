@@ -39,7 +39,7 @@ use super::{BUFFER, FETCH_RETRY, MAILBOX, Runtime, fetch_timeout};
 
 /// Views behind the last final one whose votes are kept, so that late ones that
 /// contradict them are found out.
-const VIEWS_KEPT: ViewDelta = ViewDelta::new(256);
+pub(super) const VIEWS_KEPT: u64 = 256;
 
 /// An epoch that can begin.
 pub(super) struct Begin {
@@ -202,7 +202,7 @@ where
             leader_timeout: ms(leader_ms),
             certification_timeout: ms(leader_ms + tuning.patience_ms),
             timeout_retry: ms(leader_ms + tuning.patience_ms),
-            view_retention: VIEWS_KEPT,
+            view_retention: ViewDelta::new(VIEWS_KEPT),
             skip: SkipPolicy::Enabled {
                 timeout: ms(2 * leader_ms + 3 * tuning.patience_ms),
                 budget: SkipBudget::Participants,

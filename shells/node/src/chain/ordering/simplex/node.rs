@@ -74,9 +74,10 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Runs on until there is a reason to end, and gives it. All tasks are
-    /// children of the one that [`launch`] was called in.
-    pub(super) async fn wait(self) -> Ended {
+    /// Runs on, and so do `links`, until there is a reason to end, and gives it.
+    /// All tasks are children of the one that [`launch`] was called in.
+    pub(super) async fn wait(mut self, links: impl IntoIterator<Item = Handle<()>>) -> Ended {
+        self.tasks.extend(links);
         tokio::select! {
             biased;
             why = self.shared.stopping() => why,
@@ -146,7 +147,7 @@ where
         None if record.entered().is_none() && applied.height > 0 => return Err(invalid),
         None => None,
     };
-    // Rewritten below as soon as the first epoch begins.
+    // See `record.rs`.
     let vote_from = match record.entered() {
         Some(entered) => entered.vote_from,
         None if applied.height == 0 => 0,
@@ -219,16 +220,13 @@ where
 
     // The first epoch.
     let base = match (record.entered(), &applied.certificate) {
-        (Some(entered), _) if entered.epoch == epoch => entered.base.clone(),
+        (Some(entered), _) if entered.epoch >= epoch => entered.base.clone(),
         (_, Some(certificate)) if certificate.epoch == epoch => Base::Snapshot(certificate.clone()),
         (_, Some(certificate)) => Base::Block(certificate.block),
         (_, None) => {
             let before = epoch.checked_sub(1).map_or(0, |before| shared.parameters.last_height(before));
-            let block = marshal.get_block(Height::new(before)).await.ok_or_else(|| {
-                Ended::Failed(format!(
-                    "the block of height {before}, on which epoch {epoch} is built, is missing"
-                ))
-            })?;
+            // Where this is missing, the application has another past than this node.
+            let block = marshal.get_block(Height::new(before)).await.ok_or(invalid)?;
             Base::Block(block.digest().into())
         }
     };

@@ -1,8 +1,9 @@
 //! A node over TCP, on a thread and a runtime of its own.
 
 use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use commonware_consensus::types::Height;
@@ -26,10 +27,7 @@ const SECTION: NonZeroU64 = NonZeroU64::new(1_024).unwrap();
 const LEAVE: Duration = Duration::from_secs(5);
 
 /// A node that orders operations by simplex.
-pub struct Simplex {
-    handle: Handle,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
+pub struct Simplex(Handle);
 
 /// What asks a running node.
 pub(super) struct Handle {
@@ -44,59 +42,75 @@ pub(super) struct Handle {
 /// # Errors
 /// [`Ended`], where the node could not even begin.
 pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simplex, Ended> {
-    let Config { parameters, key, listen, folder, contacts, tuning } = config;
-    if contacts.len() > CONTACTS_MAX {
-        return Err(Ended::Failed(format!("{} contacts are more than {CONTACTS_MAX}", contacts.len())));
+    if config.contacts.len() > CONTACTS_MAX {
+        return Err(Ended::Failed(format!(
+            "{} contacts are more than {CONTACTS_MAX}",
+            config.contacts.len()
+        )));
     }
-    let key = convert::private_key(&key);
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let (tell, told) = mpsc::sync_channel(1);
     let run = move || {
-        let runner = engine::Runner::new(
-            engine::Config::default().with_storage_directory(folder).with_tcp_nodelay(Some(true)),
-        );
-        runner.start(|context| async move {
-            let config = links::config(key.clone(), &parameters.network, listen);
-            let (mut peers, manager) = lookup::Network::new(context.child("links"), config);
-            let mut channel = |carries: links::Carries| peers.register(carries.0, links::quota(carries));
-            let network = Network {
-                votes: channel(links::VOTES),
-                certificates: channel(links::CERTIFICATES),
-                questions: channel(links::QUESTIONS),
-                backfill: channel(links::BACKFILL),
-                blocks: channel(links::BLOCKS),
-                operations: channel(links::OPERATIONS),
-                manager: manager.clone(),
-                blocker: manager,
-            };
-            let plan =
-                Plan { parameters, key, contacts, tuning, partition: "chain".into(), section: SECTION };
-            let running = match node::launch(context.child("node"), plan, network, application).await {
-                Ok(running) => running,
-                Err(why) => {
-                    let _ = tell.send(Err(why));
-                    return;
-                }
-            };
-            let _links = peers.start();
-            let asked = context.child("metrics");
-            let _ = tell.send(Ok(Handle::new(&running, move || asked.encode())));
-            let shared = Arc::clone(&running.shared);
-            let why = running.wait().await;
-            if let Err(error) = context.stop(0, Some(LEAVE)).await {
-                tracing::warn!(%error, "some tasks of the ordering did not end in time");
-            }
-            shared.end(why);
-        });
+        let told = Arc::new(OnceLock::new());
+        let started = Arc::clone(&told);
+        // Where a task of the engine panics, all end. The folder is free again
+        // when the runtime is gone, so the end is told after that.
+        let end = catch_unwind(AssertUnwindSafe(|| run(config, application, tell, &started)));
+        if let Some(shared) = told.get() {
+            shared.end(end.unwrap_or_else(|_| Ended::Failed("a task panicked; the log says where".into())));
+        }
     };
-    let thread = thread::Builder::new()
+    thread::Builder::new()
         .name("ordering".into())
         .spawn(run)
         .map_err(|error| Ended::Failed(error.to_string()))?;
     match told.recv() {
-        Ok(Ok(handle)) => Ok(Simplex { handle, thread: Mutex::new(Some(thread)) }),
-        Ok(Err(why)) => Err(why),
-        Err(_) => Err(Ended::Failed("the engine could not start; its log says why".into())),
+        Ok(handle) => handle.map(Simplex),
+        Err(_) => Err(Ended::Failed("the engine could not start; the log says why".into())),
     }
+}
+
+/// Runs a node to its end, and gives the reason.
+fn run(
+    config: Config,
+    application: Arc<dyn Application>,
+    tell: mpsc::SyncSender<Result<Handle, Ended>>,
+    started: &OnceLock<Arc<Shared>>,
+) -> Ended {
+    let Config { parameters, key, listen, folder, contacts, tuning } = config;
+    let key = convert::private_key(&key);
+    let settings = engine::Config::default().with_storage_directory(folder).with_tcp_nodelay(Some(true));
+    engine::Runner::new(settings).start(|context| async move {
+        let config = links::config(key.clone(), &parameters.network, listen);
+        let (mut peers, manager) = lookup::Network::new(context.child("links"), config);
+        let mut channel = |carries: links::Carries| peers.register(carries.0, links::quota(carries));
+        let network = Network {
+            votes: channel(links::VOTES),
+            certificates: channel(links::CERTIFICATES),
+            questions: channel(links::QUESTIONS),
+            backfill: channel(links::BACKFILL),
+            blocks: channel(links::BLOCKS),
+            operations: channel(links::OPERATIONS),
+            manager: manager.clone(),
+            blocker: manager,
+        };
+        let plan = Plan { parameters, key, contacts, tuning, partition: "chain".into(), section: SECTION };
+        let running = match node::launch(context.child("node"), plan, network, application).await {
+            Ok(running) => running,
+            Err(why) => {
+                let _ = tell.send(Err(why.clone()));
+                return why;
+            }
+        };
+        let links = peers.start();
+        let _ = started.set(Arc::clone(&running.shared));
+        let asked = context.child("metrics");
+        let _ = tell.send(Ok(Handle::new(&running, move || asked.encode())));
+        let why = running.wait([links]).await;
+        if let Err(error) = context.stop(0, Some(LEAVE)).await {
+            tracing::warn!(%error, "some tasks of the ordering did not end in time");
+        }
+        why
+    })
 }
 
 impl Handle {
@@ -166,34 +180,34 @@ impl Ordering for Handle {
 
 impl Ordering for Simplex {
     fn submit(&self, operation: &[u8]) -> Result<OperationHash, Refusal> {
-        self.handle.submit(operation)
+        self.0.submit(operation)
     }
 
     fn waits(&self, operation: &OperationHash) -> bool {
-        self.handle.waits(operation)
+        self.0.waits(operation)
     }
 
     fn block(&self, height: u64) -> Pending<'_, Option<FinalBlock>> {
-        self.handle.block(height)
+        self.0.block(height)
     }
 
     fn certificate(&self, height: u64) -> Pending<'_, Option<Certificate>> {
-        Ordering::certificate(&self.handle, height)
+        Ordering::certificate(&self.0, height)
     }
 
     fn status(&self) -> Status {
-        self.handle.status()
+        self.0.status()
     }
 
     fn metrics(&self) -> String {
-        self.handle.metrics()
+        self.0.metrics()
     }
 
     fn ended(&self) -> Pending<'_, Ended> {
-        self.handle.ended()
+        self.0.ended()
     }
 
     fn stop(&self) -> Pending<'_, Ended> {
-        self.handle.stop()
+        self.0.stop()
     }
 }

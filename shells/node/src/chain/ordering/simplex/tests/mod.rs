@@ -2,5 +2,9 @@
 //! decides; the tasks are those that run over TCP.
 
 mod agreement;
+mod epochs;
 mod ledger;
+mod liar;
+mod recovery;
+mod storage;
 mod world;

@@ -10,7 +10,6 @@ use allod_wire::Instant;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::simulated::{self, Link, Oracle};
 use commonware_runtime::{Clock, Runner as _, Spawner as _, Supervisor as _, deterministic};
-use commonware_utils::Probability;
 
 use super::super::node::{self, Network, Plan};
 use super::super::service::Handle;
@@ -24,7 +23,7 @@ pub(super) type Context = deterministic::Context;
 pub(super) const LINK: Link = Link {
     latency: Duration::from_millis(10),
     jitter: Duration::from_millis(3),
-    success_rate: Probability::ONE,
+    success_rate: commonware_utils::probability!(1, 1),
 };
 
 /// The key of node `index`.
@@ -198,7 +197,7 @@ impl World {
                 Ok(running) => {
                     let _ = tell.send(Ok(Handle::new(&running, String::new)));
                     let shared = running.shared.clone();
-                    let why = running.wait().await;
+                    let why = running.wait([]).await;
                     shared.end(why.clone());
                     why
                 }
@@ -245,7 +244,11 @@ impl World {
                     .iter()
                     .map(|node| node.handle.as_ref().map(|handle| handle.status()))
                     .collect();
-                panic!("{secs} s were not enough: {what}; heights {heights:?}, {ends:#?}");
+                let blocked = self.oracle.blocked().await.unwrap();
+                let names: Vec<_> = (0..self.nodes.len()).map(|index| (index, Self::public(index))).collect();
+                panic!(
+                    "{blocked:?} {names:?} {secs} s were not enough: {what}; heights {heights:?}, {ends:#?}"
+                );
             }
             self.context.sleep(Duration::from_millis(20)).await;
         }
