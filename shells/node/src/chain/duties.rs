@@ -98,7 +98,12 @@ impl Duties {
     /// The round of the beacon that it is this guardian's turn to tell. Once an
     /// epoch a newer word is told; the members take turns, each a few heights
     /// after the one before.
-    fn round_to_tell(&self, ledger: &At, chain: &Chain, epoch: &mut Epoch) -> Result<Option<u64>, ChainError> {
+    fn round_to_tell(
+        &self,
+        ledger: &At,
+        chain: &Chain,
+        epoch: &mut Epoch,
+    ) -> Result<Option<u64>, ChainError> {
         let number = chain.height / self.rules.epoch_heights;
         let due = chain.at.ms_since(self.genesis.at) / self.rules.beacon_period_ms.max(1);
         if epoch.number != Some(number) {

@@ -12,7 +12,7 @@ use allod_wire::{BlockId, GuardianId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
-use super::ordering::{Applied, Application, Committee, Evidence, FinalBlock, Halt, Member};
+use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
 
 /// Applies final blocks to the ledger on disk.
@@ -61,8 +61,7 @@ impl Executor {
         let operations: Vec<Vec<u8>> =
             block.block().operations().iter().map(|operation| operation.bytes().to_vec()).collect();
         let (height, at, id) = (block.height(), block.time(), BlockId(block.digest().0));
-        let applied =
-            allod_ledger::apply(&before, &Block { height, at, id, operations: &operations })?;
+        let applied = allod_ledger::apply(&before, &Block { height, at, id, operations: &operations })?;
         for outcome in &applied.outcomes {
             if let Err(why) = &outcome.result {
                 tracing::debug!(operation = %outcome.operation, %why, "an operation was refused");
@@ -103,7 +102,17 @@ fn resolve(guardian: &GuardianId, address: &str) -> SocketAddr {
 
 impl Application for Executor {
     fn applied(&self) -> Applied {
-        Applied { height: *self.height.borrow(), certificate: None }
+        let height = *self.height.borrow();
+        // Only a ledger that came from others has one, until the next block.
+        let certificate = self.store.finality(height).and_then(|bytes| {
+            let decoded = bytes.map(|bytes| allod_wire::decode(&bytes).map_err(|why| why.to_string()));
+            Ok(decoded.transpose()?)
+        });
+        let certificate = certificate.unwrap_or_else(|why| {
+            tracing::error!(%why, "the votes that the ledger began with could not be read");
+            None
+        });
+        Applied { height, certificate }
     }
 
     fn admit(&self, operation: &[u8]) -> bool {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use allod_ledger::guardian::Guardian;
 use allod_ledger::shared_key::{KeyName, SharedKey, Sharing};
 use allod_ledger::{Checkpoint, beacon_message};
-use allod_threshold::bls::{Message, PartialSignature, ShareKeys, Signature};
 use allod_threshold::PublicShares;
+use allod_threshold::bls::{Message, PartialSignature, ShareKeys, Signature};
 use allod_wire::{GuardianId, NetworkId};
 use tokio::task::JoinSet;
 

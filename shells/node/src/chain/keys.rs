@@ -172,8 +172,7 @@ fn session(
         shared_key::Phase::Dealing => Phase::Dealing,
         shared_key::Phase::Verifying => Phase::Verifying,
     };
-    let wanted: &[u16] =
-        if phase == Phase::Verifying && member.is_some() { &ceremony.dealt } else { &[] };
+    let wanted: &[u16] = if phase == Phase::Verifying && member.is_some() { &ceremony.dealt } else { &[] };
     Ok(keyholder::Session {
         id: ceremony.session,
         phase,
@@ -189,8 +188,5 @@ fn session(
 }
 
 fn dealings(ledger: &At, session: &SessionId, dealers: &[u16]) -> Result<Vec<(u16, Vec<u8>)>, ChainError> {
-    dealers
-        .iter()
-        .map(|dealer| Ok((*dealer, ledger.expect::<Dealt>(&(*session, *dealer))?.0)))
-        .collect()
+    dealers.iter().map(|dealer| Ok((*dealer, ledger.expect::<Dealt>(&(*session, *dealer))?.0))).collect()
 }

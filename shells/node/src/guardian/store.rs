@@ -17,8 +17,8 @@ use allod_wire::{Locator, RealmId};
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::GuardianError;
-use crate::record_keys::RecordKeys;
 use crate::files;
+use crate::record_keys::RecordKeys;
 
 const ACCOUNTS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("accounts");
 /// The account that described, the descriptor's number, and its bytes.

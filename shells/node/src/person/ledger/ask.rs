@@ -2,8 +2,8 @@
 //! is signed by this device, handed to a guardian, and waited for.
 
 use super::{
-    Account, Action, Body, Chain, Claim, Did, Fault, LOOK, Ledger, LedgerError, Operation,
-    OperationId, PATIENCE, Parameters, Person, Sponsorship, Stamp,
+    Account, Action, Body, Chain, Claim, Did, Fault, LOOK, Ledger, LedgerError, Operation, OperationId,
+    PATIENCE, Parameters, Person, Sponsorship, Stamp,
 };
 
 /// How long an operation that was signed may have effect, in milliseconds.
@@ -197,4 +197,3 @@ async fn stamp(operation: &mut Operation, chain: &Chain, rules: &Parameters) {
     });
     operation.stamp = found.await.ok().flatten();
 }
-

@@ -10,7 +10,6 @@ use allod_wire::Instant;
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::simulated::{self, Link, Oracle};
 use commonware_runtime::{Clock, Runner as _, Spawner as _, Supervisor as _, deterministic};
-use commonware_utils::Probability;
 
 use super::super::node::{self, Network, Plan};
 use super::super::service::Handle;
@@ -24,7 +23,7 @@ pub(super) type Context = deterministic::Context;
 pub(super) const LINK: Link = Link {
     latency: Duration::from_millis(10),
     jitter: Duration::from_millis(3),
-    success_rate: Probability::ONE,
+    success_rate: commonware_utils::probability!(1, 1),
 };
 
 /// The key of node `index`.
