@@ -110,13 +110,13 @@ impl RecordKeys {
 pub(crate) mod watch {
     use std::cell::RefCell;
 
-    pub(in crate::guardian) type Watcher = Box<dyn FnMut(Option<(u64, &[u8])>)>;
+    pub(crate) type Watcher = Box<dyn FnMut(Option<(u64, &[u8])>)>;
 
     thread_local! {
         static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
     }
 
-    pub(in crate::guardian) fn set(watcher: Option<Watcher>) {
+    pub(crate) fn set(watcher: Option<Watcher>) {
         WATCHER.set(watcher);
     }
 

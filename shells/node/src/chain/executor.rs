@@ -102,7 +102,17 @@ fn resolve(guardian: &GuardianId, address: &str) -> SocketAddr {
 
 impl Application for Executor {
     fn applied(&self) -> Applied {
-        Applied { height: *self.height.borrow(), certificate: None }
+        let height = *self.height.borrow();
+        // Only a ledger that came from others has one, until the next block.
+        let certificate = self.store.finality(height).and_then(|bytes| {
+            let decoded = bytes.map(|bytes| allod_wire::decode(&bytes).map_err(|why| why.to_string()));
+            Ok(decoded.transpose()?)
+        });
+        let certificate = certificate.unwrap_or_else(|why| {
+            tracing::error!(%why, "the votes that the ledger began with could not be read");
+            None
+        });
+        Applied { height, certificate }
     }
 
     fn admit(&self, operation: &[u8]) -> bool {

@@ -13,6 +13,9 @@
 //! | `GET /chain/part/checkpoint/{height}` | – | this guardian's part of a signature |
 //! | `GET /chain/part/beacon/{round}` | – | the same, once the round is due |
 //! | `GET /chain/beacon/{round}` | – | the network's signature on a round that is due |
+//! | `GET /chain/snapshot` | – | the newest snapshot that can be fetched here |
+//! | `GET /chain/snapshot/{height}` | – | the snapshot of this height |
+//! | `GET /chain/snapshot/{height}/{after}` | – | its values after a key, "-" before the first: a part of at most 256 KiB |
 //! | `POST /chain/evaluate` | an evaluation's request | its reply: a signed answer, or why not |
 //! | `GET /chain/log/{from}` | – | the log of answers from a position on, each entry behind its length in four bytes |
 //! | `POST /chain/unseal` | an opening's request | its reply: a sealed part, or why not |
@@ -52,6 +55,7 @@ use super::keys::HeldKeys;
 use super::log::RequestLog;
 use super::ordering::{Ordering, Refusal};
 use super::running::Knows;
+use super::snapshot;
 use super::store::{At, Store};
 
 /// Entries of the log that are given at once.
@@ -77,6 +81,8 @@ pub(super) struct Shared {
 
 /// The chain's routes.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let serving =
+        snapshot::Serving { store: Arc::clone(&shared.store), ordering: Arc::clone(&shared.ordering) };
     Router::new()
         .route("/chain/operations", post(submit).layer(DefaultBodyLimit::max(OPERATION_MAX)))
         .route("/chain/operations/{id}", get(settled))
@@ -94,10 +100,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/chain/unseal", post(unseal).layer(DefaultBodyLimit::max(sealed::Request::SIZE_MAX)))
         .route("/chain/sponsor", post(sponsor).layer(DefaultBodyLimit::max(32)))
         .with_state(shared)
+        .merge(snapshot::router(serving))
 }
 
 /// Why a call was not answered.
-enum Trouble {
+pub(super) enum Trouble {
     /// There is no such thing here.
     Nothing(&'static str),
     /// What was asked makes no sense, or may not be.
@@ -106,7 +113,7 @@ enum Trouble {
     Failed(ChainError),
 }
 
-type Answer = Result<Response, Trouble>;
+pub(super) type Answer = Result<Response, Trouble>;
 
 impl From<ChainError> for Trouble {
     fn from(error: ChainError) -> Self {
@@ -353,7 +360,7 @@ async fn sponsor(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
 }
 
 /// Runs what reads the disk or computes where it holds nobody up.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
 ) -> Result<T, Trouble> {
     tokio::task::spawn_blocking(work)
@@ -369,11 +376,11 @@ fn identifier(id: &str) -> Result<Vec<u8>, Trouble> {
     HEXLOWER_PERMISSIVE.decode(id.as_bytes()).map_err(|why| malformed(&why))
 }
 
-fn malformed(why: &dyn std::fmt::Display) -> Trouble {
+pub(super) fn malformed(why: &dyn std::fmt::Display) -> Trouble {
     Trouble::Refused(StatusCode::BAD_REQUEST, "malformed", why.to_string())
 }
 
-fn bytes(body: Vec<u8>) -> Response {
+pub(super) fn bytes(body: Vec<u8>) -> Response {
     ([(CONTENT_TYPE, "application/octet-stream")], body).into_response()
 }
 

@@ -23,6 +23,7 @@ mod log;
 pub mod ordering;
 mod running;
 mod shares;
+mod snapshot;
 mod store;
 
 pub use error::ChainError;

@@ -12,7 +12,7 @@ use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_guardian::sealed::{self, Opening};
 use allod_guardian::token::Tenants;
-use allod_ledger::Genesis;
+use allod_ledger::{Genesis, NETWORK_KEY_LEN, NetworkKey};
 use allod_wire::{GuardianId, RealmId};
 use axum::Router;
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ use super::gather::Gatherer;
 use super::log::RequestLog;
 use super::ordering::simplex::{self, Tuning};
 use super::ordering::{self, Ordering};
+use super::snapshot::{self, Wanted};
 use super::{ChainError, Executor, HeldKeys, Kept, Shares, Store, http};
 use crate::files;
 
@@ -37,6 +38,15 @@ pub struct ChainConfig {
     pub state: PathBuf,
     /// How ordering is tuned.
     pub tuning: Tuning,
+    /// How far back the ledger is kept.
+    pub kept: Kept,
+    /// The network's public key. Without it, a guardian that fetches the ledger
+    /// believes what more than two thirds of the genesis' guardians say.
+    pub network_key: Option<[u8; NETWORK_KEY_LEN]>,
+    /// How many heights the others must be ahead at the start for the ledger to be
+    /// fetched instead of all the blocks; as many as ordering keeps, where it is
+    /// not said.
+    pub fetch_ahead: Option<u64>,
 }
 
 /// Whether an account is registered at this guardian.
@@ -91,11 +101,12 @@ impl std::fmt::Debug for Running {
 impl Running {
     /// Starts the chain on the current runtime, for the guardian that is also the
     /// realm `realm`. It vouches for new identities whose owners are registered
-    /// there, which `knows` tells.
+    /// there, which `knows` tells. Where the other guardians are far ahead, their
+    /// ledger is fetched first.
     ///
     /// # Errors
     /// [`ChainError`].
-    pub fn start(
+    pub async fn start(
         config: &ChainConfig,
         realm: RealmId,
         tenants: Tenants,
@@ -104,7 +115,8 @@ impl Running {
         let genesis = read_genesis(&config.genesis)?;
         let key = guardian_key(&config.state)?;
         let me = GuardianId(key.verifying_key().0);
-        let store = Arc::new(Store::open(&config.state.join("ledger"), Kept::default())?);
+        catch_up(config, &genesis, me).await?;
+        let store = Arc::new(Store::open(&config.state.join("ledger"), config.kept)?);
         let shares = Shares::open(&config.state.join("shares"))?;
         let held = Arc::new(HeldKeys::new(me, shares));
         let (executor, heights, accusations) = Executor::open(Arc::clone(&store), &genesis)?;
@@ -193,4 +205,17 @@ impl Running {
         drop(router);
         let _ = tokio::task::spawn_blocking(move || evaluating.join()).await;
     }
+}
+
+/// Fetches the ledger, where this guardian has none from which it could go on.
+async fn catch_up(config: &ChainConfig, genesis: &Genesis, me: GuardianId) -> Result<(), ChainError> {
+    let folder = config.state.join("ledger");
+    let have = Store::open(&folder, config.kept)?.height()?.unwrap_or(0);
+    let key = config.network_key.as_ref().map(|key| NetworkKey::decode(key)).transpose()?;
+    let kept = config.tuning.heights_kept;
+    // Ordering cannot go on from a height whose blocks it has lost.
+    let lost = have > 0 && !config.state.join("ordering").exists();
+    let (have, ahead) = if lost { (0, 0) } else { (have, config.fetch_ahead.unwrap_or(kept)) };
+    snapshot::catch_up(&Wanted { genesis, me, folder: &folder, have, ahead, kept, key }).await?;
+    Ok(())
 }

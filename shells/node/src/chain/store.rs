@@ -4,19 +4,31 @@
 //! A block becomes durable in one transaction, with everything that follows from
 //! it. Values and nodes of earlier heights stay for a while, since proofs are
 //! made for the last height that was signed; what nobody can need any more is
-//! pruned along with later blocks.
+//! pruned along with later blocks (`prune.rs`).
+//!
+//! A store begins with a genesis, or with another guardian's ledger of some height
+//! (`restoring.rs`). In the latter case nothing before that height is known.
 
+mod at;
+mod prune;
+mod restoring;
+mod signed;
+
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use allod_ledger::jellyfish::{self, KeyHash, Node, NodeKey, Nodes, Root, Stale, TreeError};
-use allod_ledger::record::{Record, place};
-use allod_ledger::{Applied, Certificate, Chain, Changes, Checkpoint, Outcome, Values};
+use allod_ledger::jellyfish::{KeyHash, Root, TreeError};
+use allod_ledger::{Applied, Chain, Changes, Checkpoint, Outcome};
 use allod_wire::{BlockId, Instant, OperationId};
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
+pub use at::At;
+pub(super) use restoring::Restoring;
+
+use self::at::Stored;
+use self::prune::MadeStale;
 use super::ChainError;
 use crate::files;
 
@@ -35,6 +47,8 @@ const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("cert
 const OUTCOMES: TableDefinition<'_, [u8; 32], (u64, &str)> = TableDefinition::new("outcomes");
 const OUTCOMES_BY_HEIGHT: TableDefinition<'_, (u64, [u8; 32]), ()> =
     TableDefinition::new("outcomes by height");
+/// With which vote of ordering a ledger from elsewhere begins, by its height.
+const FINALITY: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("finality");
 const STATE: TableDefinition<'_, &str, u64> = TableDefinition::new("state");
 
 /// The last height that is durable.
@@ -42,23 +56,22 @@ const HEIGHT: &str = "height";
 /// Heights below this are not readable any more.
 const PRUNED: &str = "pruned";
 
-/// Stale entries that are deleted with one block, at most: pruning keeps pace
-/// without making any block slow.
-const PRUNED_AT_ONCE: usize = 4096;
+/// The file's name.
+const FILE: &str = "ledger.redb";
+
+/// Bytes of the database's cache.
+const CACHE: usize = 64 * 1024 * 1024;
 
 /// How far back things are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     /// Heights at which the ledger stays readable.
     pub heights: u64,
+    /// The most heights at which it does, if the newest certificate is older or
+    /// somebody fetches a snapshot.
+    pub heights_max: u64,
     /// Heights for which what became of operations is remembered.
     pub outcomes: u64,
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        Self { heights: 1_000, outcomes: 100_000 }
-    }
 }
 
 /// The ledger on disk.
@@ -66,19 +79,10 @@ impl Default for Kept {
 pub struct Store {
     database: Database,
     kept: Kept,
+    /// Heights that are fetched as snapshots, and what was the last height when
+    /// they were last asked for.
+    fetched: Mutex<BTreeMap<u64, u64>>,
     _lock: Option<File>,
-}
-
-/// The ledger as it was at one height.
-pub struct At {
-    read: Arc<ReadTransaction>,
-    height: u64,
-}
-
-impl std::fmt::Debug for At {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "At({})", self.height)
-    }
 }
 
 /// What became of an operation.
@@ -96,12 +100,19 @@ impl Store {
     /// # Errors
     /// [`ChainError::File`], [`ChainError::Store`].
     pub fn open(folder: &Path, kept: Kept) -> Result<Self, ChainError> {
-        files::private_folder(folder)?;
-        let lock = files::private_file(&folder.join("lock"))?;
-        lock.try_lock().map_err(text)?;
-        let file = files::private_file(&folder.join("ledger.redb"))?;
-        let database = Database::builder().create_file(file).map_err(text)?;
-        let store = Self { database, kept, _lock: Some(lock) };
+        let lock = lock(folder)?;
+        restoring::clear(folder)?;
+        Self::in_file(&folder.join(FILE), kept, Some(lock))
+    }
+
+    fn in_file(path: &Path, kept: Kept, lock: Option<File>) -> Result<Self, ChainError> {
+        let file = files::private_file(path)?;
+        let database = Database::builder().set_cache_size(CACHE).create_file(file).map_err(text)?;
+        Self::with(database, kept, lock)
+    }
+
+    fn with(database: Database, kept: Kept, lock: Option<File>) -> Result<Self, ChainError> {
+        let store = Self { database, kept, fetched: Mutex::default(), _lock: lock };
         store.prepare()?;
         Ok(store)
     }
@@ -117,6 +128,7 @@ impl Store {
         write.open_table(CERTIFICATES).map_err(text)?;
         write.open_table(OUTCOMES).map_err(text)?;
         write.open_table(OUTCOMES_BY_HEIGHT).map_err(text)?;
+        write.open_table(FINALITY).map_err(text)?;
         write.open_table(STATE).map_err(text)?;
         Ok(write.commit().map_err(text)?)
     }
@@ -166,7 +178,7 @@ impl Store {
     /// [`ChainError::Store`].
     pub fn begin(&self, changes: &Changes) -> Result<Root, ChainError> {
         let write = self.database.begin_write().map_err(text)?;
-        let root = grow(&write, 0, changes)?;
+        let (root, _) = grow(&write, 0, changes)?;
         write.open_table(STATE).map_err(text)?.insert(HEIGHT, 0).map_err(text)?;
         write.commit().map_err(text)?;
         Ok(root)
@@ -176,10 +188,15 @@ impl Store {
     /// its operations, and a checkpoint if its height has one.
     ///
     /// # Errors
-    /// [`ChainError::Store`]. Nothing of the block is stored then.
+    /// [`ChainError::Store`], also for a block that is not the next one. Nothing of
+    /// the block is stored then.
     pub fn apply(&self, block: &Applying<'_>) -> Result<Checkpoint, ChainError> {
         let write = self.database.begin_write().map_err(text)?;
-        let root = grow(&write, block.height, &block.applied.changes)?;
+        let last = write.open_table(STATE).map_err(text)?.get(HEIGHT).map_err(text)?.map(|last| last.value());
+        if last.and_then(|last| last.checked_add(1)) != Some(block.height) {
+            return Err(ChainError::Store(format!("block {} does not follow on {last:?}", block.height)));
+        }
+        let (root, mut made) = grow(&write, block.height, &block.applied.changes)?;
         let checkpoint = Checkpoint {
             network: block.chain.network,
             height: block.height,
@@ -204,114 +221,11 @@ impl Store {
                 }
             }
         }
-        self.prune(&write, block.height)?;
+        made.outcomes = block.applied.outcomes.len();
+        self.prune(&write, block.height, made)?;
         write.open_table(STATE).map_err(text)?.insert(HEIGHT, block.height).map_err(text)?;
         write.commit().map_err(text)?;
         Ok(checkpoint)
-    }
-
-    /// Deletes some of what no height that is kept needs.
-    fn prune(&self, write: &WriteTransaction, height: u64) -> Result<(), ChainError> {
-        let Some(oldest) = height.checked_sub(self.kept.heights) else { return Ok(()) };
-        write.open_table(STATE).map_err(text)?.insert(PRUNED, oldest).map_err(text)?;
-        {
-            let mut stale = write.open_table(STALE_NODES).map_err(text)?;
-            let mut nodes = write.open_table(NODES).map_err(text)?;
-            // Entries sort by the height since which they are stale.
-            let end = (oldest + 1).to_be_bytes();
-            let gone = keys(stale.range::<&[u8]>(..end.as_slice()).map_err(text)?)?;
-            for entry in gone {
-                if let Some(entry_of) = Stale::from_bytes(&entry) {
-                    nodes.remove(entry_of.node.to_bytes().as_slice()).map_err(text)?;
-                }
-                stale.remove(entry.as_slice()).map_err(text)?;
-            }
-        }
-        {
-            let mut stale = write.open_table(STALE_VALUES).map_err(text)?;
-            let mut values = write.open_table(VALUES).map_err(text)?;
-            let mut gone = Vec::new();
-            for item in stale.range(..(oldest + 1, [0; 40])).map_err(text)?.take(PRUNED_AT_ONCE) {
-                gone.push(item.map_err(text)?.0.value());
-            }
-            for entry in gone {
-                values.remove(entry.1).map_err(text)?;
-                stale.remove(entry).map_err(text)?;
-            }
-        }
-        let mut checkpoints = write.open_table(CHECKPOINTS).map_err(text)?;
-        checkpoints.retain_in(..oldest, |_, _| false).map_err(text)?;
-        let mut certificates = write.open_table(CERTIFICATES).map_err(text)?;
-        certificates.retain_in(..oldest, |_, _| false).map_err(text)?;
-        if let Some(oldest) = height.checked_sub(self.kept.outcomes) {
-            let mut outcomes = write.open_table(OUTCOMES).map_err(text)?;
-            let mut by_height = write.open_table(OUTCOMES_BY_HEIGHT).map_err(text)?;
-            let mut gone = Vec::new();
-            for item in by_height.range(..(oldest, [0; 32])).map_err(text)?.take(PRUNED_AT_ONCE) {
-                gone.push(item.map_err(text)?.0.value());
-            }
-            for entry in gone {
-                outcomes.remove(entry.1).map_err(text)?;
-                by_height.remove(entry).map_err(text)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps a certificate that was checked.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`].
-    pub fn certify(&self, certificate: &Certificate) -> Result<(), ChainError> {
-        let write = self.database.begin_write().map_err(text)?;
-        {
-            let mut certificates = write.open_table(CERTIFICATES).map_err(text)?;
-            certificates
-                .insert(certificate.checkpoint.height, allod_wire::encode(certificate).as_slice())
-                .map_err(text)?;
-        }
-        Ok(write.commit().map_err(text)?)
-    }
-
-    /// The checkpoint of this height, signed or not.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`].
-    pub fn checkpoint(&self, height: u64) -> Result<Option<Checkpoint>, ChainError> {
-        let read = self.database.begin_read().map_err(text)?;
-        let table = read.open_table(CHECKPOINTS).map_err(text)?;
-        let found = table.get(height).map_err(text)?;
-        found.map(|bytes| allod_wire::decode(bytes.value()).map_err(text)).transpose().map_err(Into::into)
-    }
-
-    /// The newest certificate in a range of heights.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`].
-    pub fn certificate(&self, heights: RangeInclusive<u64>) -> Result<Option<Certificate>, ChainError> {
-        let read = self.database.begin_read().map_err(text)?;
-        let table = read.open_table(CERTIFICATES).map_err(text)?;
-        let Some(found) = table.range(heights).map_err(text)?.next_back() else { return Ok(None) };
-        let (_, bytes) = found.map_err(text)?;
-        Ok(Some(allod_wire::decode(bytes.value()).map_err(text)?))
-    }
-
-    /// The newest checkpoint that is not signed yet and is newer than any that is.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`].
-    pub fn unsigned(&self) -> Result<Option<Checkpoint>, ChainError> {
-        let read = self.database.begin_read().map_err(text)?;
-        let checkpoints = read.open_table(CHECKPOINTS).map_err(text)?;
-        let certificates = read.open_table(CERTIFICATES).map_err(text)?;
-        let newest = checkpoints.last().map_err(text)?.map(|(height, bytes)| (height.value(), bytes));
-        let signed = certificates.last().map_err(text)?.map(|(height, _)| height.value());
-        match newest {
-            Some((height, bytes)) if signed.is_none_or(|signed| signed < height) => {
-                Ok(Some(allod_wire::decode(bytes.value()).map_err(text)?))
-            }
-            _ => Ok(None),
-        }
     }
 
     /// What became of an operation, if that is known here.
@@ -345,60 +259,8 @@ pub struct Applying<'a> {
     pub is_checkpoint: bool,
 }
 
-impl At {
-    /// Which height.
-    pub fn height(&self) -> u64 {
-        self.height
-    }
-
-    /// The record that `id` names.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`], also for a record of an unknown form.
-    pub fn find<R: Record>(&self, id: &R::Id) -> Result<Option<R>, ChainError> {
-        let bytes = self.value(&place::<R>(id)).map_err(text)?;
-        bytes.map(|bytes| allod_wire::decode(&bytes).map_err(text)).transpose().map_err(Into::into)
-    }
-
-    /// The record that `id` names, which every ledger has.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`].
-    pub fn expect<R: Record>(&self, id: &R::Id) -> Result<R, ChainError> {
-        self.find(id)?.ok_or_else(|| ChainError::Store(format!("the ledger has no {}", R::KIND)))
-    }
-
-    /// The way from a place to the root.
-    ///
-    /// # Errors
-    /// [`ChainError::Store`].
-    pub fn prove(&self, place: &KeyHash) -> Result<jellyfish::Path, ChainError> {
-        let nodes = self.read.open_table(NODES).map_err(text)?;
-        Ok(jellyfish::prove(&Stored(&nodes), self.height, place).map_err(tree)?)
-    }
-}
-
-impl Values for At {
-    fn value(&self, place: &KeyHash) -> Result<Option<Vec<u8>>, allod_ledger::Error> {
-        let unavailable = |why: &dyn std::fmt::Display| {
-            tracing::error!(%why, "reading the ledger failed");
-            allod_ledger::Error::Unavailable
-        };
-        let values = self.read.open_table(VALUES).map_err(|why| unavailable(&why))?;
-        let range = value_key(place, 0)..=value_key(place, self.height);
-        let newest = values.range(range).map_err(|why| unavailable(&why))?.next_back();
-        match newest.transpose().map_err(|why| unavailable(&why))? {
-            Some((_, value)) => match value.value() {
-                [] => Ok(None),
-                value => Ok(Some(value.to_vec())),
-            },
-            None => Ok(None),
-        }
-    }
-}
-
 /// Writes values and the tree's next version.
-fn grow(write: &WriteTransaction, height: u64, changes: &Changes) -> Result<Root, ChainError> {
+fn grow(write: &WriteTransaction, height: u64, changes: &Changes) -> Result<(Root, MadeStale), ChainError> {
     let mut nodes = write.open_table(NODES).map_err(text)?;
     let update = allod_ledger::tree::grow(&Stored(&nodes), height, changes).map_err(tree)?;
     for (key, node) in &update.nodes {
@@ -431,7 +293,17 @@ fn grow(write: &WriteTransaction, height: u64, changes: &Changes) -> Result<Root
             stale.insert((height, key), ()).map_err(text)?;
         }
     }
-    Ok(update.root)
+    // A value that is taken away makes two entries.
+    let made = MadeStale { nodes: update.stale.len(), values: 2 * changes.len(), outcomes: 0 };
+    Ok((update.root, made))
+}
+
+/// Keeps other processes out of a store's folder, which is made where it is missing.
+fn lock(folder: &Path) -> Result<File, ChainError> {
+    files::private_folder(folder)?;
+    let lock = files::private_file(&folder.join("lock"))?;
+    lock.try_lock().map_err(text)?;
+    Ok(lock)
 }
 
 fn value_key(place: &KeyHash, height: u64) -> ValueKey {
@@ -440,23 +312,6 @@ fn value_key(place: &KeyHash, height: u64) -> ValueKey {
     head.copy_from_slice(&place.0);
     tail.copy_from_slice(&height.to_be_bytes());
     key
-}
-
-/// The tree's nodes in a table.
-struct Stored<'a, T>(&'a T);
-
-impl<T: ReadableTable<&'static [u8], &'static [u8]>> Nodes for Stored<'_, T> {
-    type Error = String;
-
-    fn node(&self, key: &NodeKey) -> Result<Option<Node>, String> {
-        let found = self.0.get(key.to_bytes().as_slice()).map_err(text)?;
-        found.map(|bytes| allod_wire::decode(bytes.value()).map_err(text)).transpose()
-    }
-}
-
-/// The first keys of a range, as many as are deleted at once.
-fn keys(range: redb::Range<'_, &'static [u8], ()>) -> Result<Vec<Vec<u8>>, String> {
-    range.take(PRUNED_AT_ONCE).map(|item| Ok(item.map_err(text)?.0.value().to_vec())).collect()
 }
 
 fn tree(error: TreeError<String>) -> String {

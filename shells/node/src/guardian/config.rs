@@ -7,6 +7,7 @@ use allod_crypto::SecretBytes;
 use allod_crypto::sign::VerifyingKey;
 use allod_guardian::realm::{Limits, Rate};
 use allod_guardian::token::{SELF_TENANT, TenantKey, Tenants};
+use allod_ledger::NETWORK_KEY_LEN;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,33 @@ pub struct ChainSection {
     pub genesis: PathBuf,
     /// Where other guardians connect.
     pub listen: SocketAddr,
+    /// The network's public key, in hexadecimal. Without it, a guardian that fetches
+    /// the ledger from others believes what more than two thirds of the genesis'
+    /// guardians say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_key: Option<String>,
+    /// How many heights the others must be ahead for their ledger to be fetched
+    /// instead of all the blocks. Without it, as many as they keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_ahead: Option<u64>,
+}
+
+impl ChainSection {
+    /// The network's public key, if it is given.
+    ///
+    /// # Errors
+    /// [`GuardianError::Config`] for text that is no key.
+    pub fn network_key(&self) -> Result<Option<[u8; NETWORK_KEY_LEN]>, GuardianError> {
+        let decode = |text: &String| {
+            let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()?;
+            bytes.try_into().ok()
+        };
+        let wrong = || GuardianError::Config {
+            path: "chain.network_key".into(),
+            why: format!("a key of {NETWORK_KEY_LEN} bytes in hexadecimal is expected"),
+        };
+        self.network_key.as_ref().map(|text| decode(text).ok_or_else(wrong)).transpose()
+    }
 }
 
 /// How connections are protected.

@@ -90,7 +90,7 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
     let (admin_listener, admin) = admin.unzip();
     let chain = match &config.chain {
-        Some(section) => Some(start_chain(config, section, realm, tenants.clone(), &service)?),
+        Some(section) => Some(start_chain(config, section, realm, tenants.clone(), &service).await?),
         None => None,
     };
     let routes = chain.as_ref().map(chain::Running::router);
@@ -105,7 +105,7 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     Ok(Running { address, realm, admin, doors, chain, service, thread })
 }
 
-fn start_chain(
+async fn start_chain(
     config: &Config,
     section: &ChainSection,
     realm: RealmId,
@@ -117,13 +117,16 @@ fn start_chain(
         listen: section.listen,
         state: config.state.join("chain"),
         tuning: Tuning::default(),
+        kept: chain::Kept::default(),
+        network_key: section.network_key()?,
+        fetch_ahead: section.fetch_ahead,
     };
     let service = service.clone();
     let knows = Arc::new(move |account| {
         let service = service.clone();
         Box::pin(async move { service.knows(account).await }) as chain::Known
     });
-    Ok(chain::Running::start(&chain, realm, tenants, knows)?)
+    Ok(chain::Running::start(&chain, realm, tenants, knows).await?)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GuardianError> {

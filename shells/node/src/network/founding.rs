@@ -55,9 +55,11 @@ pub(super) fn found(
         let file = guardian_folder(folder, number).join("guardian.toml");
         let mut written = Config::read(&file)?;
         written.state = "state".into();
-        written.chain = Some(ChainSection { genesis: Path::new("..").join(GENESIS), listen: *listen });
+        let section =
+            |genesis| ChainSection { genesis, listen: *listen, network_key: None, fetch_ahead: None };
+        written.chain = Some(section(Path::new("..").join(GENESIS)));
         written.write(&file)?;
-        config.chain = Some(ChainSection { genesis: path.clone(), listen: *listen });
+        config.chain = Some(section(path.clone()));
     }
     files::replace(&path, &allod_wire::encode(&genesis))?;
     Ok(())

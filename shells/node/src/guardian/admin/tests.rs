@@ -37,12 +37,15 @@ async fn a_guardian_is_ready_until_its_store_is_gone() {
     let router = router(service.clone());
     assert_eq!(get(&router, "/livez").await, (200, "ok".into()));
     assert_eq!(get(&router, "/readyz").await, (200, "ok".into()));
-    assert_eq!(get(&http::router(service, Default::default(), true), "/health").await, (200, "ok".into()));
+    assert_eq!(
+        get(&http::router(service, Default::default(), true, None), "/health").await,
+        (200, "ok".into())
+    );
 
     let gone = super::router(Service::gone());
     assert_eq!(get(&gone, "/livez").await.0, 200);
     assert_eq!(get(&gone, "/readyz").await.0, 503);
-    assert_eq!(get(&http::router(Service::gone(), Default::default(), true), "/health").await.0, 503);
+    assert_eq!(get(&http::router(Service::gone(), Default::default(), true, None), "/health").await.0, 503);
 }
 
 #[tokio::test]
@@ -74,7 +77,8 @@ async fn requests_that_come_too_often_are_counted() {
     let (service, _thread) = service(&folder);
     let addresses = Addresses::new(Rate { burst: 2, per_second: 1 });
     let place = addresses.enter("192.0.2.1".parse().unwrap()).unwrap();
-    let public = http::router(service.clone(), Default::default(), false).layer(Extension(Arc::new(place)));
+    let public =
+        http::router(service.clone(), Default::default(), false, None).layer(Extension(Arc::new(place)));
     let mut refused = 0;
     for _ in 0..6 {
         refused += u64::from(get(&public, "/").await.0 == 429);
