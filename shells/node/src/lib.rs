@@ -13,6 +13,8 @@
 
 pub mod chain;
 mod clock;
+#[cfg(test)]
+mod disk_in_tests;
 mod files;
 pub mod guardian;
 pub mod network;

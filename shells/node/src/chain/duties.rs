@@ -113,7 +113,7 @@ impl Duties {
         let Some(committee) = ledger.find::<Committee>(&number)? else { return Ok(None) };
         let seat = committee.members.iter().position(|seat| seat.guardian == self.me);
         let place = chain.height % self.rules.epoch_heights;
-        let turn = seat.is_some_and(|seat| place >= 1 + 2 * seat as u64);
+        let turn = seat.is_some_and(|seat| place > 2 * seat as u64);
         Ok((turn && known.round < epoch.due).then_some(epoch.due))
     }
 

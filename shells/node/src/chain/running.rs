@@ -216,6 +216,13 @@ async fn catch_up(config: &ChainConfig, genesis: &Genesis, me: GuardianId) -> Re
     // Ordering cannot go on from a height whose blocks it has lost.
     let lost = have > 0 && !config.state.join("ordering").exists();
     let (have, ahead) = if lost { (0, 0) } else { (have, config.fetch_ahead.unwrap_or(kept)) };
-    snapshot::catch_up(&Wanted { genesis, me, folder: &folder, have, ahead, kept, key }).await?;
+    let caught_up =
+        snapshot::catch_up(&Wanted { genesis, me, folder: &folder, have, ahead, kept, key }).await?;
+    if let Some(height) = caught_up.height {
+        tracing::info!(height, "begins with the ledger of other guardians");
+    }
+    for (guardian, wrong) in &caught_up.refused {
+        tracing::warn!(%guardian, ?wrong, "a guardian's snapshot was refused");
+    }
     Ok(())
 }

@@ -77,8 +77,7 @@ impl Shares {
             self.keys.sync()?;
             let plain = Zeroizing::new(allod_wire::encode(record));
             let sealed = aead::seal(&sealing, key.as_bytes(), &plain, &mut crate::entropy());
-            let old = table.insert(key, (slot, sealed.as_slice())).map_err(text)?.map(|old| old.value().0);
-            old
+            table.insert(key, (slot, sealed.as_slice())).map_err(text)?.map(|old| old.value().0)
         };
         write.commit().map_err(text)?;
         if let Some(old) = old {

@@ -2,9 +2,6 @@
 //! written, by height.
 
 mod crashes;
-#[path = "../../guardian/store/tests/disk.rs"]
-#[allow(dead_code, reason = "not every kind of crash is of use for both stores")]
-mod disk;
 mod pruning;
 mod restoring;
 

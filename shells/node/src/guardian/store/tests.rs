@@ -2,7 +2,6 @@
 //! crash at any point leaves.
 
 mod crashes;
-mod disk;
 
 use allod_crypto::SecretBytes;
 use allod_crypto::password::Cost;

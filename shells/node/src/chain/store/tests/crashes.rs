@@ -7,8 +7,8 @@ use std::sync::mpsc;
 
 use redb::StorageBackend;
 
-use super::disk::{Disk, Unsynced, Watched};
 use super::*;
+use crate::disk_in_tests::{Disk, Unsynced, Watched};
 
 fn opened(content: Vec<u8>) -> Store {
     let backend = Watched { disk: Disk::holding(content), seen: || {} };

@@ -33,6 +33,9 @@ fn served(values: u16, size: usize) -> (Store, Vec<Part>) {
     (store, parts)
 }
 
+/// A part's values, by place.
+type Listed = Vec<(KeyHash, Vec<u8>)>;
+
 #[test]
 fn a_restored_ledger_goes_on_like_the_one_that_it_came_from() {
     let (store, parts) = served(300, 47);
@@ -106,18 +109,18 @@ fn a_part_with_any_lie_is_refused_and_the_right_one_taken_after_it() {
     let mut restoring = Restoring::begin(folder.path(), &certificate(&store, 3)).unwrap();
     for (number, (values, path)) in parts.iter().enumerate() {
         let mut lies: Vec<Part> = Vec::new();
-        let lie = |change: &dyn Fn(&mut Vec<(KeyHash, Vec<u8>)>)| {
+        let lie = |change: fn(&mut Listed)| {
             let mut values = values.clone();
             change(&mut values);
             (values, path.clone())
         };
-        lies.push(lie(&|values| values[3].1.push(0)));
-        lies.push(lie(&|values| drop(values.remove(3))));
-        lies.push(lie(&|values| values.last_mut().unwrap().1[0] ^= 1));
-        lies.push(lie(&|values| drop(values.pop())));
-        lies.push(lie(&|values| values[2].0.0[31] ^= 1));
-        lies.push(lie(&|values| values.swap(0, 1)));
-        lies.push(lie(&|values| values.clear()));
+        lies.push(lie(|values| values[3].1.push(0)));
+        lies.push(lie(|values| drop(values.remove(3))));
+        lies.push(lie(|values| values.last_mut().unwrap().1[0] ^= 1));
+        lies.push(lie(|values| drop(values.pop())));
+        lies.push(lie(|values| values[2].0.0[31] ^= 1));
+        lies.push(lie(|values| values.swap(0, 1)));
+        lies.push(lie(|values| values.clear()));
         if let Some((other, path)) = parts.get(number + 1) {
             lies.push((other.clone(), path.clone()));
         }

@@ -6,8 +6,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::mpsc;
 
-use super::disk::{Disk, Unsynced, Watched};
 use super::*;
+use crate::disk_in_tests::{Disk, Unsynced, Watched};
 use crate::record_keys::watch;
 
 /// What a crash left: the database, the file of keys.

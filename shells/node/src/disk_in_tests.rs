@@ -8,7 +8,7 @@ use redb::StorageBackend;
 
 /// One of the store's two files.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     file: Arc<Mutex<File>>,
 }
 
@@ -32,7 +32,7 @@ enum Step {
 
 /// What happens to steps that were not synced when the power is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsynced {
+pub(crate) enum Unsynced {
     /// The process alone died: the system still writes them all.
     Kept,
     /// None reached the disk.
@@ -57,7 +57,7 @@ impl Step {
 
 impl Disk {
     /// A disk that holds this, durably.
-    pub(super) fn holding(content: Vec<u8>) -> Self {
+    pub(crate) fn holding(content: Vec<u8>) -> Self {
         let file = File { durable: content.clone(), content, since: Vec::new(), steps: 0 };
         Self { file: Arc::new(Mutex::new(file)) }
     }
@@ -69,11 +69,11 @@ impl Disk {
         file.steps += 1;
     }
 
-    pub(super) fn write_at(&self, offset: u64, bytes: &[u8]) {
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) {
         self.take(Step::Write(offset, bytes.to_vec()));
     }
 
-    pub(super) fn synced(&self) {
+    pub(crate) fn synced(&self) {
         let mut file = self.file.lock().unwrap();
         file.durable = file.content.clone();
         file.since.clear();
@@ -81,12 +81,12 @@ impl Disk {
     }
 
     /// How much happened so far.
-    pub(super) fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.file.lock().unwrap().steps
     }
 
     /// What a crash at this moment leaves.
-    pub(super) fn after_crash(&self, unsynced: Unsynced) -> Vec<u8> {
+    pub(crate) fn after_crash(&self, unsynced: Unsynced) -> Vec<u8> {
         let file = self.file.lock().unwrap();
         let mut content = file.durable.clone();
         for (i, step) in file.since.iter().enumerate() {
@@ -104,9 +104,9 @@ impl Disk {
 }
 
 /// The database on such a disk; `seen` is called after every step.
-pub(super) struct Watched<F> {
-    pub(super) disk: Disk,
-    pub(super) seen: F,
+pub(crate) struct Watched<F> {
+    pub(crate) disk: Disk,
+    pub(crate) seen: F,
 }
 
 impl<F> std::fmt::Debug for Watched<F> {
