@@ -200,6 +200,6 @@ mod tests {
 
     #[test]
     fn times_are_written_in_utc() {
-        assert_eq!(time(Instant(1_795_250_000_123)), "2026-11-21T07:53:20Z");
+        assert_eq!(time(Instant(1_795_250_000_123)), "2026-11-21T08:33:20Z");
     }
 }
