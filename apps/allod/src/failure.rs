@@ -74,7 +74,13 @@ impl Failure {
         self
     }
 
-    fn data(mut self, data: Value) -> Self {
+    /// What else there is to say, a line each.
+    pub(crate) fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    pub(crate) fn data(mut self, data: Value) -> Self {
         self.data = data;
         self
     }
@@ -167,12 +173,17 @@ impl From<LedgerError> for Failure {
             LedgerError::NoGuardian => {
                 (Kind::Failed, "start a local network with `allod up`, or name a guardian with --guardian")
             }
-            LedgerError::Pending(_) => (Kind::TooFewGuardians, "look again before you ask for the same thing twice"),
+            LedgerError::Pending(_) => {
+                (Kind::TooFewGuardians, "look again before you ask for the same thing twice")
+            }
             LedgerError::Disagree { .. } => {
                 (Kind::Failed, "some of these guardians are of another network, or lie; name others")
             }
             LedgerError::Proof(_) | LedgerError::Garbage(_) => {
                 (Kind::Failed, "believe nothing that this guardian says; name another with --guardian")
+            }
+            LedgerError::NoSuchKey(_) => {
+                (Kind::Failed, "nothing was changed; if the network is new, try again in a minute")
             }
             LedgerError::Refused(_) | LedgerError::File(_) => (Kind::Failed, "nothing was changed"),
         };

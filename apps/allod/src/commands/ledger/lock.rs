@@ -16,9 +16,12 @@ use crate::screen::Screen;
 pub(in super::super) async fn run(home: &Home, args: Lock, screen: &Screen) -> Result<(), Failure> {
     if let LockCommand::Show { lock } = &args.command {
         let ledger = open(home, &args.through, screen).await?;
-        let (_, shown) = ledger.prove::<Record>(&id::<LockId>(lock)?, 0).await?;
+        let (_, shown) = ledger.prove_now::<Record>(&id::<LockId>(lock)?).await?;
         let Some(record) = shown.record else {
-            return Err(Failure::new(Kind::Failed, format!("there is no lock {lock} any more, or never was")));
+            return Err(Failure::new(
+                Kind::Failed,
+                format!("there is no lock {lock} any more, or never was"),
+            ));
         };
         screen.result(
             &json!({
@@ -56,8 +59,11 @@ pub(in super::super) async fn run(home: &Home, args: Lock, screen: &Screen) -> R
             let asked = ask(&ledger, &person, action, screen).await?;
             let lock = lock_id(&asked.id);
             let release = secret.map(|secret| HEXLOWER_PERMISSIVE.encode(secret.expose()));
-            let mut text =
-                format!("{} is set aside for {recipient} until {}.\nlock     {lock}", describe(&what), time(expires));
+            let mut text = format!(
+                "{} is set aside for {recipient} until {}.\nlock     {lock}",
+                describe(&what),
+                time(expires)
+            );
             if let Some(release) = &release {
                 text += &format!(
                     "\nrelease  {release}\nHand the release over when the deal is struck. It is shown only now."

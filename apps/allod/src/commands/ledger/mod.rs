@@ -3,12 +3,18 @@
 //! things that can be held.
 
 pub(super) mod asset;
+pub(super) mod audit;
+pub(super) mod evaluate;
+mod files;
 pub(super) mod lock;
 pub(super) mod name;
 pub(super) mod network;
 pub(super) mod offer;
+pub(super) mod operate;
 pub(super) mod own;
+pub(super) mod seal;
 pub(super) mod title;
+pub(super) mod unseal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +63,8 @@ async fn open(home: &Home, through: &Through, screen: &Screen) -> Result<Ledger,
         None => {
             let trust = Trust::meet(&links).await?;
             trust.save(home.path())?;
-            screen.note(&format!("met the network {:?} for the first time; its key is kept here", trust.name));
+            screen
+                .note(&format!("met the network {:?} for the first time; its key is kept here", trust.name));
             trust
         }
     };
@@ -93,7 +100,7 @@ async fn identity(ledger: &Ledger, text: &str) -> Result<Did, Failure> {
         return Ok(did);
     }
     let name = self::parse_name(text)?;
-    let (_, shown) = ledger.prove::<NameRecord>(&name, 0).await?;
+    let (_, shown) = ledger.prove_now::<NameRecord>(&name).await?;
     shown.record.and_then(|held| held.owner).ok_or_else(|| {
         Failure::new(Kind::Failed, format!("nobody holds the name {text:?}"))
             .next("write the DID instead: did:allod:z…")
@@ -114,10 +121,11 @@ where
 
 /// Units as `ID:AMOUNT`.
 fn units(text: &str) -> Result<Units, Failure> {
-    let (asset, amount) = text
-        .split_once(':')
-        .ok_or_else(|| Failure::usage(format!("{text:?}: an asset's id, a colon and a number are expected")))?;
-    let amount = amount.parse().map_err(|_| Failure::usage(format!("{amount:?} is not a number of units")))?;
+    let (asset, amount) = text.split_once(':').ok_or_else(|| {
+        Failure::usage(format!("{text:?}: an asset's id, a colon and a number are expected"))
+    })?;
+    let amount =
+        amount.parse().map_err(|_| Failure::usage(format!("{amount:?} is not a number of units")))?;
     Ok(Units { asset: id(asset)?, amount })
 }
 
@@ -149,13 +157,30 @@ fn after(at: Instant, term: &str) -> Result<Instant, Failure> {
         + i64::from(span.get_months()) * 30
         + i64::from(span.get_weeks()) * 7
         + i64::from(span.get_days());
-    let rest = span.years(0).months(0).weeks(0).days(0).total(jiff::Unit::Millisecond).map_err(|_| wrong())?;
+    let rest =
+        span.years(0).months(0).weeks(0).days(0).total(jiff::Unit::Millisecond).map_err(|_| wrong())?;
     let days = Duration::from_secs(u64::try_from(days).map_err(|_| wrong())?.saturating_mul(86_400));
     if rest < 0.0 || (days.is_zero() && rest == 0.0) {
         return Err(wrong());
     }
     let whole = u64::try_from(days.as_millis()).map_err(|_| wrong())?;
     Ok(at.plus_ms(whole.saturating_add(rest as u64)))
+}
+
+/// A duration from now, or a time such as `2026-12-24T18:00:00Z`; a day alone
+/// begins at midnight in UTC.
+fn moment(now: Instant, text: &str) -> Result<Instant, Failure> {
+    let day = || format!("{text}T00:00:00Z").parse::<Timestamp>().ok();
+    let stamp = text.parse::<Timestamp>().ok().or_else(day);
+    match stamp.map(|stamp| u64::try_from(stamp.as_millisecond())) {
+        Some(Ok(ms)) => Ok(Instant(ms)),
+        Some(Err(_)) => Err(Failure::usage(format!("{text:?}: that was before 1970"))),
+        None => after(now, text).map_err(|_| {
+            Failure::usage(format!(
+                "{text:?}: a time such as 2026-12-24T18:00:00Z, or a duration such as 3d, is expected"
+            ))
+        }),
+    }
 }
 
 /// A time as people and programs read it.
@@ -192,6 +217,18 @@ mod tests {
         assert_eq!(after(start, "90s").unwrap(), start.plus_ms(90_000));
         for wrong in ["", "0d", "soon", "-3d", "3"] {
             assert!(after(start, wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn moments_are_times_and_durations() {
+        let now = Instant(1_000);
+        assert_eq!(moment(now, "1970-01-02T00:00:00Z").unwrap(), Instant(86_400_000));
+        assert_eq!(moment(now, "1970-01-02").unwrap(), Instant(86_400_000));
+        assert_eq!(moment(now, "1970-01-02T01:00:00+01:00").unwrap(), Instant(86_400_000));
+        assert_eq!(moment(now, "20s").unwrap(), now.plus_ms(20_000));
+        for wrong in ["1969-12-31", "2026-13-01", "tomorrow", ""] {
+            assert!(moment(now, wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -25,8 +25,8 @@ use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Own, screen: &Screen) -> Result<(), Failure> {
     match &args.command {
-        OwnCommand::Prove { file, what, qr } => {
-            prove(home, &args.through, file, what, qr.as_deref(), screen).await
+        OwnCommand::Prove { file, what, qr, no_wait } => {
+            prove(home, &args.through, file, what, (qr.as_deref(), *no_wait), screen).await
         }
         OwnCommand::Verify { file, network, content } => {
             verify(home, file, network.as_deref(), content.as_deref(), screen)
@@ -39,21 +39,22 @@ async fn prove(
     through: &Through,
     file: &Path,
     what: &Provable,
-    qr: Option<&Path>,
+    (qr, no_wait): (Option<&Path>, bool),
     screen: &Screen,
 ) -> Result<(), Failure> {
     let ledger = open(home, through, screen).await?;
+    let height = if no_wait { 0 } else { ledger.height().await? };
     let proof = if let Some(name) = &what.name {
-        shown::<NameRecord>(&ledger, &parse_name(name)?).await?
+        shown::<NameRecord>(&ledger, &parse_name(name)?, height).await?
     } else if let Some(title) = &what.title {
-        shown::<Title>(&ledger, &id::<TitleId>(title)?).await?
+        shown::<Title>(&ledger, &id::<TitleId>(title)?, height).await?
     } else if let Some(asset) = &what.asset {
         let did = load(home)?.log.state().did();
-        shown::<Balance>(&ledger, &(id::<AssetId>(asset)?, did)).await?
+        shown::<Balance>(&ledger, &(id::<AssetId>(asset)?, did), height).await?
     } else if let Some(lock) = &what.lock {
-        shown::<Lock>(&ledger, &id::<LockId>(lock)?).await?
+        shown::<Lock>(&ledger, &id::<LockId>(lock)?, height).await?
     } else {
-        shown::<Account>(&ledger, &load(home)?.log.state().did()).await?
+        shown::<Account>(&ledger, &load(home)?.log.state().did(), height).await?
     };
     let bytes = allod_wire::encode(&proof);
     let statement = Statement::of(&proof, ledger.trust())?;
@@ -82,8 +83,8 @@ async fn prove(
     Ok(())
 }
 
-async fn shown<R: Record>(ledger: &Ledger, id: &R::Id) -> Result<Proof, Failure> {
-    Ok(ledger.prove::<R>(id, 0).await?.0)
+async fn shown<R: Record>(ledger: &Ledger, id: &R::Id, height: u64) -> Result<Proof, Failure> {
+    Ok(ledger.prove::<R>(id, height).await?.0)
 }
 
 /// Checks a proof. Nothing is asked of anybody.
@@ -99,8 +100,9 @@ fn verify(
         Some(path) => allod_wire::decode(&read(path)?)
             .map_err(|why| Failure::usage(format!("{} is no network's key: {why}", path.display())))?,
         None => Trust::load(home.path())?.ok_or_else(|| {
-            Failure::new(Kind::Failed, "no network's key is known here")
-                .next("get it from somebody you trust (`allod network --out FILE`), and name it with --network")
+            Failure::new(Kind::Failed, "no network's key is known here").next(
+                "get it from somebody you trust (`allod network --out FILE`), and name it with --network",
+            )
         })?,
     };
     let proof: Proof = allod_wire::decode(&bytes)
@@ -113,7 +115,10 @@ fn verify(
         if digest(content)?.0 != wanted {
             return Err(Failure::new(
                 Kind::Failed,
-                format!("the proof is good, but it is about another content than that of {}", content.display()),
+                format!(
+                    "the proof is good, but it is about another content than that of {}",
+                    content.display()
+                ),
             ));
         }
         statement.text += &format!("\nThe content of {} is the one meant.", content.display());
@@ -155,7 +160,12 @@ impl Statement {
             let shown = checked::<Title>(proof, trust, &key, &title)?;
             let Some(record) = &shown.record else {
                 let text = format!("There was no title {title}");
-                return Ok(Self::at(&shown, json!({ "title": title.to_string(), "owner": null }), text, trust));
+                return Ok(Self::at(
+                    &shown,
+                    json!({ "title": title.to_string(), "owner": null }),
+                    text,
+                    trust,
+                ));
             };
             let owner = record.owner.map(|did| did.to_string());
             let text = match &owner {
@@ -172,8 +182,7 @@ impl Statement {
             let shown = checked::<Balance>(proof, trust, &key, &(asset, did))?;
             let amount = shown.record.unwrap_or_default().amount;
             let text = format!("{amount} units of {asset} were owned by {did}");
-            let value =
-                json!({ "asset": asset.to_string(), "owner": did.to_string(), "amount": amount });
+            let value = json!({ "asset": asset.to_string(), "owner": did.to_string(), "amount": amount });
             return Ok(Self::at(&shown, value, text, trust));
         }
         if proof.is_about::<Lock>() {

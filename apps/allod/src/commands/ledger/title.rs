@@ -23,7 +23,8 @@ pub(in super::super) async fn run(home: &Home, args: Title, screen: &Screen) -> 
             let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
             let title = title_id(&person.log.state().did(), &content);
             let asked =
-                ask(&ledger, &person, Action::Entitle { content, size, label: label.clone() }, screen).await?;
+                ask(&ledger, &person, Action::Entitle { content, size, label: label.clone() }, screen)
+                    .await?;
             let text = format!("The title {title} to {label:?} is yours.");
             done(screen, &asked, json!({ "title": title.to_string(), "label": label, "size": size }), &text);
         }
@@ -37,7 +38,7 @@ pub(in super::super) async fn run(home: &Home, args: Title, screen: &Screen) -> 
         }
         TitleCommand::Show { title } => {
             let ledger = open(home, &args.through, screen).await?;
-            let (_, shown) = ledger.prove::<Record>(&id::<TitleId>(&title)?, 0).await?;
+            let (_, shown) = ledger.prove_now::<Record>(&id::<TitleId>(&title)?).await?;
             let Some(record) = shown.record else {
                 return Err(Failure::new(Kind::Failed, format!("there is no title {title}")));
             };
