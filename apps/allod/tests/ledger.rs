@@ -136,8 +136,8 @@ fn until_a_time(net: &Net) {
     let (plain, sealed, opened) = (net.text("plain"), net.text("plain.sealed"), net.text("plain.opened"));
     let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
     fs::write(plain, &content).unwrap();
-    let told = net.json("alice", &["seal", plain, "--until", "6s", "--out", sealed]);
-    let again = net.run("alice", &["seal", plain, "--until", "6s", "--out", sealed]);
+    let told = net.json("alice", &["seal", plain, "--until", "10s", "--out", sealed]);
+    let again = net.run("alice", &["seal", plain, "--until", "10s", "--out", sealed]);
     assert!(again.code == 2 && again.err.contains("is there already"), "{again:?}");
 
     let early = net.run("bob", &["--json", "unseal", sealed, "--out", opened]);

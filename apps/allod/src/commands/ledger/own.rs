@@ -8,7 +8,7 @@ use std::path::Path;
 use allod_ledger::account::Account;
 use allod_ledger::holding::{Balance, Title};
 use allod_ledger::lock::Lock;
-use allod_ledger::name::NameRecord;
+use allod_ledger::name::{Name, NameRecord};
 use allod_ledger::record::{Identifier, Record};
 use allod_ledger::{Error, NetworkKey, Proof, Shown};
 use allod_node::person::Home;
@@ -142,7 +142,8 @@ impl Statement {
         let id = proof.id();
         if proof.is_about::<NameRecord>() {
             let name = String::from_utf8_lossy(id).into_owned();
-            let name = parse_name(&name)?;
+            // A name that is none was never on the ledger: the file was changed.
+            let name = Name::new(&name).map_err(|_| refused(Error::WrongSubject))?;
             let shown = checked::<NameRecord>(proof, trust, &key, &name)?;
             let owner = shown.record.and_then(|held| held.owner);
             let text = match (&shown.record, owner) {
