@@ -123,6 +123,22 @@ pub(crate) enum Command {
     /// Show the network of guardians, and the key with which its proofs are checked
     #[command(after_help = "Examples:\n  allod network\n  allod network --out net.key")]
     Network(ledger::Network),
+    /// Seal a file until a time, or for those whom a quorum of guardians lets in
+    #[command(
+        after_help = "Examples:\n  allod seal will.pdf --until 2030-01-01T00:00:00Z --out will.sealed\n  \
+        allod seal diary.txt --to-quorum --opener bob --after 30d --out diary.sealed"
+    )]
+    Seal(ledger::Seal),
+    /// Open a sealed file
+    #[command(
+        after_help = "Examples:\n  allod unseal will.sealed --out will.pdf\n  allod unseal diary.sealed --out -"
+    )]
+    Unseal(ledger::Unseal),
+    /// Evaluate the guardians' oblivious function: they do not see what it is of
+    #[command(
+        after_help = "Examples:\n  allod evaluate \"correct horse\"\n  allod evaluate --file input.bin --key oprf"
+    )]
+    Evaluate(ledger::Evaluate),
     /// Run several guardians as separate processes, and disturb them
     #[command(after_help = "Examples:\n  \
         allod testnet --guardians 7 --threshold 4\n  \
@@ -307,6 +323,43 @@ pub(crate) enum GuardianCommand {
         /// Speak plain HTTP: only for loopback, or behind a proxy with TLS
         #[arg(long)]
         no_tls: bool,
+    },
+    /// Read a guardian's log of answers, and hold it against the ledger and your receipts
+    Audit(ledger::Audit),
+    /// Put up a bond and become a guardian of the network
+    Join {
+        /// The bond, in units of the network's first asset
+        #[arg(long, value_name = "UNITS")]
+        bond: u64,
+        #[command(flatten)]
+        terms: ledger::Terms,
+        #[command(flatten)]
+        operate: ledger::Operate,
+    },
+    /// Stop being a guardian of the network
+    Leave(ledger::Operate),
+    /// Put up more
+    Bond {
+        /// How much more
+        amount: u64,
+        #[command(flatten)]
+        operate: ledger::Operate,
+    },
+    /// Take the bond back, some time after leaving
+    Unbond(ledger::Operate),
+    /// Say anew where the guardian is, and who runs it
+    Restate {
+        #[command(flatten)]
+        terms: ledger::Terms,
+        #[command(flatten)]
+        operate: ledger::Operate,
+    },
+    /// Vote for a common key, or for another size, threshold or limit of one
+    Approve {
+        #[command(flatten)]
+        approve: ledger::Approve,
+        #[command(flatten)]
+        operate: ledger::Operate,
     },
     /// Ask the guardian that runs here how it is; exit code 0 when it is well
     Health {

@@ -74,7 +74,13 @@ impl Failure {
         self
     }
 
-    fn data(mut self, data: Value) -> Self {
+    /// What else there is to say, a line each.
+    pub(crate) fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    pub(crate) fn data(mut self, data: Value) -> Self {
         self.data = data;
         self
     }
@@ -175,6 +181,9 @@ impl From<LedgerError> for Failure {
             }
             LedgerError::Proof(_) | LedgerError::Garbage(_) => {
                 (Kind::Failed, "believe nothing that this guardian says; name another with --guardian")
+            }
+            LedgerError::NoSuchKey(_) => {
+                (Kind::Failed, "nothing was changed; if the network is new, try again in a minute")
             }
             LedgerError::Refused(_) | LedgerError::File(_) => (Kind::Failed, "nothing was changed"),
         };

@@ -1,5 +1,5 @@
 //! What can be typed about the ledger: names, titles, assets, what is set aside,
-//! and proofs.
+//! proofs, and what guardians do together with the keys that they hold.
 
 use std::path::PathBuf;
 
@@ -264,6 +264,10 @@ pub(crate) enum OwnCommand {
         /// Write a QR code beside it, as an SVG image, if the proof fits
         #[arg(long, value_name = "FILE")]
         qr: Option<PathBuf>,
+        /// Take the newest that the guardians have signed, even if it is some
+        /// seconds old
+        #[arg(long)]
+        no_wait: bool,
     },
     /// Check a proof, with no network
     Verify {
@@ -306,4 +310,145 @@ pub(crate) struct Network {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) through: Through,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("lock").required(true).args(["until", "to_quorum"])))]
+pub(crate) struct Seal {
+    /// The file; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Until when nobody can open it, and everybody from then on: a time such as
+    /// 2026-12-24T18:00:00Z, or a duration
+    #[arg(long, value_name = "TIME|DURATION")]
+    pub(crate) until: Option<String>,
+    /// Have the guardians open it for those whom you name, and for nobody else
+    #[arg(long)]
+    pub(crate) to_quorum: bool,
+    /// Who may open it: a DID, or a name; once for each [default: you]
+    #[arg(long = "opener", value_name = "WHO", requires = "to_quorum")]
+    pub(crate) openers: Vec<String>,
+    /// Not before then
+    #[arg(long, value_name = "TIME|DURATION", requires = "to_quorum")]
+    pub(crate) after: Option<String>,
+    /// The guardians' key to seal to
+    #[arg(long, value_name = "NAME", default_value = "seal", requires = "to_quorum")]
+    pub(crate) key: String,
+    /// Where the sealed file goes; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unseal {
+    /// The sealed file; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Where the content goes; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("input").required(true).args(["text", "file"])))]
+pub(crate) struct Evaluate {
+    /// The input
+    pub(crate) text: Option<String>,
+    /// A file whose content is the input, at most 65,535 bytes; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The guardians' key
+    #[arg(long, value_name = "NAME", default_value = "oprf")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The guardian: its address, its id, or its operator's label
+    pub(crate) who: String,
+    /// The first entry of its log that is read
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) from: u64,
+    /// Hand in to the ledger what proves a lie: the guardian is evicted, and part
+    /// of its bond is yours
+    #[arg(long)]
+    pub(crate) accuse: bool,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+/// Which guardian, and who answers for it.
+#[derive(Debug, Args)]
+pub(crate) struct Operate {
+    /// The guardian's configuration file
+    #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
+    pub(crate) config: PathBuf,
+    /// The operator's file, or the folder that has it [default: the identity in
+    /// the home folder answers for the guardian]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) operator: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) through: Through,
+}
+
+/// What a guardian says of itself.
+#[derive(Debug, Args)]
+pub(crate) struct Terms {
+    /// Where other guardians reach it [default: where its chain listens]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) peers: Option<String>,
+    /// Where people reach it [default: where it listens, with its pin]
+    #[arg(long, value_name = "URL")]
+    pub(crate) service: Option<String>,
+    /// Who runs it, as others know them
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) operator_label: String,
+    /// Whose law it is under
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) jurisdiction: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The key's name
+    pub(crate) name: String,
+    /// Its group
+    #[arg(long, value_enum, default_value_t = Group::Ristretto255)]
+    pub(crate) group: Group,
+    /// How many guardians hold a share
+    #[arg(long, value_name = "N")]
+    pub(crate) size: u16,
+    /// How many of them are needed
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: u16,
+    /// Holders that one operator may run; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) per_operator: u16,
+    /// Holders under one jurisdiction; 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) per_jurisdiction: u16,
+    /// A key none of whose holders may hold this one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) apart_from: Option<String>,
+}
+
+/// The group of a shared key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Group {
+    /// For oblivious functions and sealing
+    Ristretto255,
+    /// For signatures
+    Bls12381G2,
+    /// For oblivious functions whose output a circuit checks
+    BabyJubJub,
 }

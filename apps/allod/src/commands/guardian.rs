@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use allod_node::guardian::{self, Config, Tls};
+use allod_node::person::Home;
 use serde_json::json;
 
 use super::ending::Ending;
+use super::ledger;
 use super::testnet::skew_clock;
 use crate::cli::{Guardian, GuardianCommand};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
-pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn run(home: &Home, args: Guardian, screen: &Screen) -> Result<(), Failure> {
     match args.command {
         GuardianCommand::Init { config, listen, state, no_tls } => {
             if config.exists() {
@@ -27,6 +29,13 @@ pub(super) async fn run(args: Guardian, screen: &Screen) -> Result<(), Failure> 
             );
             Ok(())
         }
+        GuardianCommand::Audit(args) => ledger::audit::run(home, args, screen).await,
+        command @ (GuardianCommand::Join { .. }
+        | GuardianCommand::Leave(_)
+        | GuardianCommand::Bond { .. }
+        | GuardianCommand::Unbond(_)
+        | GuardianCommand::Restate { .. }
+        | GuardianCommand::Approve { .. }) => ledger::operate::run(home, command, screen).await,
         GuardianCommand::Health { config } => {
             let health = guardian::health(&Config::read(&config)?).await?;
             screen.result(

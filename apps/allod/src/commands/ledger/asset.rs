@@ -64,7 +64,7 @@ async fn show(
         Some(asset) => id(asset)?,
         None => first_asset(&ledger.trust().network),
     };
-    let (_, shown) = ledger.prove::<Record>(&asset, 0).await?;
+    let (_, shown) = ledger.prove_now::<Record>(&asset).await?;
     let Some(record) = shown.record else {
         return Err(Failure::new(Kind::Failed, format!("there is no asset {asset}")));
     };

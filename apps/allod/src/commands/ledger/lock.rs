@@ -16,7 +16,7 @@ use crate::screen::Screen;
 pub(in super::super) async fn run(home: &Home, args: Lock, screen: &Screen) -> Result<(), Failure> {
     if let LockCommand::Show { lock } = &args.command {
         let ledger = open(home, &args.through, screen).await?;
-        let (_, shown) = ledger.prove::<Record>(&id::<LockId>(lock)?, 0).await?;
+        let (_, shown) = ledger.prove_now::<Record>(&id::<LockId>(lock)?).await?;
         let Some(record) = shown.record else {
             return Err(Failure::new(
                 Kind::Failed,

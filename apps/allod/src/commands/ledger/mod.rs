@@ -3,12 +3,18 @@
 //! things that can be held.
 
 pub(super) mod asset;
+pub(super) mod audit;
+pub(super) mod evaluate;
+mod files;
 pub(super) mod lock;
 pub(super) mod name;
 pub(super) mod network;
 pub(super) mod offer;
+pub(super) mod operate;
 pub(super) mod own;
+pub(super) mod seal;
 pub(super) mod title;
+pub(super) mod unseal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +100,7 @@ async fn identity(ledger: &Ledger, text: &str) -> Result<Did, Failure> {
         return Ok(did);
     }
     let name = self::parse_name(text)?;
-    let (_, shown) = ledger.prove::<NameRecord>(&name, 0).await?;
+    let (_, shown) = ledger.prove_now::<NameRecord>(&name).await?;
     shown.record.and_then(|held| held.owner).ok_or_else(|| {
         Failure::new(Kind::Failed, format!("nobody holds the name {text:?}"))
             .next("write the DID instead: did:allod:z…")
@@ -161,6 +167,22 @@ fn after(at: Instant, term: &str) -> Result<Instant, Failure> {
     Ok(at.plus_ms(whole.saturating_add(rest as u64)))
 }
 
+/// A duration from now, or a time such as `2026-12-24T18:00:00Z`; a day alone
+/// begins at midnight in UTC.
+fn moment(now: Instant, text: &str) -> Result<Instant, Failure> {
+    let day = || format!("{text}T00:00:00Z").parse::<Timestamp>().ok();
+    let stamp = text.parse::<Timestamp>().ok().or_else(day);
+    match stamp.map(|stamp| u64::try_from(stamp.as_millisecond())) {
+        Some(Ok(ms)) => Ok(Instant(ms)),
+        Some(Err(_)) => Err(Failure::usage(format!("{text:?}: that was before 1970"))),
+        None => after(now, text).map_err(|_| {
+            Failure::usage(format!(
+                "{text:?}: a time such as 2026-12-24T18:00:00Z, or a duration such as 3d, is expected"
+            ))
+        }),
+    }
+}
+
 /// A time as people and programs read it.
 fn time(at: Instant) -> String {
     let known = i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -195,6 +217,18 @@ mod tests {
         assert_eq!(after(start, "90s").unwrap(), start.plus_ms(90_000));
         for wrong in ["", "0d", "soon", "-3d", "3"] {
             assert!(after(start, wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn moments_are_times_and_durations() {
+        let now = Instant(1_000);
+        assert_eq!(moment(now, "1970-01-02T00:00:00Z").unwrap(), Instant(86_400_000));
+        assert_eq!(moment(now, "1970-01-02").unwrap(), Instant(86_400_000));
+        assert_eq!(moment(now, "1970-01-02T01:00:00+01:00").unwrap(), Instant(86_400_000));
+        assert_eq!(moment(now, "20s").unwrap(), now.plus_ms(20_000));
+        for wrong in ["1969-12-31", "2026-13-01", "tomorrow", ""] {
+            assert!(moment(now, wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -55,7 +55,7 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
         }
         NameCommand::Show { name } => {
             let ledger = open(home, &args.through, screen).await?;
-            let (_, shown) = ledger.prove::<NameRecord>(&parse_name(&name)?, 0).await?;
+            let (_, shown) = ledger.prove_now::<NameRecord>(&parse_name(&name)?).await?;
             let owner = shown.record.as_ref().and_then(|held| held.owner).map(|did| did.to_string());
             let until = shown.record.as_ref().map(|held| held.until);
             let said = match (&owner, until) {

@@ -80,7 +80,7 @@ async fn find(
     ledger: &allod_node::person::ledger::Ledger,
     offer: &str,
 ) -> Result<(Record, u64, allod_wire::Instant), Failure> {
-    let (_, shown) = ledger.prove::<Record>(&id::<OfferId>(offer)?, 0).await?;
+    let (_, shown) = ledger.prove_now::<Record>(&id::<OfferId>(offer)?).await?;
     match shown.record {
         Some(record) => Ok((record, shown.height, shown.at)),
         None => Err(Failure::new(Kind::Failed, format!("there is no offer {offer} any more, or never was"))),

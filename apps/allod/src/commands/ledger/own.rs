@@ -8,7 +8,7 @@ use std::path::Path;
 use allod_ledger::account::Account;
 use allod_ledger::holding::{Balance, Title};
 use allod_ledger::lock::Lock;
-use allod_ledger::name::NameRecord;
+use allod_ledger::name::{Name, NameRecord};
 use allod_ledger::record::{Identifier, Record};
 use allod_ledger::{Error, NetworkKey, Proof, Shown};
 use allod_node::person::Home;
@@ -25,8 +25,8 @@ use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Own, screen: &Screen) -> Result<(), Failure> {
     match &args.command {
-        OwnCommand::Prove { file, what, qr } => {
-            prove(home, &args.through, file, what, qr.as_deref(), screen).await
+        OwnCommand::Prove { file, what, qr, no_wait } => {
+            prove(home, &args.through, file, what, (qr.as_deref(), *no_wait), screen).await
         }
         OwnCommand::Verify { file, network, content } => {
             verify(home, file, network.as_deref(), content.as_deref(), screen)
@@ -39,21 +39,22 @@ async fn prove(
     through: &Through,
     file: &Path,
     what: &Provable,
-    qr: Option<&Path>,
+    (qr, no_wait): (Option<&Path>, bool),
     screen: &Screen,
 ) -> Result<(), Failure> {
     let ledger = open(home, through, screen).await?;
+    let height = if no_wait { 0 } else { ledger.height().await? };
     let proof = if let Some(name) = &what.name {
-        shown::<NameRecord>(&ledger, &parse_name(name)?).await?
+        shown::<NameRecord>(&ledger, &parse_name(name)?, height).await?
     } else if let Some(title) = &what.title {
-        shown::<Title>(&ledger, &id::<TitleId>(title)?).await?
+        shown::<Title>(&ledger, &id::<TitleId>(title)?, height).await?
     } else if let Some(asset) = &what.asset {
         let did = load(home)?.log.state().did();
-        shown::<Balance>(&ledger, &(id::<AssetId>(asset)?, did)).await?
+        shown::<Balance>(&ledger, &(id::<AssetId>(asset)?, did), height).await?
     } else if let Some(lock) = &what.lock {
-        shown::<Lock>(&ledger, &id::<LockId>(lock)?).await?
+        shown::<Lock>(&ledger, &id::<LockId>(lock)?, height).await?
     } else {
-        shown::<Account>(&ledger, &load(home)?.log.state().did()).await?
+        shown::<Account>(&ledger, &load(home)?.log.state().did(), height).await?
     };
     let bytes = allod_wire::encode(&proof);
     let statement = Statement::of(&proof, ledger.trust())?;
@@ -82,8 +83,8 @@ async fn prove(
     Ok(())
 }
 
-async fn shown<R: Record>(ledger: &Ledger, id: &R::Id) -> Result<Proof, Failure> {
-    Ok(ledger.prove::<R>(id, 0).await?.0)
+async fn shown<R: Record>(ledger: &Ledger, id: &R::Id, height: u64) -> Result<Proof, Failure> {
+    Ok(ledger.prove::<R>(id, height).await?.0)
 }
 
 /// Checks a proof. Nothing is asked of anybody.
@@ -141,7 +142,8 @@ impl Statement {
         let id = proof.id();
         if proof.is_about::<NameRecord>() {
             let name = String::from_utf8_lossy(id).into_owned();
-            let name = parse_name(&name)?;
+            // A name that is none was never on the ledger: the file was changed.
+            let name = Name::new(&name).map_err(|_| refused(Error::WrongSubject))?;
             let shown = checked::<NameRecord>(proof, trust, &key, &name)?;
             let owner = shown.record.and_then(|held| held.owner);
             let text = match (&shown.record, owner) {

@@ -38,7 +38,7 @@ pub(in super::super) async fn run(home: &Home, args: Title, screen: &Screen) -> 
         }
         TitleCommand::Show { title } => {
             let ledger = open(home, &args.through, screen).await?;
-            let (_, shown) = ledger.prove::<Record>(&id::<TitleId>(&title)?, 0).await?;
+            let (_, shown) = ledger.prove_now::<Record>(&id::<TitleId>(&title)?).await?;
             let Some(record) = shown.record else {
                 return Err(Failure::new(Kind::Failed, format!("there is no title {title}")));
             };

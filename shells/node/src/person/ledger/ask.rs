@@ -1,13 +1,23 @@
 //! Asking the ledger: the identity is brought there when it is not, the operation
 //! is signed by this device, handed to a guardian, and waited for.
 
+use allod_crypto::sign::SigningKey;
+use allod_did::{DeviceId, Log, PublicKey};
+use allod_ledger::Rejection;
+use allod_ledger::guardian::Guardian;
+use allod_wire::GuardianId;
+
 use super::{
     Account, Action, Body, Chain, Claim, Did, Fault, LOOK, Ledger, LedgerError, Operation, OperationId,
     PATIENCE, Parameters, Person, Sponsorship, Stamp,
 };
+use crate::chain::founding::Operator;
 
 /// How long an operation that was signed may have effect, in milliseconds.
 const LIFE_MS: u64 = 10 * 60 * 1000;
+
+/// How often a guardian's operation is tried whose number was taken meanwhile.
+const TRIES: usize = 5;
 
 /// Bytes of a guardian's short answers.
 const ANSWER_MAX: usize = 4096;
@@ -21,16 +31,91 @@ pub struct Asked {
     pub height: u64,
 }
 
+/// Who asks: an identity's log, and the device of it that signs.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// The identity's log.
+    pub log: &'a Log,
+    /// The device's key.
+    pub device: &'a SigningKey,
+    /// The person, where guardians may know them and vouch for them.
+    pub person: Option<&'a Person>,
+}
+
+impl<'a> From<&'a Person> for Author<'a> {
+    fn from(person: &'a Person) -> Self {
+        Self { log: &person.log, device: &person.device, person: Some(person) }
+    }
+}
+
+impl<'a> From<&'a Operator> for Author<'a> {
+    fn from(operator: &'a Operator) -> Self {
+        Self { log: operator.log(), device: operator.device(), person: None }
+    }
+}
+
+impl Author<'_> {
+    /// Whose identity it is.
+    pub fn did(&self) -> Did {
+        self.log.state().did()
+    }
+
+    fn device_id(&self) -> DeviceId {
+        PublicKey::Ed25519(self.device.verifying_key()).device_id()
+    }
+}
+
 impl Ledger {
-    /// Has the ledger do something as `person`, from this device.
+    /// Has the ledger do something as this author. Brings the identity there first.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn ask(&self, person: &Person, action: Action) -> Result<Asked, LedgerError> {
-        let did = person.log.state().did();
-        self.anchor(person).await?;
-        let account: Account = self.expect(&did).await?;
-        let (device, rules) = (person.device_id(), self.expect::<Parameters>(&()).await?);
+    pub async fn ask(&self, author: impl Into<Author<'_>>, action: Action) -> Result<Asked, LedgerError> {
+        let author = author.into();
+        self.anchor(author).await?;
+        let account: Account = self.expect(&author.did()).await?;
+        self.sign_and_hand_in(author, &account, action).await
+    }
+
+    /// Has the ledger do something as the guardian with this key. Where the
+    /// guardian runs, it may use the same number at the same moment; then this is
+    /// tried again.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn ask_as_guardian(&self, key: &SigningKey, action: Action) -> Result<Asked, LedgerError> {
+        let guardian = GuardianId(key.verifying_key().0);
+        let mut tries = 0;
+        loop {
+            let chain: Chain = self.expect(&()).await?;
+            let record: Option<Guardian> = self.record(&guardian).await?;
+            let record =
+                record.ok_or_else(|| LedgerError::Refused("the ledger knows no such guardian".into()))?;
+            let body = Body {
+                network: self.trust.network,
+                until: chain.at.plus_ms(LIFE_MS),
+                claim: Claim::Guardian { guardian, nonce: record.next_nonce() },
+                action: action.clone(),
+            };
+            match self.hand_in(&body.sign(key)).await {
+                Err(LedgerError::Refused(why))
+                    if tries < TRIES && why.contains(&Rejection::NonceUsed.to_string()) =>
+                {
+                    tries += 1;
+                }
+                asked => return asked,
+            }
+        }
+    }
+
+    async fn sign_and_hand_in(
+        &self,
+        author: Author<'_>,
+        account: &Account,
+        action: Action,
+    ) -> Result<Asked, LedgerError> {
+        let (did, device) = (author.did(), author.device_id());
+        let rules: Parameters = self.expect(&()).await?;
         let chain: Chain = self.expect(&()).await?;
         let body = Body {
             network: self.trust.network,
@@ -38,10 +123,13 @@ impl Ledger {
             claim: Claim::Device { did, device, nonce: account.next_nonce(&device) },
             action,
         };
-        let mut operation = body.sign(&person.device);
-        if account.is_new(chain.at, &rules) || account.allowed(chain.at, &rules) == 0 {
-            stamp(&mut operation, &chain, &rules).await;
-        }
+        let needs_work = account.is_new(chain.at, &rules) || account.allowed(chain.at, &rules) == 0;
+        let work = if needs_work { work(&body, &chain, &rules).await } else { None };
+        // The signature covers the work.
+        let operation = match work {
+            Some(stamp) => body.sign_stamped(stamp, author.device),
+            None => body.sign(author.device),
+        };
         self.hand_in(&operation).await
     }
 
@@ -56,18 +144,19 @@ impl Ledger {
         self.hand_in(&body.unsigned()).await
     }
 
-    /// Brings the person's log to the ledger, as far as it is not there yet.
+    /// Brings the author's log to the ledger, as far as it is not there yet.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn anchor(&self, person: &Person) -> Result<(), LedgerError> {
-        let did = person.log.state().did();
-        let operations = person.log.operations();
+    pub async fn anchor(&self, author: impl Into<Author<'_>>) -> Result<(), LedgerError> {
+        let author = author.into();
+        let did = author.did();
+        let operations = author.log.operations();
         let known = match self.record::<Account>(&did).await? {
             Some(account) => account.state.sequence(),
             None => {
                 let Some(genesis) = operations.first() else { return Ok(()) };
-                self.found(person, &did, genesis.clone()).await?;
+                self.found(author, &did, genesis.clone()).await?;
                 0
             }
         };
@@ -75,26 +164,13 @@ impl Ledger {
             let action = Action::Log { operation: operation.clone() };
             // Beside the root, a device that was there before has to sign.
             let account: Account = self.expect(&did).await?;
-            let device = person.device_id();
-            if account.state.device(&device).is_none() {
+            if account.state.device(&author.device_id()).is_none() {
                 self.ask_unsigned(action).await?;
                 return Err(LedgerError::Refused(
                     "this device is new to the ledger, and the person's others may object for a while".into(),
                 ));
             }
-            let chain: Chain = self.expect(&()).await?;
-            let rules: Parameters = self.expect(&()).await?;
-            let body = Body {
-                network: self.trust.network,
-                until: chain.at.plus_ms(LIFE_MS),
-                claim: Claim::Device { did, device, nonce: account.next_nonce(&device) },
-                action,
-            };
-            let mut operation = body.sign(&person.device);
-            if account.is_new(chain.at, &rules) || account.allowed(chain.at, &rules) == 0 {
-                stamp(&mut operation, &chain, &rules).await;
-            }
-            self.hand_in(&operation).await?;
+            self.sign_and_hand_in(author, &account, action).await?;
         }
         Ok(())
     }
@@ -103,25 +179,25 @@ impl Ledger {
     /// this device works for it.
     async fn found(
         &self,
-        person: &Person,
+        author: Author<'_>,
         did: &Did,
         genesis: allod_did::Operation,
     ) -> Result<Asked, LedgerError> {
         let chain: Chain = self.expect(&()).await?;
         let rules: Parameters = self.expect(&()).await?;
-        let until = chain.at.plus_ms(LIFE_MS);
-        let sponsorship = self.sponsor(person, did).await;
+        let sponsorship = match author.person {
+            Some(person) => self.sponsor(person, did).await,
+            None => None,
+        };
+        let needs_work = sponsorship.is_none();
         let body = Body {
             network: self.trust.network,
-            until,
+            until: chain.at.plus_ms(LIFE_MS),
             claim: Claim::Itself,
             action: Action::Found { genesis, sponsorship },
         };
-        let mut operation = body.unsigned();
-        if sponsorship.is_none() {
-            stamp(&mut operation, &chain, &rules).await;
-        }
-        self.hand_in(&operation).await
+        let stamp = if needs_work { work(&body, &chain, &rules).await } else { None };
+        self.hand_in(&Operation { stamp, ..body.unsigned() }).await
     }
 
     /// The word of a guardian at which the person is registered.
@@ -184,16 +260,16 @@ fn settled(id: OperationId, bytes: &[u8]) -> Result<Asked, LedgerError> {
 }
 
 /// Does the work that stands in for a sponsor.
-async fn stamp(operation: &mut Operation, chain: &Chain, rules: &Parameters) {
+async fn work(body: &Body, chain: &Chain, rules: &Parameters) -> Option<Stamp> {
     let epoch = (chain.height + 1) / rules.epoch_heights;
     // At the first height of an epoch nobody knows its first block yet.
     let first = (chain.height + 1).is_multiple_of(rules.epoch_heights);
     let epoch = if first { epoch.saturating_sub(1) } else { epoch };
-    let (mark, bits, message) = (chain.mark, u32::from(rules.stamp_bits), operation.body.message());
+    let (mark, bits, message) = (chain.mark, u32::from(rules.stamp_bits), body.message());
     let found = tokio::task::spawn_blocking(move || {
         (0..u64::MAX)
             .map(|counter| Stamp { epoch, counter })
             .find(|stamp| Stamp::zero_bits(&stamp.work(&mark, &message)) >= bits)
     });
-    operation.stamp = found.await.ok().flatten();
+    found.await.ok().flatten()
 }

@@ -7,7 +7,12 @@
 //! told wrong without harm, since the ledger would refuse the operation.
 
 mod ask;
+mod audit;
+mod evaluate;
+mod keyholders;
+mod receipts;
 mod trust;
+mod unseal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +26,24 @@ use allod_ledger::{
 };
 use allod_wire::{OperationId, Wire};
 use data_encoding::HEXLOWER;
+use tokio::task::JoinSet;
 
-pub use ask::Asked;
+pub use ask::{Asked, Author};
+pub use audit::{Audited, BadNumber};
+pub use evaluate::{Evaluated, Evaluation};
+pub use keyholders::{GuardianFault, Keyholders, Listed, Wrong};
+pub use receipts::Receipts;
 pub use trust::Trust;
+pub use unseal::{Opened, Word};
 
 use super::{Link, Person};
 use crate::FileError;
 
 /// How long an operation may take to come up in the ledger.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a guardian may take to tell how far the ledger is.
+const GLANCE: Duration = Duration::from_secs(2);
 
 /// How often it is asked for meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
@@ -73,6 +87,9 @@ pub enum LedgerError {
     /// A proof was not good.
     #[error(transparent)]
     Proof(#[from] allod_ledger::Error),
+    /// The ledger has no such key, or its guardians have not made it yet.
+    #[error("the guardians have no common key that is called {0:?}, or have not made it yet")]
+    NoSuchKey(String),
     /// The network has not signed a checkpoint that is new enough.
     #[error("the guardians have not signed height {height} yet")]
     NotCertified {
@@ -112,8 +129,19 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Unreachable`], [`LedgerError::NoGuardian`].
     pub async fn get(&self, path: &str, size_max: usize) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.get_from(0, path, size_max).await
+    }
+
+    /// The same, beginning with another guardian than the first.
+    async fn get_from(
+        &self,
+        begin: usize,
+        path: &str,
+        size_max: usize,
+    ) -> Result<Option<Vec<u8>>, LedgerError> {
+        let count = self.links.len();
         let mut last = None;
-        for link in &self.links {
+        for link in self.links.iter().cycle().skip(begin % count.max(1)).take(count) {
             match link.get(path, size_max).await {
                 Ok(found) => return Ok(found),
                 Err(fault) => last = Some(fault),
@@ -140,7 +168,49 @@ impl Ledger {
         self.record(id).await?.ok_or_else(|| LedgerError::Garbage(format!("there is no {}", R::KIND)))
     }
 
-    /// A proof of a record as of `height` or later, checked.
+    /// The height that the ledger has now, as most of the guardians tell it: who
+    /// stays behind, and who lies, is outvoted.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unreachable`], [`LedgerError::NoGuardian`].
+    pub async fn height(&self) -> Result<u64, LedgerError> {
+        let mut asked = JoinSet::new();
+        for link in &self.links {
+            let link = Arc::clone(link);
+            asked.spawn(async move {
+                let path = format!("/chain/record/{}/-", escape(Chain::KIND));
+                tokio::time::timeout(GLANCE, link.get(&path, Chain::SIZE_MAX))
+                    .await
+                    .unwrap_or(Err(Fault::Slow))
+            });
+        }
+        let mut heights = Vec::new();
+        let mut last = None;
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok(Ok(Some(bytes))) => {
+                    heights.extend(allod_wire::decode::<Chain>(&bytes).map(|chain| chain.height))
+                }
+                Ok(Err(fault)) => last = Some(fault),
+                _ => {}
+            }
+        }
+        heights.sort_unstable();
+        let middle = heights.get(heights.len() / 2).copied();
+        middle.ok_or_else(|| last.map_or(LedgerError::NoGuardian, LedgerError::Unreachable))
+    }
+
+    /// A proof of a record as of now: what the ledger had when this was called is
+    /// in it. Takes until the guardians have signed that.
+    ///
+    /// # Errors
+    /// As [`Self::prove`].
+    pub async fn prove_now<R: Record>(&self, id: &R::Id) -> Result<(Proof, Shown<R>), LedgerError> {
+        self.prove(id, self.height().await?).await
+    }
+
+    /// A proof of a record as of `height` or later, checked. With 0 it is the
+    /// newest that the guardians have signed, which may be some heights old.
     ///
     /// # Errors
     /// [`LedgerError::NotCertified`] where the network does not sign in time;
@@ -149,8 +219,10 @@ impl Ledger {
         let path = format!("/chain/proof/{}/{}", escape(R::KIND), named(id));
         let key = self.key()?;
         let deadline = tokio::time::Instant::now() + PATIENCE;
+        let mut tries = 0;
         loop {
-            if let Some(bytes) = self.get(&path, Proof::SIZE_MAX).await? {
+            // One that stays behind must not hold this up.
+            if let Some(bytes) = self.get_from(tries, &path, Proof::SIZE_MAX).await? {
                 let proof: Proof =
                     allod_wire::decode(&bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
                 if proof.id() != id.bytes() {
@@ -165,6 +237,7 @@ impl Ledger {
                 return Err(LedgerError::NotCertified { height });
             }
             tokio::time::sleep(LOOK).await;
+            tries += 1;
         }
     }
 

@@ -41,6 +41,17 @@ impl Wire for Trust {
 }
 
 impl Trust {
+    /// The first round of the beacon that is not due before `at`, as
+    /// [`allod_ledger::beacon::round_at`] has it.
+    pub fn round_at(&self, at: Instant) -> u64 {
+        at.ms_since(self.genesis).div_ceil(self.beacon_period_ms.max(1))
+    }
+
+    /// When a round of the beacon is due.
+    pub fn due(&self, round: u64) -> Instant {
+        self.genesis.plus_ms(round.saturating_mul(self.beacon_period_ms))
+    }
+
     /// What a home folder keeps.
     ///
     /// # Errors
@@ -104,5 +115,30 @@ impl Trust {
             genesis: genesis.at,
             beacon_period_ms: genesis.parameters.beacon_period_ms,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::founding::local_rules;
+
+    #[test]
+    fn rounds_are_due_as_the_ledger_has_it() {
+        let rules = local_rules();
+        let trust = Trust {
+            network: NetworkId([1; 32]),
+            key: [0; NETWORK_KEY_LEN],
+            name: "local".into(),
+            genesis: Instant(1_000_000),
+            beacon_period_ms: rules.beacon_period_ms,
+        };
+        for at in [0, 999_999, 1_000_000, 1_000_001, 1_003_000, 1_003_001, 7_654_321] {
+            let at = Instant(at);
+            let round = trust.round_at(at);
+            assert_eq!(round, allod_ledger::beacon::round_at(trust.genesis, &rules, at));
+            assert_eq!(trust.due(round), allod_ledger::beacon::due(trust.genesis, &rules, round));
+            assert!(trust.due(round) >= at);
+        }
     }
 }

@@ -1,0 +1,115 @@
+//! `allod guardian audit`: reading what a guardian answered, and holding it
+//! against the ledger and against what this person was given.
+
+use allod_guardian::answering::{Evidence, Finding};
+use allod_ledger::Action;
+use allod_ledger::evidence::Evidence as Proof;
+use allod_node::person::ledger::{Ledger, Listed, Receipts};
+use allod_node::person::{Address, Home};
+use allod_wire::GuardianId;
+use serde_json::json;
+
+use super::open;
+use crate::cli::ledger::Audit;
+use crate::failure::{Failure, Kind};
+use crate::progress::Waiting;
+use crate::screen::Screen;
+
+pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> Result<(), Failure> {
+    let ledger = open(home, &args.through, screen).await?;
+    let listed = find(&ledger, &args.who).await?;
+    let receipts = Receipts::of(home.path());
+    let waiting = Waiting::new(screen);
+    waiting.say("reading the guardian's log");
+    let audited = ledger.audit(&listed, args.from, receipts.from(&listed.guardian)?).await;
+    waiting.end();
+    let audited = audited?.map_err(|why| Failure::usage(why.to_string()))?;
+    if let Some(last) = &audited.last {
+        receipts.keep(last)?;
+    }
+    let address = &listed.record.terms.service;
+    let mut value = json!({
+        "guardian": listed.guardian.to_string(),
+        "address": address,
+        "entries": audited.entries,
+        "end": audited.end,
+        "receipts": audited.receipts,
+        "findings": [],
+    });
+    if audited.findings.is_empty() {
+        let text = format!(
+            "{address}: {} entries read, {} receipts found, nothing wrong.",
+            audited.entries, audited.receipts
+        );
+        screen.result(&value, &text);
+        return Ok(());
+    }
+    let findings: Vec<_> = audited.findings.iter().map(ToString::to_string).collect();
+    let evidence = audited.findings.iter().find_map(|finding| match finding {
+        Finding::Lied(evidence) => Some(evidence),
+        _ => None,
+    });
+    let mut next = "tell others who rely on this guardian, and keep your receipts".to_owned();
+    let mut accused = None;
+    match evidence {
+        Some(evidence) if args.accuse => {
+            let reporter = home.load()?.map(|person| person.log.state().did());
+            let action = Action::Accuse { evidence: proof(evidence), reporter };
+            let asked = ledger.ask_unsigned(action).await?;
+            accused = Some(asked.height);
+            next = format!("the ledger has evicted it, at height {}", asked.height);
+        }
+        Some(_) => next = "its lie can be proven: say --accuse to hand that in to the ledger".into(),
+        None => {}
+    }
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("findings".into(), json!(findings));
+        fields.insert("provable".into(), json!(evidence.is_some()));
+        fields.insert("accused".into(), json!(accused));
+    }
+    let failure =
+        Failure::new(Kind::Failed, format!("{} is wrong in the log of {address}", count(findings.len())));
+    Err(failure.with_details(findings).data(value).next(next))
+}
+
+fn count(findings: usize) -> String {
+    if findings == 1 { "one thing".into() } else { format!("{findings} things") }
+}
+
+fn proof(evidence: &Evidence) -> Proof {
+    match evidence {
+        Evidence::False(answer) => Proof::FalseAnswer { answer: answer.encode() },
+        Evidence::Fork(first, second) => Proof::Fork { first: first.encode(), second: second.encode() },
+    }
+}
+
+/// The guardian with this id, at this address, or of this operator.
+async fn find(ledger: &Ledger, who: &str) -> Result<Listed, Failure> {
+    let none = || Failure::new(Kind::Failed, format!("the network has no guardian {who:?}"));
+    if let Ok(id) = who.parse::<GuardianId>() {
+        return ledger.guardian(&id).await?.ok_or_else(none);
+    }
+    let address = who.parse::<Address>().ok();
+    let fits = |listed: &Listed| match &address {
+        Some(address) => {
+            listed.link.as_ref().is_some_and(|link| {
+                let known = link.address();
+                // The pin may be left out: the ledger has it.
+                (known.tls, &known.host, known.port) == (address.tls, &address.host, address.port)
+                    && (address.pin.is_none() || address.pin == known.pin)
+            })
+        }
+        None => listed.record.terms.operator == who,
+    };
+    let mut found: Vec<_> = ledger.roster().await?.into_iter().filter(fits).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(one), false) => {
+            let more = found.iter().chain([&one]);
+            let more = more.map(|listed| format!("{} at {}", listed.guardian, listed.record.terms.service));
+            Err(Failure::usage(format!("several guardians are of {who:?}; name one by its id"))
+                .with_details(more))
+        }
+        (None, _) => Err(none().next("name it by its address, its id, or its operator's label")),
+    }
+}

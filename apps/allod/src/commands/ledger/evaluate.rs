@@ -1,0 +1,93 @@
+//! `allod evaluate`: a function that guardians evaluate together and that none of
+//! them could alone. They see neither input nor output.
+
+use std::io::Read;
+
+use allod_node::person::Home;
+use allod_node::person::ledger::{Evaluated, Receipts};
+use data_encoding::HEXLOWER;
+use serde_json::json;
+
+use super::person_and_ledger;
+use crate::cli::ledger::Evaluate;
+use crate::failure::{Failure, Kind};
+use crate::progress::Waiting;
+use crate::screen::Screen;
+
+/// Bytes of the longest input (RFC 9497, section 2.1).
+const INPUT_MAX: usize = 65_535;
+
+pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) -> Result<(), Failure> {
+    let input = input(&args)?;
+    let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
+    let waiting = Waiting::new(screen);
+    waiting.say("asking the guardians");
+    let evaluation = ledger.evaluate(&person, &args.key, &input).await;
+    waiting.end();
+    let evaluation = evaluation?;
+    let receipts = Receipts::of(home.path());
+    for receipt in &evaluation.receipts {
+        receipts.keep(receipt)?;
+    }
+    let faults: Vec<_> = evaluation.faults.iter().map(ToString::to_string).collect();
+    let liars: Vec<_> =
+        evaluation.faults.iter().filter(|fault| fault.is_a_lie()).map(ToString::to_string).collect();
+    for liar in &liars {
+        screen.warn(liar);
+    }
+    let output = match evaluation.evaluated {
+        Evaluated::Output(output) => HEXLOWER.encode(output.expose()),
+        Evaluated::TooFew { missing, threshold, registered } => {
+            let failure = Failure::new(
+                Kind::TooFewGuardians,
+                format!("too few guardians answered: {missing} more of {threshold} are needed"),
+            );
+            let next = if registered < usize::from(threshold) {
+                "guardians answer only those who are registered with them: `allod guardians replace`, or `allod init` \
+                 with guardians of this network"
+            } else {
+                "try again later"
+            };
+            return Err(failure.with_details(faults).next(next));
+        }
+    };
+    screen.result(
+        &json!({
+            "output": output,
+            "key": args.key,
+            "receipts": evaluation.receipts.len(),
+            "liars": liars,
+            "faults": faults,
+        }),
+        &output,
+    );
+    Ok(())
+}
+
+fn input(args: &Evaluate) -> Result<Vec<u8>, Failure> {
+    let input = match (&args.text, &args.file) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(file)) => {
+            let failed = |e: std::io::Error| Failure::new(Kind::Failed, format!("{}: {e}", file.display()));
+            let most = INPUT_MAX as u64 + 1;
+            let mut bytes = Vec::new();
+            if file.as_os_str() == "-" {
+                std::io::stdin().take(most).read_to_end(&mut bytes).map_err(failed)?;
+            } else {
+                std::fs::File::open(file)
+                    .map_err(failed)?
+                    .take(most)
+                    .read_to_end(&mut bytes)
+                    .map_err(failed)?;
+            }
+            bytes
+        }
+        (None, None) => return Err(Failure::usage("an input is needed")),
+    };
+    if input.len() > INPUT_MAX {
+        return Err(Failure::usage(format!(
+            "an input has at most {INPUT_MAX} bytes; evaluate the hash of a file"
+        )));
+    }
+    Ok(input)
+}

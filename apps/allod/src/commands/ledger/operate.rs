@@ -1,0 +1,183 @@
+//! `allod guardian join` and what comes after it: an operator and the network.
+
+use std::path::Path;
+
+use allod_crypto::sign::SigningKey;
+use allod_did::Signature;
+use allod_ledger::Action;
+use allod_ledger::guardian::{Terms, joining};
+use allod_ledger::shared_key::{KeyName, KeySpec};
+use allod_node::chain::founding::Operator;
+use allod_node::chain::{ChainError, guardian_key};
+use allod_node::guardian::Config;
+use allod_node::person::ledger::{Asked, Author, Ledger};
+use allod_node::person::{Home, Person};
+use allod_threshold::GroupName;
+use allod_wire::GuardianId;
+use serde_json::json;
+
+use super::{done, open};
+use crate::cli::GuardianCommand;
+use crate::cli::ledger::{Approve, Group, Operate, Terms as TermsArgs};
+use crate::commands::load;
+use crate::failure::{Failure, Kind};
+use crate::progress::Waiting;
+use crate::screen::Screen;
+
+pub(in super::super) async fn run(
+    home: &Home,
+    command: GuardianCommand,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    match command {
+        GuardianCommand::Join { bond, terms, operate } => {
+            let with = With::new(home, &operate, true, screen).await?;
+            let terms = terms_of(&with.config, terms).await?;
+            let operator = with.author()?.did();
+            let message = joining(&with.ledger.trust().network, &operator, &terms, bond);
+            let consent = Signature::Ed25519(with.key.sign(&message));
+            let action = Action::Join { guardian: with.guardian, terms, bond, consent };
+            with.as_operator(action, "It is a guardian from the next epoch on.", screen).await
+        }
+        GuardianCommand::Leave(operate) => {
+            let with = With::new(home, &operate, false, screen).await?;
+            let text =
+                "It leaves at the end of this epoch. Keep it running until it holds no share any more.";
+            with.as_operator(Action::Leave { guardian: with.guardian }, text, screen).await
+        }
+        GuardianCommand::Bond { amount, operate } => {
+            let with = With::new(home, &operate, false, screen).await?;
+            let action = Action::Bond { guardian: with.guardian, amount };
+            with.as_operator(action, &format!("{amount} units were added to the bond."), screen).await
+        }
+        GuardianCommand::Unbond(operate) => {
+            let with = With::new(home, &operate, false, screen).await?;
+            let action = Action::Unbond { guardian: with.guardian };
+            with.as_operator(action, "The bond is back with the operator.", screen).await
+        }
+        GuardianCommand::Restate { terms, operate } => {
+            let with = With::new(home, &operate, false, screen).await?;
+            let terms = terms_of(&with.config, terms).await?;
+            with.as_guardian(Action::Restate { terms }, "The ledger has it.", screen).await
+        }
+        GuardianCommand::Approve { approve, operate } => {
+            let with = With::new(home, &operate, false, screen).await?;
+            let action = Action::Approve { spec: spec(&approve)? };
+            with.as_guardian(action, "The vote counts. More than two thirds of the guardians decide.", screen)
+                .await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A guardian, who answers for it, and the way to the ledger.
+struct With {
+    config: Config,
+    key: SigningKey,
+    guardian: GuardianId,
+    operator: Option<Operator>,
+    person: Option<Person>,
+    ledger: Ledger,
+}
+
+impl With {
+    async fn new(home: &Home, args: &Operate, may_make: bool, screen: &Screen) -> Result<Self, Failure> {
+        let config = Config::read(&args.config)?;
+        let key = guardian_key(&config.state.join("chain")).map_err(chain)?;
+        let operator = args.operator.as_deref().map(|path| operator(path, may_make)).transpose()?;
+        let person = home.load()?;
+        let ledger = open(home, &args.through, screen).await?;
+        let guardian = GuardianId(key.verifying_key().0);
+        Ok(Self { config, key, guardian, operator, person, ledger })
+    }
+
+    fn author(&self) -> Result<Author<'_>, Failure> {
+        match (&self.operator, &self.person) {
+            (Some(operator), _) => Ok(operator.into()),
+            (None, Some(person)) => Ok(person.into()),
+            (None, None) => Err(Failure::no_identity()),
+        }
+    }
+
+    async fn as_operator(&self, action: Action, text: &str, screen: &Screen) -> Result<(), Failure> {
+        let author = self.author()?;
+        let waiting = Waiting::new(screen);
+        waiting.say("waiting for the ledger");
+        let asked = self.ledger.ask(author, action).await;
+        waiting.end();
+        let asked =
+            asked.map_err(|why| Failure::from(why).with_details([format!("operator {}", author.did())]))?;
+        self.done(&asked, text, screen);
+        Ok(())
+    }
+
+    async fn as_guardian(&self, action: Action, text: &str, screen: &Screen) -> Result<(), Failure> {
+        let waiting = Waiting::new(screen);
+        waiting.say("waiting for the ledger");
+        let asked = self.ledger.ask_as_guardian(&self.key, action).await;
+        waiting.end();
+        self.done(&asked?, text, screen);
+        Ok(())
+    }
+
+    fn done(&self, asked: &Asked, text: &str, screen: &Screen) {
+        let operator = self.author().ok().map(|author| author.did().to_string());
+        done(screen, asked, json!({ "guardian": self.guardian.to_string(), "operator": operator }), text);
+    }
+}
+
+/// The operator's file, or the folder that has it.
+fn operator(path: &Path, may_make: bool) -> Result<Operator, Failure> {
+    let (folder, file) = if path.is_dir() || path.file_name().is_none_or(|name| name != "operator") {
+        (path, path.join("operator"))
+    } else {
+        (path.parent().unwrap_or(Path::new(".")), path.to_owned())
+    };
+    if !may_make && !file.exists() {
+        return Err(Failure::new(
+            Kind::Identity,
+            format!("there is no operator's file at {}", file.display()),
+        ));
+    }
+    Operator::load(folder, allod_node::now()).map_err(chain)
+}
+
+async fn terms_of(config: &Config, args: TermsArgs) -> Result<Terms, Failure> {
+    let unknown = |what: &str, how: &str| Failure::usage(format!("{what} is not known; say {how}"));
+    let peers = match (args.peers, &config.chain) {
+        (Some(peers), _) => peers,
+        (None, Some(section)) => section.listen.to_string(),
+        (None, None) => return Err(unknown("where other guardians reach it", "--peers HOST:PORT")),
+    };
+    let service = match args.service {
+        Some(service) => service,
+        None => {
+            let health = allod_node::guardian::health(config).await;
+            health
+                .map_err(|_| unknown("where people reach it", "--service URL, or start the guardian"))?
+                .address
+        }
+    };
+    Ok(Terms { peers, service, operator: args.operator_label, jurisdiction: args.jurisdiction })
+}
+
+fn spec(args: &Approve) -> Result<KeySpec, Failure> {
+    let name = |text: &str| KeyName::new(text).map_err(|why| Failure::usage(format!("{text:?}: {why}")));
+    Ok(KeySpec {
+        name: name(&args.name)?,
+        group: match args.group {
+            Group::Ristretto255 => GroupName::Ristretto255,
+            Group::Bls12381G2 => GroupName::Bls12381G2,
+            Group::BabyJubJub => GroupName::BabyJubJub,
+        },
+        size: args.size,
+        threshold: args.threshold,
+        per_operator: args.per_operator,
+        per_jurisdiction: args.per_jurisdiction,
+        apart_from: args.apart_from.as_deref().map(name).transpose()?,
+    })
+}
+
+fn chain(why: ChainError) -> Failure {
+    Failure::new(Kind::Failed, why.to_string())
+}

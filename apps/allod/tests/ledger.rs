@@ -1,0 +1,257 @@
+//! What people do with the ledger and with the keys that guardians hold together,
+//! on real processes: names that are bought and proven, files that open at a time
+//! or for somebody, and guardians whose answers are held against their logs.
+//!
+//! One network serves all of the stories, since founding one is what takes time.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod process;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use process::{At, Ended, folder};
+use serde_json::Value;
+
+const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
+const PIN: &str = "271828";
+
+/// How long the guardians may take to make their keys.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A network whose guardians order a ledger and hold keys, in a folder.
+struct Net {
+    folder: tempfile::TempDir,
+    supervisor: Child,
+    addresses: Vec<String>,
+}
+
+impl Net {
+    fn start() -> Self {
+        let folder = folder();
+        let mut supervisor = Command::new(ALLOD)
+            .args(["--json", "--home"])
+            .arg(folder.path().join("network"))
+            .args(["testnet", "--guardians", "4", "--port-base", "0"])
+            .env_remove("ALLOD_HOME")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(supervisor.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let up = lines.find_map(|line| {
+            let said: Value = serde_json::from_str(&line).unwrap();
+            (said["event"] == "up").then_some(said)
+        });
+        // What is said later nobody reads, but the pipe must not fill up.
+        std::thread::spawn(move || lines.for_each(drop));
+        let addresses = up.unwrap()["guardians"].as_array().unwrap().clone();
+        let addresses = addresses.iter().map(|address| address.as_str().unwrap().to_owned()).collect();
+        let net = Self { folder, supervisor, addresses };
+        let begun = Instant::now();
+        // The keys take a moment; with the last of them a file can be sealed.
+        fs::write(net.path("something"), "x").unwrap();
+        let probe = net.path("probe");
+        loop {
+            let mut args = vec!["--json", "seal", net.text("something"), "--out", probe.to_str().unwrap()]
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>();
+            args.extend(["--to-quorum", "--opener", OTHER, "--force"].map(str::to_owned));
+            let ended = net.run("prober", &args.iter().map(String::as_str).collect::<Vec<_>>());
+            if ended.code == 0 {
+                return net;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{ended:?}");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> &'static str {
+        Box::leak(self.path(name).to_str().unwrap().to_owned().into_boxed_str())
+    }
+
+    /// Runs a command in the home folder of `who`, through this network.
+    fn run(&self, who: &str, args: &[&str]) -> Ended {
+        let home = self.path(who);
+        let through = self.addresses.iter().flat_map(|address| ["--guardian", address]);
+        let args: Vec<_> = args.iter().copied().chain(through).collect();
+        At { home: &home, pin: PIN }.run(&args)
+    }
+
+    /// The same, printing JSON, and it must go well.
+    #[track_caller]
+    fn json(&self, who: &str, args: &[&str]) -> Value {
+        self.run(who, &[&["--json"], args].concat()).done().json()
+    }
+
+    /// An identity that the guardians know; its DID.
+    #[track_caller]
+    fn person(&self, who: &str) -> String {
+        let card = self.text(&format!("{who}.card.txt"));
+        let told = self.json(who, &["init", "--pin-fd", "3", "--card", card]);
+        told["did"].as_str().unwrap().to_owned()
+    }
+
+    fn stop(&mut self) {
+        // The guardians end when nobody watches over them.
+        let _ = self.supervisor.kill();
+        let _ = self.supervisor.wait();
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An identity that nobody has.
+const OTHER: &str = "did:allod:z9SbD82TVUYj5Sh8ZVbUwFrTGDAqPtLAgbDTcj5fiNhDD";
+
+#[test]
+fn people_trade_seal_evaluate_and_prove() {
+    let mut net = Net::start();
+    let (alice, bob) = (net.person("alice"), net.person("bob"));
+
+    until_a_time(&net);
+    to_a_quorum(&net, &bob);
+    evaluated_and_audited(&net);
+    let proof = a_name_is_bought(&net, &alice, &bob);
+
+    // The guardians are gone, and nobody can be asked any more.
+    net.stop();
+    a_proof_is_checked_alone(&net, &proof, &bob);
+}
+
+/// Nobody opens it before, and everybody from then on.
+fn until_a_time(net: &Net) {
+    let (plain, sealed, opened) = (net.text("plain"), net.text("plain.sealed"), net.text("plain.opened"));
+    let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(plain, &content).unwrap();
+    let told = net.json("alice", &["seal", plain, "--until", "10s", "--out", sealed]);
+    let again = net.run("alice", &["seal", plain, "--until", "10s", "--out", sealed]);
+    assert!(again.code == 2 && again.err.contains("is there already"), "{again:?}");
+
+    let early = net.run("bob", &["--json", "unseal", sealed, "--out", opened]);
+    assert_eq!(early.code, 5, "{early:?}");
+    assert_eq!(early.json()["opens"], told["opens"]);
+    assert!(!Path::new(opened).exists());
+
+    let begun = Instant::now();
+    while net.run("bob", &["unseal", sealed, "--out", opened]).code == 5 {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!(now.as_millis() as u64 + 2_000 >= told["opens"].as_u64().unwrap());
+    assert_eq!(fs::read(opened).unwrap(), content);
+
+    // A file that was cut short leaves nothing behind.
+    let cut = net.text("cut.sealed");
+    let whole = fs::read(sealed).unwrap();
+    fs::write(cut, &whole[..whole.len() - 1]).unwrap();
+    let ended = net.run("bob", &["unseal", cut, "--out", net.text("cut")]);
+    assert!(ended.code == 1 && ended.err.contains("the end of the file is missing"), "{ended:?}");
+    assert!(!net.path("cut").exists());
+}
+
+/// It opens for who was named, and for nobody else.
+fn to_a_quorum(net: &Net, bob: &str) {
+    let (plain, sealed) = (net.text("letter"), net.text("letter.sealed"));
+    fs::write(plain, "for your eyes only").unwrap();
+    net.json("alice", &["seal", plain, "--to-quorum", "--opener", bob, "--out", sealed]);
+    let ended = net.run("alice", &["unseal", sealed, "--out", net.text("letter.alice")]);
+    assert!(ended.code == 1 && ended.err.contains("not sealed for you"), "{ended:?}");
+    let opened = net.text("letter.bob");
+    net.json("bob", &["unseal", sealed, "--out", opened]);
+    assert_eq!(fs::read_to_string(opened).unwrap(), "for your eyes only");
+
+    let later = net.text("later.sealed");
+    net.json("bob", &["seal", plain, "--to-quorum", "--after", "1h", "--out", later]);
+    let early = net.run("bob", &["unseal", later, "--out", net.text("later")]);
+    assert!(early.code == 5 && early.err.contains("too early"), "{early:?}");
+}
+
+/// The same input has the same output, whoever is asked; and the logs have it.
+fn evaluated_and_audited(net: &Net) {
+    let first = net.json("alice", &["evaluate", "correct horse"]);
+    assert_eq!(first["output"].as_str().unwrap().len(), 128);
+    assert_eq!(net.json("alice", &["evaluate", "correct horse"])["output"], first["output"]);
+    assert_eq!(net.json("bob", &["evaluate", "correct horse"])["output"], first["output"]);
+    assert_ne!(net.json("alice", &["evaluate", "battery staple"])["output"], first["output"]);
+    let stranger = net.run("prober", &["evaluate", "correct horse"]);
+    assert_eq!(stranger.code, 6, "{stranger:?}");
+
+    let mut receipts = 0;
+    for address in &net.addresses {
+        let told = net.json("alice", &["guardian", "audit", address]);
+        assert_eq!(told["findings"], Value::Array(Vec::new()), "{told}");
+        receipts += told["receipts"].as_u64().unwrap();
+    }
+    assert!(receipts >= 9, "three answers of three evaluations at least: {receipts}");
+    net.json("alice", &["guardian", "audit", "operator 2", "--from", "2"]);
+    let none = net.run("alice", &["guardian", "audit", "operator 9"]);
+    assert_eq!(none.code, 1, "{none:?}");
+}
+
+/// Alice sells a name to Bob for units; a proof that he has it.
+fn a_name_is_bought(net: &Net, alice: &str, bob: &str) -> String {
+    let money = net.json("bob", &["asset", "define", "Village hours", "--supply", "1000"]);
+    let money = money["asset"].as_str().unwrap().to_owned();
+    net.json("bob", &["asset", "issue", &money, "100"]);
+    net.json("alice", &["name", "register", "orchard"]);
+    // What is shown is never older than what was done before.
+    assert_eq!(net.json("bob", &["name", "show", "orchard"])["owner"], alice);
+    let price = format!("{money}:20");
+    let offer = net.json("alice", &["offer", "make", "--name", "orchard", "--price", &price]);
+    net.json("bob", &["offer", "accept", offer["offer"].as_str().unwrap()]);
+    assert_eq!(net.json("alice", &["name", "show", "orchard"])["owner"], bob);
+    assert_eq!(net.json("alice", &["asset", "show", &money])["amount"], 20);
+    assert_eq!(net.json("bob", &["asset", "show", &money])["amount"], 80);
+
+    net.json("bob", &["name", "transfer", "orchard", "--to", alice]);
+    net.json("alice", &["name", "transfer", "orchard", "--to", bob]);
+    let proof = net.text("orchard.proof");
+    assert_eq!(net.json("alice", &["own", "prove", proof, "--name", "orchard"])["owner"], bob);
+    net.json("alice", &["own", "prove", net.text("old.proof"), "--name", "orchard", "--no-wait"]);
+    net.json("alice", &["network", "--out", net.text("net.key")]);
+    proof.to_owned()
+}
+
+/// Checking needs the proof and the network's key, and nothing else: not the
+/// guardians, which have ended, and where this test may take it away, no network.
+fn a_proof_is_checked_alone(net: &Net, proof: &str, bob: &str) {
+    let key = net.text("net.key");
+    let verify = |proof: &str| {
+        let alone = Command::new("unshare").args(["-rn", "true"]).status().is_ok_and(|ended| ended.success());
+        let mut command = if alone { Command::new("unshare") } else { Command::new(ALLOD) };
+        if alone {
+            command.args(["-rn", ALLOD]);
+        }
+        let home = net.path("machine-that-was-never-online");
+        command.arg("--home").arg(home).args(["--json", "own", "verify", proof, "--network", key]);
+        command.env_remove("ALLOD_HOME").output().unwrap()
+    };
+    let good = verify(proof);
+    assert!(good.status.success(), "{good:?}");
+    let told: Value = serde_json::from_slice(&good.stdout).unwrap();
+    assert_eq!((told["name"].as_str(), told["owner"].as_str()), (Some("orchard"), Some(bob)));
+
+    let bytes = fs::read(proof).unwrap();
+    let bad = net.text("bad.proof");
+    for place in (0..bytes.len()).step_by(bytes.len() / 12) {
+        let mut changed = bytes.clone();
+        changed[place] ^= 1;
+        fs::write(bad, &changed).unwrap();
+        let ended = verify(bad);
+        assert_eq!(ended.status.code(), Some(1), "byte {place}: {ended:?}");
+    }
+}
