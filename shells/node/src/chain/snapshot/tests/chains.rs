@@ -9,8 +9,12 @@ use allod_guardian::token::Tenants;
 use allod_ledger::guardian::Terms;
 use allod_ledger::{Genesis, NETWORK_KEY_LEN, NetworkKey, Parameters, Proof};
 use allod_wire::{GuardianId, Instant, RealmId, Wire};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::world::free_port;
 use crate::chain::founding::{Operator, Place, genesis, local_rules};
@@ -34,7 +38,7 @@ impl Guardian {
             Running::start(&self.config, RealmId([0; 16]), Tenants::default(), knows).await.expect("it starts");
         let listener = TcpListener::bind(self.service).await.unwrap();
         let router = running.router();
-        let door = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        let door = tokio::spawn(serve(listener, router));
         self.up = Some((running, door));
     }
 
@@ -43,6 +47,12 @@ impl Guardian {
             door.abort();
             let _ = door.await;
             running.stop().await;
+            // Another process would begin when this one has ended.
+            let lock = self.config.state.join("ledger/lock");
+            until(20, "the store is closed", || async {
+                std::fs::File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok())
+            })
+            .await;
         }
     }
 
@@ -53,6 +63,18 @@ impl Guardian {
     async fn status(&self) -> serde_json::Value {
         let status = self.link().get("/chain/status", 1 << 16).await.ok().flatten().unwrap_or_default();
         serde_json::from_slice(&status).unwrap_or_default()
+    }
+}
+
+/// Answers until it is aborted, and all connections with it.
+async fn serve(listener: TcpListener, router: Router) {
+    let mut open = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let service = TowerToHyperService::new(router.clone());
+        open.spawn(async move {
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            drop(connection.await);
+        });
     }
 }
 
