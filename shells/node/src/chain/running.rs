@@ -216,10 +216,12 @@ async fn catch_up(config: &ChainConfig, genesis: &Genesis, me: GuardianId) -> Re
     // Ordering cannot go on from a height whose blocks it has lost.
     let lost = have > 0 && !config.state.join("ordering").exists();
     let (have, ahead) = if lost { (0, 0) } else { (have, config.fetch_ahead.unwrap_or(kept)) };
-    let caught_up =
-        snapshot::catch_up(&Wanted { genesis, me, folder: &folder, have, ahead, kept, key }).await?;
+    let wanted = Wanted { genesis, me, folder: &folder, have, ahead, kept, key };
+    let caught_up = snapshot::catch_up(&wanted).await?;
     if let Some(height) = caught_up.height {
         tracing::info!(height, "begins with the ledger of other guardians");
+    } else if lost {
+        tracing::error!("ordering has lost its blocks, and no ledger could be fetched to begin with");
     }
     for (guardian, wrong) in &caught_up.refused {
         tracing::warn!(%guardian, ?wrong, "a guardian's snapshot was refused");

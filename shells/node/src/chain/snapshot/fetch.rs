@@ -225,8 +225,9 @@ impl Fetch<'_> {
                 return Ok(None);
             }
             // The one after it, around.
-            let next = willing.iter().find(|other| other.guardian > peer.guardian).or(willing.first());
-            if let Some(next) = next {
+            let at = self.peers.iter().position(|other| other.guardian == peer.guardian).unwrap_or(0);
+            let mut others = self.peers.iter().cycle().skip(at + 1).take(self.peers.len());
+            if let Some(next) = others.find(|other| !self.liars.contains(&other.guardian)) {
                 peer = next.clone();
             }
         }
