@@ -285,3 +285,96 @@ impl FinalBlock {
         self.block.header.time
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header(height: u64) -> Header {
+        Header {
+            height,
+            parent: BlockDigest([1; 32]),
+            epoch: 2,
+            view: 3,
+            parent_view: 2,
+            leader: [4; 32],
+            time: Instant(5),
+            operations: [0; 32],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_comes_back_from_its_bytes_and_knows_its_size(
+            numbers: (u64, u64, u64, u64),
+            sizes in proptest::collection::vec(1..70_usize, 0..40),
+        ) {
+            let (height, epoch, view, time) = numbers;
+            let header = Header { epoch, view, time: Instant(time), ..header(height) };
+            let operations = sizes.iter().map(|size| Operation::new(&vec![7; *size]).unwrap()).collect();
+            let block = Block::new(header, operations);
+            let bytes = allod_wire::encode(&block);
+            prop_assert_eq!(bytes.len(), block.size());
+            prop_assert_eq!(allod_wire::decode::<Block>(&bytes), Ok(block));
+        }
+    }
+
+    #[test]
+    fn the_largest_block_is_within_its_limit() {
+        let header = Header { height: u64::MAX, epoch: u64::MAX, view: u64::MAX, ..header(0) };
+        let header = Header { parent_view: u64::MAX, time: Instant(u64::MAX), ..header };
+        // Of operations of one byte there are most.
+        let count = OPERATIONS_SIZE_MAX / (1 + OPERATION_OVERHEAD);
+        let small = Block::new(header.clone(), vec![Operation::new(&[1]).unwrap(); count]);
+        let large = vec![Operation::new(&[1; OPERATION_SIZE_MAX]).unwrap(); 15];
+        for block in [small, Block::new(header, large)] {
+            let bytes = allod_wire::encode(&block);
+            assert_eq!(bytes.len(), block.size());
+            assert_eq!(allod_wire::decode::<Block>(&bytes), Ok(block));
+        }
+    }
+
+    #[test]
+    fn operations_that_the_header_does_not_name_are_refused() {
+        let operation = |byte| Operation::new(&[byte]).unwrap();
+        let block = Block::new(header(1), vec![operation(1), operation(2)]);
+        let mut other = block.clone();
+        other.operations.swap(0, 1);
+        assert!(allod_wire::decode::<Block>(&allod_wire::encode(&other)).is_err());
+        other.operations.pop();
+        assert!(allod_wire::decode::<Block>(&allod_wire::encode(&other)).is_err());
+        assert_ne!(Block::new(header(1), other.operations).digest(), block.digest());
+    }
+
+    #[test]
+    fn operations_have_from_one_byte_to_the_limit() {
+        assert_eq!(Operation::new(&[]), None);
+        assert!(Operation::new(&[0; OPERATION_SIZE_MAX]).is_some());
+        assert_eq!(Operation::new(&[0; OPERATION_SIZE_MAX + 1]), None);
+    }
+
+    #[test]
+    fn more_operations_than_a_block_may_have_are_refused() {
+        let operations = vec![Operation::new(&[1; OPERATION_SIZE_MAX]).unwrap(); 16];
+        let bytes = allod_wire::encode(&Block::new(header(1), operations));
+        assert!(allod_wire::decode::<Block>(&bytes).is_err());
+    }
+
+    #[test]
+    fn every_field_of_a_header_is_in_its_digest() {
+        let base = header(1);
+        let others = [
+            Header { height: 2, ..base.clone() },
+            Header { parent: BlockDigest([2; 32]), ..base.clone() },
+            Header { epoch: 3, ..base.clone() },
+            Header { view: 4, ..base.clone() },
+            Header { parent_view: 3, ..base.clone() },
+            Header { leader: [5; 32], ..base.clone() },
+            Header { time: Instant(6), ..base.clone() },
+            Header { operations: [1; 32], ..base.clone() },
+        ];
+        assert!(others.iter().all(|other| other.digest() != base.digest()));
+    }
+}

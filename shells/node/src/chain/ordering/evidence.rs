@@ -244,3 +244,71 @@ pub(super) fn parts(d: &mut Decoder<'_>, parts: u64) -> Result<(), DecodeError> 
 pub(super) fn array<const N: usize>(d: &mut Decoder<'_>) -> Result<[u8; N], DecodeError> {
     d.bytes()?.try_into().map_err(|_| DecodeError::message("bytes of another length"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn statements() -> impl Strategy<Value = Statement> {
+        let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<[u8; 32]>());
+        (0..3, numbers).prop_map(|(kind, (epoch, view, parent, block))| {
+            let block = BlockDigest(block);
+            match kind {
+                0 => Statement::Notarize { epoch, view, parent, block },
+                1 => Statement::Nullify { epoch, view },
+                _ => Statement::Finalize { epoch, view, parent, block },
+            }
+        })
+    }
+
+    fn signed() -> impl Strategy<Value = Signed> {
+        (statements(), any::<[u8; 32]>()).prop_map(|(statement, half)| {
+            let mut signature = [0; 64];
+            signature[..32].copy_from_slice(&half);
+            Signed { statement, signature: Signature(signature) }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn evidence_comes_back_from_its_bytes(first in signed(), second in signed(), key: [u8; 32]) {
+            let evidence = Evidence { network: [1; 32], offender: VerifyingKey(key), first, second };
+            prop_assert_eq!(allod_wire::decode::<Evidence>(&evidence.encode()), Ok(evidence));
+        }
+
+        #[test]
+        fn other_bytes_are_no_evidence_or_come_back(bytes: Vec<u8>) {
+            if let Ok(evidence) = allod_wire::decode::<Evidence>(&bytes) {
+                prop_assert_eq!(evidence.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn two_statements_never_have_the_same_signed_bytes(first in statements(), second in statements()) {
+            let bytes = [&first, &second].map(|statement| statement.signed_bytes(&[1; 32]));
+            prop_assert_eq!(bytes[0] == bytes[1], first == second);
+            prop_assert_ne!(first.signed_bytes(&[2; 32]), bytes[0].clone());
+        }
+    }
+
+    #[test]
+    fn signed_bytes_are_laid_out_as_written() {
+        let statement =
+            Statement::Finalize { epoch: 1, view: 300, parent: 299, block: BlockDigest([0xbb; 32]) };
+        let signed = statement.signed_bytes(&[0xaa; 32]);
+        let expected = [
+            &[0x36][..],
+            b"allod-chain-1",
+            &[0xaa; 32],
+            b"_FINALIZE",
+            &[0x01, 0xac, 0x02, 0xab, 0x02],
+            &[0xbb; 32],
+        ];
+        assert_eq!(signed, expected.concat());
+        let signed = Statement::Nullify { epoch: 127, view: 128 }.signed_bytes(&[0xaa; 32]);
+        let expected = [&[0x35][..], b"allod-chain-1", &[0xaa; 32], b"_NULLIFY", &[0x7f, 0x80, 0x01]];
+        assert_eq!(signed, expected.concat());
+    }
+}

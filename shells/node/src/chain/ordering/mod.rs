@@ -152,16 +152,16 @@ pub trait Application: Send + Sync + 'static {
     /// next start.
     fn apply(&self, block: &FinalBlock) -> Result<(), Halt>;
 
-    /// Who takes part in `epoch`. It is asked for epoch 0, for the epoch before
-    /// and that of the next height when ordering starts, and for epoch `e + 1`
-    /// after the last block of `e` was applied. All honest nodes must answer the
-    /// same. `None` for an epoch that is not known (any more, or yet); where the
-    /// answer is needed to go on, ordering stops.
+    /// Who takes part in `epoch`. It is asked for the epoch of the next height and
+    /// the one before when ordering starts, for epoch `e + 1` after the last block
+    /// of `e` was applied, and for any epoch whose certificates somebody wants.
+    /// All honest nodes must answer the same. `None` for an epoch that is not
+    /// known (any more, or yet); where the answer is needed to go on, ordering
+    /// stops.
     fn committee(&self, epoch: u64) -> Option<Committee>;
 
-    /// A member signed two votes that contradict each other. It comes at most
-    /// once for each pair of votes while ordering runs, and only at nodes that
-    /// saw both.
+    /// A member signed two votes that contradict each other, and this node saw
+    /// both. It must be quick, and may come again for the same pair of votes.
     fn accuse(&self, evidence: Evidence);
 }
 

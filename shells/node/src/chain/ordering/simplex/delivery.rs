@@ -100,8 +100,8 @@ impl Delivery {
                 applied = height;
             }
             done.acknowledge();
-            if height.is_multiple_of(PRUNE_EVERY) {
-                let kept = height.saturating_sub(self.shared.tuning.heights_kept);
+            let kept = height.saturating_sub(self.shared.tuning.heights_kept);
+            if kept > 0 && height.is_multiple_of(PRUNE_EVERY) {
                 self.marshal.prune(Height::new(kept));
             }
         }

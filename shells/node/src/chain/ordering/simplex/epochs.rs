@@ -5,8 +5,9 @@
 //! in the epoch before is helped by the certificate of its last block, which it
 //! asks for as soon as it hears votes of an epoch that it does not know yet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use commonware_consensus::Reporters;
 use commonware_consensus::marshal::standard::Inline;
@@ -41,6 +42,9 @@ use super::{BUFFER, FETCH_RETRY, MAILBOX, Runtime, fetch_timeout};
 /// contradict them are found out.
 pub(super) const VIEWS_KEPT: u64 = 256;
 
+/// Between two questions to a peer that is in a later epoch.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
 /// An epoch that can begin.
 pub(super) struct Begin {
     pub(super) epoch: u64,
@@ -74,6 +78,9 @@ pub(super) struct Epochs<E: Runtime, M, B> {
     pub(super) contacts: Roster,
     /// The first epoch that this node may vote in.
     pub(super) vote_from: u64,
+    /// Peers that were asked for the end of which epoch, and when they may be
+    /// asked again.
+    pub(super) asked: BTreeMap<PublicKey, (u64, SystemTime)>,
 }
 
 impl<E, M, B> Epochs<E, M, B>
@@ -118,8 +125,7 @@ where
                 elsewhere = channels.elsewhere.recv() => {
                     let Some((epoch, (peer, _))) = elsewhere else { return };
                     if let Some((ours, _)) = &current && epoch > *ours {
-                        let last = self.shared.parameters.last_height(*ours);
-                        self.marshal.hint_finalized(Height::new(last), NonEmptyVec::new(peer));
+                        self.ask(*ours, peer);
                     }
                 }
             }
@@ -150,6 +156,7 @@ where
         current: &mut Option<(u64, Handle<()>)>,
     ) -> Result<(), Ended> {
         let Begin { epoch, base, roster } = begin;
+        self.asked.clear();
         self.track(epoch, &roster);
         // An application that was set back is given what it lost from the store;
         // the journals of those epochs are gone.
@@ -215,6 +222,17 @@ where
         *current = Some((epoch, engine.start(votes, certificates, questions)));
         tracing::info!(epoch, ?role, "epoch entered");
         Ok(())
+    }
+
+    /// Asks a peer that is in a later epoch for the end of ours, now and then.
+    fn ask(&mut self, epoch: u64, peer: PublicKey) {
+        let now = self.context.current();
+        let asked = self.asked.get(&peer);
+        if asked.is_none_or(|(of, next)| *of != epoch || *next <= now) {
+            self.asked.insert(peer.clone(), (epoch, now + ASK_AGAIN));
+            let last = self.shared.parameters.last_height(epoch);
+            self.marshal.hint_finalized(Height::new(last), NonEmptyVec::new(peer));
+        }
     }
 
     /// Keeps links to who takes part, and to whom this node was told to.

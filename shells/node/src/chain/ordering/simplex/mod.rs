@@ -11,7 +11,7 @@
 //!                                  delivery ── application
 //! ```
 //!
-//! What is on disk, each in a folder of its own below the node's:
+//! What is on disk, besides `lock`, each in a folder of its own in `store`:
 //! - `chain-votes-<epoch>`: the engine's journal, written before a vote is sent,
 //!   thrown away when the epoch is over;
 //! - `chain-epoch`: which epoch was entered last (see `record.rs`);

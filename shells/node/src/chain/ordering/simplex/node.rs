@@ -1,5 +1,6 @@
 //! A node's tasks, wired together: the same over TCP and in a simulation.
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 
@@ -33,6 +34,9 @@ use super::{BUFFER, FETCH_RETRY, MAILBOX, Runtime, Tuning, fetch_timeout, gossip
 
 /// Blocks that the application may have before it, not applied yet.
 const UNDER_WAY: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+
+/// Views whose blocks, not final yet, are in one file.
+const VIEWS_IN_A_FILE: NonZeroU64 = NonZeroU64::new(64).unwrap();
 
 /// Missing blocks that are asked for at the same time.
 const REPAIRS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
@@ -176,7 +180,7 @@ where
         partition_prefix: partition.clone(),
         mailbox_size: MAILBOX,
         view_retention: ViewDelta::new(64),
-        prunable_items_per_section: section,
+        prunable_items_per_section: VIEWS_IN_A_FILE,
         page_cache: cache.clone(),
         replay_buffer: BUFFER,
         key_write_buffer: BUFFER,
@@ -250,6 +254,7 @@ where
         cache,
         contacts,
         vote_from,
+        asked: BTreeMap::new(),
     };
     let (begins, begun) = mpsc::unbounded_channel();
     for (known, roster) in rosters {

@@ -22,6 +22,15 @@ use super::super::{Block, BlockDigest, Header, OperationHash, TIME_AHEAD_MS_MAX}
 use super::convert::{Scheme, verifying_key};
 use super::shared::Shared;
 
+/// How many final heights the application may be behind, and this node lead all
+/// the same. A leader that stands back costs a view, so the chain goes on as
+/// fast as the applications of most nodes do.
+const LAG_MAX: u64 = 64;
+
+/// How long the first leader of an epoch waits, at most, for the others to enter
+/// it: votes that come before are lost on them.
+const BORDER_PAUSE: Duration = Duration::from_millis(200);
+
 #[derive(Clone)]
 pub(super) struct Proposer {
     pub(super) shared: Arc<Shared>,
@@ -39,7 +48,14 @@ impl<E: Clock> Application<E> for Proposer {
         mut ancestry: impl Ancestry<Block>,
         (): (),
     ) -> Option<Digested<Block>> {
+        // While blocks wait to be applied, no more are made.
+        if self.shared.lag() > LAG_MAX {
+            return None;
+        }
         let parent = ancestry.next().await?;
+        if context.epoch().get() > 0 && context.parent.0.is_zero() {
+            clock.sleep(Duration::from_millis(self.shared.tuning.idle_ms).min(BORDER_PAUSE)).await;
+        }
         let taken = self.taken(&parent, ancestry).await;
         self.wait_for_operations(&clock, &taken).await;
         let operations = self.shared.pool().candidates(&taken);

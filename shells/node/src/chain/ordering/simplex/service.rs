@@ -1,7 +1,11 @@
 //! A node over TCP, on a thread and a runtime of its own.
 
+use std::fmt::Display;
+use std::fs::File;
+use std::net::TcpListener;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +23,7 @@ use super::node::{self, Network, Plan, Running};
 use super::provider::Schemes;
 use super::shared::Shared;
 use super::{CONTACTS_MAX, Config, links};
+use crate::files;
 
 /// Heights in a file of the store.
 const SECTION: NonZeroU64 = NonZeroU64::new(1_024).unwrap();
@@ -48,6 +53,10 @@ pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simple
             config.contacts.len()
         )));
     }
+    // The engine would wait for a folder in use, and panic over an address in use.
+    let lock = lock(&config.folder)?;
+    TcpListener::bind(config.listen)
+        .map_err(|error| Ended::Failed(format!("cannot listen on {}: {error}", config.listen)))?;
     let (tell, told) = mpsc::sync_channel(1);
     let run = move || {
         let told = Arc::new(OnceLock::new());
@@ -55,6 +64,7 @@ pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simple
         // Where a task of the engine panics, all end. The folder is free again
         // when the runtime is gone, so the end is told after that.
         let end = catch_unwind(AssertUnwindSafe(|| run(config, application, tell, &started)));
+        drop(lock);
         if let Some(shared) = told.get() {
             shared.end(end.unwrap_or_else(|_| Ended::Failed("a task panicked; the log says where".into())));
         }
@@ -69,6 +79,15 @@ pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simple
     }
 }
 
+/// Makes the folder, and takes it for this node alone.
+fn lock(folder: &Path) -> Result<File, Ended> {
+    let failed = |error: &dyn Display| Ended::Failed(format!("cannot use {}: {error}", folder.display()));
+    files::private_folder(folder).map_err(|error| failed(&error))?;
+    let lock = files::private_file(&folder.join("lock")).map_err(|error| failed(&error))?;
+    lock.try_lock().map_err(|error| failed(&error))?;
+    Ok(lock)
+}
+
 /// Runs a node to its end, and gives the reason.
 fn run(
     config: Config,
@@ -78,7 +97,8 @@ fn run(
 ) -> Ended {
     let Config { parameters, key, listen, folder, contacts, tuning } = config;
     let key = convert::private_key(&key);
-    let settings = engine::Config::default().with_storage_directory(folder).with_tcp_nodelay(Some(true));
+    let settings =
+        engine::Config::default().with_storage_directory(folder.join("store")).with_tcp_nodelay(Some(true));
     engine::Runner::new(settings).start(|context| async move {
         let config = links::config(key.clone(), &parameters.network, listen);
         let (mut peers, manager) = lookup::Network::new(context.child("links"), config);
@@ -103,8 +123,12 @@ fn run(
         };
         let links = peers.start();
         let _ = started.set(Arc::clone(&running.shared));
-        let asked = context.child("metrics");
-        let _ = tell.send(Ok(Handle::new(&running, move || asked.encode())));
+        // A handle may outlive the runtime, and the folder is in use as long as
+        // anything of the runtime is there.
+        let asked = Arc::new(context.child("metrics"));
+        let asks = Arc::downgrade(&asked);
+        let metrics = move || asks.upgrade().map(|asked| asked.encode()).unwrap_or_default();
+        let _ = tell.send(Ok(Handle::new(&running, metrics)));
         let why = running.wait([links]).await;
         if let Err(error) = context.stop(0, Some(LEAVE)).await {
             tracing::warn!(%error, "some tasks of the ordering did not end in time");

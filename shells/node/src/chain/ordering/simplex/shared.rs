@@ -149,6 +149,12 @@ impl Shared {
         self.pool().finalized(block.hashes());
     }
 
+    /// How many heights the application is behind what is final.
+    pub(super) fn lag(&self) -> u64 {
+        let progress = lock(&self.progress);
+        progress.known.saturating_sub(progress.applied)
+    }
+
     /// The last height that the application has.
     pub(super) fn height_applied(&self) -> u64 {
         lock(&self.progress).applied

@@ -17,7 +17,7 @@ use commonware_runtime::{IoBuf, IoBufs};
 use super::super::convert::{self, Scheme};
 use super::super::node::Network;
 use super::world::{World, committee, key, ledgers, operation, simulate};
-use crate::chain::ordering::{Block, Evidence, Ordering as _, Statement};
+use crate::chain::ordering::{Block, Evidence, Operation, Ordering as _, Statement};
 
 /// How it lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,43 @@ enum Lie {
     TwoFinalize,
     /// A nullify vote with every finalize vote.
     NullifyAndFinalize,
+    /// A block that no voter may find good.
+    Bad(Bad),
+}
+
+/// What is wrong with a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bad {
+    /// It is an hour ahead.
+    Future,
+    /// It is as old as its parent, or older.
+    Past,
+    /// It has one operation twice.
+    Twice,
+    /// Somebody else is said to have led.
+    Leader,
+    /// It is said to be of another view.
+    View,
+    /// It skips a height.
+    Height,
+}
+
+impl Bad {
+    const ALL: [Self; 6] = [Self::Future, Self::Past, Self::Twice, Self::Leader, Self::View, Self::Height];
+
+    fn spoil(self, block: &Block) -> Block {
+        let mut header = block.header().clone();
+        let mut operations = block.operations().to_vec();
+        match self {
+            Self::Future => header.time = header.time.plus_ms(3_600_000),
+            Self::Past => header.time = allod_wire::Instant(0),
+            Self::Twice => operations = vec![Operation::new(&[5]).unwrap(); 2],
+            Self::Leader => header.leader = key(0).verifying_key().0,
+            Self::View => header.view += 1,
+            Self::Height => header.height += 1,
+        }
+        Block::new(header, operations)
+    }
 }
 
 /// What a channel carries that can be twisted.
@@ -75,7 +112,19 @@ impl<S: commonware_p2p::Sender<PublicKey = PublicKey>> CheckedSender for Checked
         let Checked { lying, recipients } = self;
         let bytes = message.into().coalesce();
         match (lying.carries, lying.lie) {
-            (Carries::Blocks, Lie::TwoBlocks) => lying.two_blocks(&bytes, priority),
+            (Carries::Blocks, Lie::TwoBlocks) => {
+                let block = Block::decode(bytes).unwrap();
+                let mut header = block.header().clone();
+                header.time = header.time.plus_ms(1);
+                let other = Block::new(header, Vec::new());
+                lying.propose([block, other], priority);
+            }
+            (Carries::Blocks, Lie::Bad(bad)) => {
+                let block = Block::decode(bytes).unwrap();
+                let spoilt = bad.spoil(&block);
+                let view = block.header().view;
+                lying.propose_in(view, [spoilt.clone(), spoilt], priority);
+            }
             (Carries::Votes, _) => lying.two_votes(&bytes, priority),
             _ => {
                 lying.sender.send(recipients, bytes, priority);
@@ -86,15 +135,15 @@ impl<S: commonware_p2p::Sender<PublicKey = PublicKey>> CheckedSender for Checked
 }
 
 impl<S: commonware_p2p::Sender<PublicKey = PublicKey>> Lying<S> {
-    /// Another block for one half, and to each half a vote for what it has.
-    fn two_blocks(&mut self, bytes: &IoBuf, priority: bool) {
-        let block = Block::decode(bytes.clone()).unwrap();
-        let mut header = block.header().clone();
-        header.time = header.time.plus_ms(1);
-        let other = Block::new(header, Vec::new());
-        for (block, half) in [block, other].into_iter().zip(self.halves.clone()) {
+    fn propose(&mut self, blocks: [Block; 2], priority: bool) {
+        self.propose_in(blocks[0].header().view, blocks, priority);
+    }
+
+    /// To each half its block, and a vote for it.
+    fn propose_in(&mut self, view: u64, blocks: [Block; 2], priority: bool) {
+        for (block, half) in blocks.into_iter().zip(self.halves.clone()) {
             let header = block.header();
-            let round = Round::new(Epoch::new(header.epoch), View::new(header.view));
+            let round = Round::new(Epoch::new(header.epoch), View::new(view));
             let payload = Digest(Block::digest(&block).0);
             let proposal = Proposal::new(round, View::new(header.parent_view), payload);
             let vote = Vote::Notarize(Notarize::sign(&self.scheme, proposal).unwrap());
@@ -109,7 +158,7 @@ impl<S: commonware_p2p::Sender<PublicKey = PublicKey>> Lying<S> {
         let mut rest = bytes.clone();
         let epoch: UInt<u64> = ReadExt::read(&mut rest).unwrap();
         let other = match (self.lie, Vote::<Scheme, Digest>::decode(rest).unwrap()) {
-            (Lie::TwoBlocks, Vote::Notarize(_)) => return,
+            (Lie::TwoBlocks | Lie::Bad(_), Vote::Notarize(_)) => return,
             (Lie::TwoFinalize, Vote::Finalize(vote)) => {
                 let proposal = Proposal { payload: Digest([9; 32]), ..vote.proposal };
                 Finalize::sign(&self.scheme, proposal).map(Vote::Finalize)
@@ -179,6 +228,13 @@ fn run(seed: u64, lie: Lie, size: usize, liars: &'static [usize]) -> Vec<Evidenc
         let ledger = &world.nodes[honest[0]].ledger;
         assert!((0..20).all(|number| ledger.has(&operation(number))));
         world.assert_agreement();
+        if let Lie::Bad(_) = lie {
+            for height in 1..=40 {
+                let block = world.nodes[honest[0]].handle().block(height).await.unwrap();
+                let leader = block.block().header().leader();
+                assert!(liars.iter().all(|liar| key(*liar).verifying_key() != leader), "{lie:?} at {height}");
+            }
+        }
         for index in &honest {
             found.lock().unwrap().extend(world.nodes[*index].ledger.state().evidence.clone());
         }
@@ -226,6 +282,13 @@ fn a_leader_that_proposes_two_blocks_divides_nobody_and_is_found_out() {
         ));
         let found = run(seed, Lie::TwoBlocks, 7, &[1, 5]);
         assert!(!found.is_empty());
+    }
+}
+
+#[test]
+fn a_block_that_is_not_as_it_must_be_is_never_final() {
+    for bad in Bad::ALL {
+        assert_eq!(run(1, Lie::Bad(bad), 4, &[2]), []);
     }
 }
 

@@ -7,4 +7,6 @@ mod ledger;
 mod liar;
 mod recovery;
 mod storage;
+mod tcp;
+mod vectors;
 mod world;
