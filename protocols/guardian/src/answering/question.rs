@@ -77,6 +77,8 @@ pub enum Fault {
     },
     /// The guardian answered another element than it was asked.
     OtherElement,
+    /// The answer names no place in the guardian's log, so no auditor would see it.
+    NoPlace,
     /// The guardian lied, and this proves it.
     Lied(Evidence),
 }
@@ -92,6 +94,7 @@ impl fmt::Display for Fault {
                 write!(f, "the answer is under generation {given} of the key; look up who holds it now")
             }
             Self::OtherElement => f.write_str("the answer is to another question"),
+            Self::NoPlace => f.write_str("the answer has no place in the guardian's log"),
             Self::Lied(_) => f.write_str("the answer is false, and the guardian signed it; report it"),
         }
     }
@@ -219,6 +222,9 @@ impl Asked {
         }
         if answer.blinded != self.blinded.bytes().as_slice() {
             return Err(Fault::OtherElement);
+        }
+        if answer.position == 0 {
+            return Err(Fault::NoPlace);
         }
         let partial = Partial::<G>::decode(index, 1, &answer.partial).map_err(|_| lied())?;
         self.committee.share_keys().verify(&[self.blinded], &partial).map_err(|_| lied())?;

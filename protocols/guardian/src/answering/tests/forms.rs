@@ -82,6 +82,7 @@ fn every_refusal_and_fault_has_a_sentence_of_its_own() {
         Fault::OtherNetwork,
         Fault::OtherGeneration { given: 3 },
         Fault::OtherElement,
+        Fault::NoPlace,
         Fault::Lied(Evidence::False(answer.into())),
     ];
     sentences.extend(faults.iter().map(ToString::to_string));

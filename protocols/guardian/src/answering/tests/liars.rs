@@ -59,7 +59,8 @@ fn an_answer_that_is_false_proves_itself_to_everybody() {
 fn what_is_not_an_answer_to_this_is_no_evidence() {
     let dealt = dealt();
     type Lie = (fn(&mut Answer), Fault);
-    let lies: [Lie; 5] = [
+    let lies: [Lie; 6] = [
+        (|answer| answer.position = 0, Fault::NoPlace),
         (|answer| answer.network = [8; 32], Fault::OtherNetwork),
         (|answer| answer.generation = 1, Fault::OtherGeneration { given: 1 }),
         (|answer| answer.key = "oprf/b".into(), Fault::NotAsked),
