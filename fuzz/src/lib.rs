@@ -8,6 +8,7 @@
 mod dealing;
 mod did;
 mod guardian;
+mod ledger;
 mod shared;
 mod threshold;
 mod wire;
@@ -21,6 +22,10 @@ pub use guardian::{
     FIXTURE_KEY, card_code, card_words, descriptor, descriptor_signed, fixture_card, fixture_log,
     fixture_realm, fixture_root, juicebox_request, juicebox_response, kit, record, sealed_descriptor, stream,
     token, token_signed,
+};
+pub use ledger::{
+    fixture_genesis, ledger_asked, ledger_certificate, ledger_conflict, ledger_genesis, ledger_operation,
+    ledger_proof, signed_answer,
 };
 pub use shared::{
     FIXTURE_NETWORK, FIXTURE_NOW, answering_log, answering_reply, answering_request, fixture_answer,
@@ -38,7 +43,7 @@ pub use wire::{wire_id_text, wire_ids};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
-pub const TARGETS: [Target; 38] = [
+pub const TARGETS: [Target; 45] = [
     ("answering_log", answering_log),
     ("answering_reply", answering_reply),
     ("answering_request", answering_request),
@@ -55,12 +60,19 @@ pub const TARGETS: [Target; 38] = [
     ("juicebox_response", juicebox_response),
     ("keyholder_record", keyholder_record),
     ("kit", kit),
+    ("ledger_asked", ledger_asked),
+    ("ledger_certificate", ledger_certificate),
+    ("ledger_conflict", ledger_conflict),
+    ("ledger_genesis", ledger_genesis),
+    ("ledger_operation", ledger_operation),
+    ("ledger_proof", ledger_proof),
     ("record", record),
     ("sealed_descriptor", sealed_descriptor),
     ("sealed_header", sealed_header),
     ("sealed_payload", sealed_payload),
     ("sealed_reply", sealed_reply),
     ("sealed_request", sealed_request),
+    ("signed_answer", signed_answer),
     ("threshold_commitment", threshold_commitment),
     ("threshold_complaint", threshold_complaint),
     ("threshold_dealing", threshold_dealing),

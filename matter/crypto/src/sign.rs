@@ -104,7 +104,10 @@ pub struct Signature(pub [u8; 64]);
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use data_encoding::HEXLOWER;
+    use serde_json::Value;
 
     use super::*;
 
@@ -158,11 +161,9 @@ mod tests {
         assert_eq!(VerifyingKey(identity).verify(b"anything", &Signature(signature)), Err(BadSignature));
     }
 
-    #[test]
-    fn a_malleated_signature_is_refused() {
-        let key = SigningKey::from_seed(&Secret::from([1; 32]));
-        let mut signature = key.sign(b"yes");
-        // s + L, with L the group order: the same scalar, another encoding.
+    /// The same signature with s + L for s, where L is the group's order: the same
+    /// scalar in another encoding.
+    fn malleated(mut signature: Signature) -> Signature {
         let order = hex::<32>(b"edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
         let mut carry = 0u16;
         for (byte, add) in signature.0[32..].iter_mut().zip(order) {
@@ -170,6 +171,90 @@ mod tests {
             *byte = carry as u8;
             carry >>= 8;
         }
+        signature
+    }
+
+    #[test]
+    fn a_malleated_signature_is_refused() {
+        let key = SigningKey::from_seed(&Secret::from([1; 32]));
+        let signature = malleated(key.sign(b"yes"));
         assert_eq!(key.verifying_key().verify(b"yes", &signature), Err(BadSignature));
+    }
+
+    fn vectors(text: &str) -> Vec<Value> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    /// The key, message and signature of a vector.
+    fn parts(key: &Value, message: Vec<u8>, signature: &Value) -> (VerifyingKey, Vec<u8>, Signature) {
+        let key = VerifyingKey(hex(key.as_str().unwrap().as_bytes()));
+        (key, message, Signature(hex(signature.as_str().unwrap().as_bytes())))
+    }
+
+    #[test]
+    fn zip_215_takes_every_encoding_of_every_point_and_hashes_it_as_it_is() {
+        let vectors = vectors(include_str!("../../../vectors/ed25519-cctv/ed25519vectors.json"));
+        assert_eq!(vectors.len(), 914);
+        for vector in &vectors {
+            let has = |flag: &str| {
+                vector["flags"].as_array().is_some_and(|flags| flags.iter().any(|other| other == flag))
+            };
+            let message = vector["msg"].as_str().unwrap().as_bytes().to_vec();
+            let (key, message, signature) = parts(&vector["key"], message, &vector["sig"]);
+            // Where a point was hashed in another encoding than it is given, the
+            // challenge is another, which a key of small order cannot tell.
+            let lax = !has("reencoded_k") || has("low_order_A");
+            assert_eq!(key.verify_zip215(&message, &signature).is_ok(), lax, "{vector}");
+            // Of these, strict verification takes what only has a component of
+            // small order that cancels out.
+            let flaws = ["low_order_A", "low_order_R", "low_order_residue", "reencoded_k"];
+            let strict = !flaws.iter().any(|flag| has(flag));
+            assert_eq!(key.verify(&message, &signature).is_ok(), strict, "{vector}");
+        }
+    }
+
+    #[test]
+    fn the_cases_of_taming_the_many_eddsas_come_out_as_for_zip_215() {
+        // As the authors found for `ed25519-zebra`, which follows ZIP 215, and for
+        // `ed25519-dalek`'s strict verification.
+        const LAX: [bool; 12] = [true, true, true, true, true, true, false, false, false, true, true, true];
+        const STRICT: [usize; 1] = [3];
+        let vectors = vectors(include_str!("../../../vectors/ed25519-speccheck/cases.json"));
+        assert_eq!(vectors.len(), LAX.len());
+        for (number, (vector, lax)) in vectors.iter().zip(LAX).enumerate() {
+            let message = HEXLOWER.decode(vector["message"].as_str().unwrap().as_bytes()).unwrap();
+            let (key, message, signature) = parts(&vector["pub_key"], message, &vector["signature"]);
+            assert_eq!(key.verify_zip215(&message, &signature).is_ok(), lax, "case {number}");
+            assert_eq!(key.verify(&message, &signature).is_ok(), STRICT.contains(&number), "case {number}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed_rightly_is_right_by_both_rules_and_nothing_else_is() {
+        let key = SigningKey::from_seed(&Secret::from([1; 32]));
+        let other = SigningKey::from_seed(&Secret::from([2; 32])).verifying_key();
+        let (verifying, signature) = (key.verifying_key(), key.sign(b"yes"));
+        assert_eq!(verifying.verify_zip215(b"yes", &signature), Ok(()));
+        assert_eq!(verifying.verify_zip215(b"no", &signature), Err(BadSignature));
+        assert_eq!(other.verify_zip215(b"yes", &signature), Err(BadSignature));
+        for bit in 0..512 {
+            let mut changed = signature;
+            changed.0[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(verifying.verify_zip215(b"yes", &changed), Err(BadSignature), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn zip_215_refuses_bytes_that_are_no_point_and_a_response_that_is_not_reduced() {
+        let key = SigningKey::from_seed(&Secret::from([1; 32]));
+        let signature = key.sign(b"yes");
+        // y = 2 is on no point.
+        let mut no_point = [0; 32];
+        no_point[0] = 2;
+        assert_eq!(VerifyingKey(no_point).verify_zip215(b"yes", &signature), Err(BadSignature));
+        let mut bad_commitment = signature;
+        bad_commitment.0[..32].copy_from_slice(&no_point);
+        assert_eq!(key.verifying_key().verify_zip215(b"yes", &bad_commitment), Err(BadSignature));
+        assert_eq!(key.verifying_key().verify_zip215(b"yes", &malleated(signature)), Err(BadSignature));
     }
 }
