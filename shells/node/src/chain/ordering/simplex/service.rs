@@ -17,6 +17,7 @@ use super::convert::{self, Marshal, Roster};
 use super::node::{self, Network, Plan, Running};
 use super::provider::Schemes;
 use super::shared::Shared;
+use super::links::{Straight, Way};
 use super::{CONTACTS_MAX, Config, links};
 
 /// Heights in a file of the store.
@@ -44,6 +45,18 @@ pub(super) struct Handle {
 /// # Errors
 /// [`Ended`], where the node could not even begin.
 pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simplex, Ended> {
+    start_through(config, application, Straight)
+}
+
+/// Starts a node whose messages take a way of their own to the links.
+///
+/// # Errors
+/// [`Ended`], where the node could not even begin.
+pub(crate) fn start_through(
+    config: Config,
+    application: Arc<dyn Application>,
+    way: impl Way,
+) -> Result<Simplex, Ended> {
     let Config { parameters, key, listen, folder, contacts, tuning } = config;
     if contacts.len() > CONTACTS_MAX {
         return Err(Ended::Failed(format!("{} contacts are more than {CONTACTS_MAX}", contacts.len())));
@@ -57,7 +70,10 @@ pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simple
         runner.start(|context| async move {
             let config = links::config(key.clone(), &parameters.network, listen);
             let (mut peers, manager) = lookup::Network::new(context.child("links"), config);
-            let mut channel = |carries: links::Carries| peers.register(carries.0, links::quota(carries));
+            let mut channel = |carries: links::Carries| {
+                let (sender, receiver) = peers.register(carries.0, links::quota(carries));
+                (way.lead(carries.0, sender), receiver)
+            };
             let network = Network {
                 votes: channel(links::VOTES),
                 certificates: channel(links::CERTIFICATES),
