@@ -81,7 +81,9 @@ fn ten_guardians_of_which_two_die_and_one_votes_twice_keep_one_history_and_evict
 
     // The dead come back and find what was decided without them.
     net.tell(&["--start", &DEAD[0].to_string()]);
-    net.until("the dead one catches up", Duration::from_secs(60), || net.height(DEAD[0]) >= Some(third.height));
+    net.until("the dead one catches up", Duration::from_secs(60), || {
+        net.height(DEAD[0]) >= Some(third.height)
+    });
     net.until("a certificate", Duration::from_secs(60), || {
         net.run(net.ledger(1).certificate()).is_ok_and(|known| known.checkpoint.height >= third.height)
     });

@@ -44,7 +44,8 @@ fn stolen(net: &Net, sharing: &Sharing, generation: u32) -> Vec<Share<Ristretto2
         let mut found = None;
         net.until(&format!("guardian {number} holds generation {generation}"), PATIENCE, || {
             found = net.steal(number, KEY).filter(|record| {
-                record.secret.is_none() && record.share.as_ref().is_some_and(|held| held.generation == generation)
+                record.secret.is_none()
+                    && record.share.as_ref().is_some_and(|held| held.generation == generation)
             });
             found.is_some()
         });

@@ -79,7 +79,8 @@ impl Net {
             }
         };
         let mut net = Self { folder, supervisor, addresses, ids: Vec::new(), trust, runtime, begun };
-        net.ids = (1..=guardians).map(|number| GuardianId(net.guardian_key(number).verifying_key().0)).collect();
+        net.ids =
+            (1..=guardians).map(|number| GuardianId(net.guardian_key(number).verifying_key().0)).collect();
         net.until("all keys", Duration::from_secs(60), || {
             ["network", "oprf", "seal"].into_iter().all(|key| net.key(1, key).generation.is_some())
         });
