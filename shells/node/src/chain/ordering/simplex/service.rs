@@ -14,10 +14,10 @@ use super::super::{
     Application, Certificate, Ended, FinalBlock, OperationHash, Ordering, Pending, Refusal, Status,
 };
 use super::convert::{self, Marshal, Roster};
+use super::links::{Straight, Way};
 use super::node::{self, Network, Plan, Running};
 use super::provider::Schemes;
 use super::shared::Shared;
-use super::links::{Straight, Way};
 use super::{CONTACTS_MAX, Config, links};
 
 /// Heights in a file of the store.
