@@ -151,6 +151,9 @@ pub(crate) enum Command {
     /// Stand in front of a guardian and change its answers
     #[command(hide = true)]
     TestnetLiar(TestnetLiar),
+    /// Take a guardian's place among the others and vote twice
+    #[command(hide = true)]
+    TestnetEquivocator(TestnetEquivocator),
     /// Print a shell's completions
     #[command(
         after_help = "Examples:\n  allod completions bash > ~/.local/share/bash-completion/completions/allod"
@@ -460,6 +463,16 @@ pub(crate) struct Testnet {
     /// The port that the first guardian of a new network tries; 0 for any
     #[arg(long, value_name = "PORT", default_value_t = PORT_BASE, hide = true)]
     pub(crate) port_base: u16,
+    /// Found the ledger of a new network with short epochs, for tests
+    #[arg(long, hide = true)]
+    pub(crate) brisk: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestnetEquivocator {
+    /// The guardian's configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]

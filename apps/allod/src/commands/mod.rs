@@ -64,6 +64,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Evaluate(args) => ledger::evaluate::run(&home, args, screen).await,
             Command::Testnet(args) => testnet::run(&home, args, screen).await,
             Command::TestnetLiar(args) => testnet::lie(args, screen).await,
+            Command::TestnetEquivocator(args) => testnet::equivocate(args, screen).await,
             Command::Completions { .. } => Ok(()),
         }
     })

@@ -4,13 +4,14 @@ mod by_hand;
 mod run;
 mod script;
 
-use allod_node::network::{self, Liar, Links, LyingConfig, Plan};
+use allod_node::guardian::Config;
+use allod_node::network::{self, Equivocator, Liar, Links, LyingConfig, Plan};
 use allod_node::person::Home;
 use serde_json::json;
 
 use super::ending::Ending;
 use super::local;
-use crate::cli::{Testnet, TestnetLiar};
+use crate::cli::{Testnet, TestnetEquivocator, TestnetLiar};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
@@ -43,6 +44,7 @@ pub(super) async fn run(home: &Home, args: Testnet, screen: &Screen) -> Result<(
         threshold: args.threshold,
         port_base: args.port_base,
         program: program()?,
+        brisk: args.brisk,
     };
     let network = tokio::select! {
         network = local::start_linked(plan, links) => network?,
@@ -92,6 +94,24 @@ pub(super) async fn lie(args: TestnetLiar, screen: &Screen) -> Result<(), Failur
         &format!("A liar ({how}) stands at {}", liar.address()),
     );
     ending.wait().await;
+    Ok(())
+}
+
+/// Votes twice in a guardian's place until it is to end.
+pub(super) async fn equivocate(args: TestnetEquivocator, screen: &Screen) -> Result<(), Failure> {
+    let mut ending = Ending::new(true)?;
+    skew_clock(&args.config)?;
+    let equivocator = Equivocator::start(&Config::read(&args.config)?)?;
+    let listen = equivocator.listen().to_string();
+    screen.result(
+        &json!({ "address": listen }),
+        &format!("A guardian that votes twice stands among the others at {listen}"),
+    );
+    tokio::select! {
+        () = ending.wait() => {}
+        why = equivocator.ended() => return Err(Failure::new(Kind::Failed, why.to_string())),
+    }
+    equivocator.stop().await;
     Ok(())
 }
 

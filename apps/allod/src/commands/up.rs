@@ -31,6 +31,7 @@ pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), F
         threshold: None,
         port_base: args.port_base,
         program: program()?,
+        brisk: false,
     };
     let mut network = tokio::select! {
         network = local::start(plan) => network?,

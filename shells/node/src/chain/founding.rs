@@ -127,6 +127,20 @@ pub fn local_rules() -> Parameters {
     }
 }
 
+/// The same with all that takes many heights made shorter still: for tests, in
+/// which somebody waits for several epochs.
+pub fn brisk_rules() -> Parameters {
+    Parameters {
+        epoch_heights: 16,
+        checkpoint_every: 2,
+        beacon_period_ms: 1_000,
+        phase_ms: 3_000,
+        phase_heights: 3,
+        reshare_epochs: 0,
+        ..local_rules()
+    }
+}
+
 /// The genesis of a network of these guardians, whose keys any `threshold` of
 /// them can use.
 pub fn genesis(name: &str, at: Instant, rules: Parameters, places: &[Place], threshold: u16) -> Genesis {

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use allod_ledger::Parameters;
+
 use super::NetworkError;
 use super::setup::guardian_folder;
-use crate::chain::founding::{Operator, Place, genesis, local_rules};
+use crate::chain::founding::{Operator, Place, genesis};
 use crate::chain::{ChainError, guardian_key};
 use crate::files;
 use crate::guardian::{ChainSection, Config, load_identity};
@@ -20,6 +22,7 @@ pub(super) fn found(
     configurations: &mut [Config],
     peers: &[std::net::SocketAddr],
     threshold: u8,
+    rules: Parameters,
 ) -> Result<(), NetworkError> {
     let path = folder.join(GENESIS);
     if path.exists() {
@@ -49,7 +52,7 @@ pub(super) fn found(
             identity: identity.ok_or_else(|| ChainError::Store("an operator without a log".into()))?,
         });
     }
-    let genesis = genesis("local", now, local_rules(), &places, u16::from(threshold));
+    let genesis = genesis("local", now, rules, &places, u16::from(threshold));
     // The configurations first: a genesis that is there is founded.
     for (number, (config, listen)) in (1..).zip(configurations.iter_mut().zip(peers)) {
         let file = guardian_folder(folder, number).join("guardian.toml");

@@ -231,6 +231,9 @@ impl Guarded {
 
     async fn lie(&mut self, how: How) -> Result<(), String> {
         self.end_all().await;
+        if how == How::Equivocate {
+            return self.equivocate().await;
+        }
         let setting = &self.setting;
         let hidden = setting.folder.join("hidden.toml");
         let anywhere = (std::net::Ipv4Addr::LOCALHOST, 0).into();
@@ -261,6 +264,22 @@ impl Guarded {
             }
             Err(why) => {
                 guardian.end().await;
+                self.status.state = State::Stopped { why: why.clone() };
+                Err(why)
+            }
+        }
+    }
+
+    /// Starts one that votes twice in the guardian's place.
+    async fn equivocate(&mut self) -> Result<(), String> {
+        let config = self.setting.folder.join(self.setting.file).into_os_string();
+        let arguments = ["--json".into(), "testnet-equivocator".into(), "--config".into(), config];
+        match self.setting.launch(arguments, self.skew_ms).await {
+            Ok((process, _)) => {
+                self.up_with(State::Lying { how: How::Equivocate.name().into() }, vec![process]);
+                Ok(())
+            }
+            Err(why) => {
                 self.status.state = State::Stopped { why: why.clone() };
                 Err(why)
             }

@@ -1,7 +1,8 @@
 //! The ways to lie, and what each does to an honest guardian's answer.
 //!
 //! Only answers to a recovery are changed, so that a liar can be put in front of
-//! a guardian at any time and taken away again.
+//! a guardian at any time and taken away again. The last way to lie is none of
+//! these: it is told to other guardians, and costs the guardian its place.
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,11 +51,14 @@ pub enum How {
     Slow,
     /// Accepts requests and never answers any.
     Silent,
+    /// Votes twice when operations are put in order, and serves nobody
+    /// ([`Equivocator`](super::Equivocator)).
+    Equivocate,
 }
 
 impl How {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Garbage,
         Self::WrongMessage,
         Self::OtherAccount,
@@ -71,6 +75,7 @@ impl How {
         Self::OtherVersion,
         Self::Slow,
         Self::Silent,
+        Self::Equivocate,
     ];
 
     /// How long a slow one waits, in seconds: longer than clients do.
@@ -95,6 +100,7 @@ impl How {
             Self::OtherVersion => "other-version",
             Self::Slow => "slow",
             Self::Silent => "silent",
+            Self::Equivocate => "equivocate",
         }
     }
 

@@ -9,6 +9,7 @@ use allod_crypto::CryptoRng;
 use super::founding::{GENESIS, found};
 use super::links::{GUARDIANS_MAX, Subnet};
 use super::{Description, Links, NetworkError};
+use crate::chain::founding::{brisk_rules, local_rules};
 use crate::files::{self, at};
 use crate::guardian::{Config, GuardianError, Tls};
 
@@ -25,6 +26,8 @@ pub struct Plan {
     pub port_base: u16,
     /// The program that is run as `PROGRAM guardian run`.
     pub program: PathBuf,
+    /// Whether its ledger, where it is founded now, goes by rules that suit tests.
+    pub brisk: bool,
 }
 
 /// Where guardians listen to each other, in namespaces.
@@ -134,7 +137,8 @@ pub(super) fn configurations(plan: &Plan, guardians: u8, links: Links) -> Result
             });
         }
         let threshold = plan.threshold.unwrap_or(guardians / 2 + 1);
-        found(&plan.folder, &mut configurations, &peers, threshold)?;
+        let rules = if plan.brisk { brisk_rules() } else { local_rules() };
+        found(&plan.folder, &mut configurations, &peers, threshold, rules)?;
     }
     Ok(configurations)
 }

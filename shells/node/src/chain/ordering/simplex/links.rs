@@ -14,10 +14,10 @@ use commonware_consensus::marshal::standard::Standard;
 use commonware_consensus::simplex;
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_cryptography::blake3::Digest;
-use commonware_cryptography::ed25519::PrivateKey;
+use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_p2p::authenticated::lookup;
 use commonware_p2p::utils::mux::prefixed;
-use commonware_p2p::{Channel, max_message_size};
+use commonware_p2p::{Channel, Sender, max_message_size};
 use commonware_runtime::Quota;
 use commonware_stream::SakeCups;
 use commonware_stream::cups::{self, Cups};
@@ -31,14 +31,35 @@ use super::{CONTACTS_MAX, MAILBOX};
 
 /// A channel's number, the messages a second that each peer may send on it, and
 /// how many of them at once.
-pub(super) type Carries = (Channel, u32, u32);
+pub(crate) type Carries = (Channel, u32, u32);
 
-pub(super) const VOTES: Carries = (0, 512, 32);
+pub(crate) const VOTES: Carries = (0, 512, 32);
 pub(super) const CERTIFICATES: Carries = (1, 512, 32);
 pub(super) const QUESTIONS: Carries = (2, 128, 32);
 pub(super) const BACKFILL: Carries = (3, 128, 32);
 pub(super) const BLOCKS: Carries = (4, 256, 16);
 pub(super) const OPERATIONS: Carries = (5, 512, 32);
+
+/// What stands between a node and its links, on the way out: nothing, but in
+/// trials of what others make of a node that does not keep to the protocol.
+pub(crate) trait Way: Send + 'static {
+    /// What the node sends through.
+    type Sender<S: Sender<PublicKey = PublicKey>>: Sender<PublicKey = PublicKey>;
+
+    /// What the node is given in place of a channel's sender.
+    fn lead<S: Sender<PublicKey = PublicKey>>(&self, channel: Channel, sender: S) -> Self::Sender<S>;
+}
+
+/// The way of all guardians.
+pub(super) struct Straight;
+
+impl Way for Straight {
+    type Sender<S: Sender<PublicKey = PublicKey>> = S;
+
+    fn lead<S: Sender<PublicKey = PublicKey>>(&self, _: Channel, sender: S) -> S {
+        sender
+    }
+}
 
 /// Peer sets kept: the current epoch's and those of the epochs before it, so that
 /// who left can still catch up.

@@ -46,6 +46,8 @@ use commonware_utils::NonZeroDuration;
 
 use super::{Member, Parameters};
 
+pub(crate) use links::{VOTES, Way};
+pub(crate) use service::start_through;
 pub use service::{Simplex, start};
 
 /// The most contacts of a node.

@@ -19,6 +19,7 @@ use super::super::{
     Application, Certificate, Ended, FinalBlock, OperationHash, Ordering, Pending, Refusal, Status,
 };
 use super::convert::{self, Marshal, Roster};
+use super::links::{Straight, Way};
 use super::node::{self, Network, Plan, Running};
 use super::provider::Schemes;
 use super::shared::Shared;
@@ -47,6 +48,18 @@ pub(super) struct Handle {
 /// # Errors
 /// [`Ended`], where the node could not even begin.
 pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simplex, Ended> {
+    start_through(config, application, Straight)
+}
+
+/// Starts a node whose messages take a way of their own to the links.
+///
+/// # Errors
+/// [`Ended`], where the node could not even begin.
+pub(crate) fn start_through(
+    config: Config,
+    application: Arc<dyn Application>,
+    way: impl Way,
+) -> Result<Simplex, Ended> {
     if config.contacts.len() > CONTACTS_MAX {
         return Err(Ended::Failed(format!(
             "{} contacts are more than {CONTACTS_MAX}",
@@ -63,7 +76,7 @@ pub fn start(config: Config, application: Arc<dyn Application>) -> Result<Simple
         let started = Arc::clone(&told);
         // Where a task of the engine panics, all end. The folder is free again
         // when the runtime is gone, so the end is told after that.
-        let end = catch_unwind(AssertUnwindSafe(|| run(config, application, tell, &started)));
+        let end = catch_unwind(AssertUnwindSafe(|| run(config, application, way, tell, &started)));
         drop(lock);
         if let Some(shared) = told.get() {
             shared.end(end.unwrap_or_else(|_| Ended::Failed("a task panicked; the log says where".into())));
@@ -92,6 +105,7 @@ fn lock(folder: &Path) -> Result<File, Ended> {
 fn run(
     config: Config,
     application: Arc<dyn Application>,
+    way: impl Way,
     tell: mpsc::SyncSender<Result<Handle, Ended>>,
     started: &OnceLock<Arc<Shared>>,
 ) -> Ended {
@@ -102,7 +116,10 @@ fn run(
     engine::Runner::new(settings).start(|context| async move {
         let config = links::config(key.clone(), &parameters.network, listen);
         let (mut peers, manager) = lookup::Network::new(context.child("links"), config);
-        let mut channel = |carries: links::Carries| peers.register(carries.0, links::quota(carries));
+        let mut channel = |carries: links::Carries| {
+            let (sender, receiver) = peers.register(carries.0, links::quota(carries));
+            (way.lead(carries.0, sender), receiver)
+        };
         let network = Network {
             votes: channel(links::VOTES),
             certificates: channel(links::CERTIFICATES),
