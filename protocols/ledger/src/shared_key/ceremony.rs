@@ -298,11 +298,11 @@ fn begin<V: Values + ?Sized>(
             .map(|(id, guardian)| (id, guardian))
             .collect();
         drawn = draw(&seed, &purpose, &candidates, usize::from(key.spec.size), limits);
-        if suffices(drawn.len(), key.spec.threshold) {
+        if has_reserve(drawn.len(), key.spec.threshold) {
             break;
         }
     }
-    if !suffices(drawn.len(), key.spec.threshold) {
+    if !suffices(drawn.len(), key.spec.threshold, key.generation) {
         key.not_before = context.at.plus_ms(context.rules.phase_ms);
         return Ok(());
     }
@@ -332,8 +332,19 @@ fn begin<V: Values + ?Sized>(
 }
 
 /// Whether `members` can keep a threshold though some of them fail.
-fn suffices(members: usize, threshold: u16) -> bool {
+fn has_reserve(members: usize, threshold: u16) -> bool {
     members > 0 && usize::from(threshold) <= quorum(members)
+}
+
+/// Whether a session can go on with `members`. A key that is new needs a reserve.
+/// One that is handed on does not: guardians who do not answer now would not open
+/// anything with the old shares either, and the old shares of one who was evicted
+/// must come to nothing, however few are left.
+fn suffices(members: usize, threshold: u16, from: Option<u32>) -> bool {
+    match from {
+        None => has_reserve(members, threshold),
+        Some(_) => members >= usize::from(threshold),
+    }
 }
 
 /// Those who hold, or are about to hold, the key that this one is apart from.
@@ -388,7 +399,7 @@ fn step<V: Values + ?Sized>(
                 ceremony.members.iter().filter(|member| member.key.is_none()).map(|member| member.guardian),
             );
             ceremony.members.retain(|member| member.key.is_some());
-            if !suffices(ceremony.members.len(), ceremony.threshold) {
+            if !suffices(ceremony.members.len(), ceremony.threshold, ceremony.from) {
                 key.ceremony = Some(ceremony);
                 return put_off(draft, context, key);
             }
@@ -423,7 +434,8 @@ fn finish<V: Values + ?Sized>(
 ) -> Result<Option<Made>, Stop> {
     let ready = ceremony.members.iter().filter(|member| member.ready).count();
     let needed = old.map_or(ceremony.threshold, |sharing| sharing.threshold);
-    if ready < quorum(ceremony.members.len()) || ceremony.dealt.len() < usize::from(needed) {
+    let few = quorum(ceremony.members.len()).max(usize::from(ceremony.threshold));
+    if ready < few || ceremony.dealt.len() < usize::from(needed) {
         return Ok(None);
     }
     let mut dealings = Vec::with_capacity(ceremony.dealt.len());

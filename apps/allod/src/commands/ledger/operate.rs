@@ -19,7 +19,6 @@ use serde_json::json;
 use super::{done, open};
 use crate::cli::GuardianCommand;
 use crate::cli::ledger::{Approve, Group, Operate, Terms as TermsArgs};
-use crate::commands::load;
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;

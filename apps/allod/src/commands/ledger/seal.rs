@@ -22,7 +22,7 @@ pub(in super::super) async fn run(home: &Home, args: Seal, screen: &Screen) -> R
         None => lock_to_quorum(home, &args, screen).await?,
     };
     let mut sealed = header.encode();
-    let mut encryptor = Encryptor::new(&header, key);
+    let mut encryptor = Encryptor::new(&header, key, &mut allod_node::entropy(), &mut sealed);
     source.each(|content| {
         encryptor.write(content, &mut sealed);
         target.write(&mut sealed)

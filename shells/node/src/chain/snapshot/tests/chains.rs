@@ -34,8 +34,9 @@ struct Guardian {
 impl Guardian {
     async fn start(&mut self) {
         let knows = Arc::new(|_| Box::pin(async { true }) as crate::chain::Known);
-        let running =
-            Running::start(&self.config, RealmId([0; 16]), Tenants::default(), knows).await.expect("it starts");
+        let running = Running::start(&self.config, RealmId([0; 16]), Tenants::default(), knows)
+            .await
+            .expect("it starts");
         let listener = TcpListener::bind(self.service).await.unwrap();
         let router = running.router();
         let door = tokio::spawn(serve(listener, router));
@@ -142,10 +143,7 @@ async fn a_guardian_that_lost_its_chain_catches_up_by_a_snapshot_follows_and_pro
     let before = guardians[1].status().await["height"].as_u64().unwrap();
     guardians[0].start().await;
     // It did not begin at the beginning.
-    assert!(matches!(
-        guardians[0].link().get("/chain/snapshot/0/-", 1 << 20).await,
-        Ok(None)
-    ));
+    assert!(matches!(guardians[0].link().get("/chain/snapshot/0/-", 1 << 20).await, Ok(None)));
     until(120, "it follows", || async {
         guardians[0].status().await["height"].as_u64().is_some_and(|height| height > before + 40)
     })
