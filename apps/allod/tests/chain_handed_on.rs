@@ -7,7 +7,7 @@ mod chain;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use allod_crypto::CryptoRng;
+use allod_crypto::Secret;
 use allod_crypto::group::{Group, Ristretto255};
 use allod_guardian::keyholder::{Keyholder, Record};
 use allod_ledger::shared_key::{KeySpec, Sharing};
@@ -15,7 +15,7 @@ use allod_threshold::GroupName;
 use allod_threshold::oprf::{KeyPair, Mode};
 use allod_threshold::shamir::{Share, combine};
 
-use chain::{Net, is_on_disk};
+use chain::Net;
 
 const KEY: &str = "oprf";
 const GUARDIANS: usize = 8;
@@ -65,13 +65,12 @@ fn crash_a_member(net: &Net, old: &Sharing) -> usize {
         let ceremony = net.key(1, KEY).ceremony;
         let announced = ceremony.iter().flat_map(|session| &session.members).filter(|one| one.key.is_some());
         // One that has to deal as well, and not the one that is asked.
-        let mut suits = announced.filter(|one| old.holder(&one.guardian).is_some());
+        let suits = announced.filter(|one| old.holder(&one.guardian).is_some());
         member = suits.map(|one| net.number(&one.guardian)).find(|number| *number != 1);
         member.is_some()
     });
-    let (member, mut moment) = (member.unwrap(), [0; 2]);
-    allod_node::entropy().fill_bytes(&mut moment);
-    let moment = Duration::from_millis(u64::from(u16::from_le_bytes(moment)) % 2_000);
+    let (member, moment) = (member.unwrap(), Secret::<2>::random(&mut allod_node::entropy()));
+    let moment = Duration::from_millis(u64::from(u16::from_le_bytes(*moment.expose())) % 2_000);
     std::thread::sleep(moment);
     let phase = net.key(1, KEY).ceremony.map(|session| session.phase);
     net.note(&format!("guardian {member} dies {moment:?} later, the session being at {phase:?}"));

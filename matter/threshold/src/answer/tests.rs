@@ -64,7 +64,7 @@ fn changed(answer: &Answer) -> Vec<Answer> {
         with(|answer| answer.blinded[7] ^= 1),
         with(|answer| answer.blinded.push(0)),
         with(|answer| answer.partial[9] ^= 1),
-        with(|answer| drop(answer.partial.pop())),
+        with(|answer| answer.partial.truncate(answer.partial.len() - 1)),
         // A byte goes from one field to the next.
         with(|answer| {
             let byte = answer.blinded.pop().unwrap();
