@@ -118,7 +118,7 @@ fn found(folder: &Path) -> (Vec<Guardian>, Genesis) {
         guardians.push(Guardian { config, service, up: None });
     }
     let rules = Parameters { epoch_heights: 32, phase_ms: 1_500, ..local_rules() };
-    let genesis = genesis("test", Instant(crate::now().0), rules, &places, 2);
+    let genesis = genesis("test", Instant(crate::now().0), rules, &places, 3);
     std::fs::write(&path, allod_wire::encode(&genesis)).unwrap();
     (guardians, genesis)
 }
