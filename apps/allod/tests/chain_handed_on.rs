@@ -24,6 +24,9 @@ use data_encoding::HEXLOWER;
 use process::At;
 
 const KEY: &str = "oprf/second";
+/// A key of guardians who do not hold that one.
+const APART: &str = "oprf/apart";
+
 const GUARDIANS: usize = 10;
 
 /// As many as may lie, the last ones.
@@ -53,12 +56,16 @@ fn of(secret: SecretScalar<Ristretto255>) -> [u8; 64] {
 
 /// The shares of these holders, from their disks.
 fn stolen(net: &Net, holders: &[&Holder], generation: u32) -> Vec<Share<Ristretto255>> {
+    stolen_of(net, KEY, holders, generation)
+}
+
+fn stolen_of(net: &Net, key: &str, holders: &[&Holder], generation: u32) -> Vec<Share<Ristretto255>> {
     let mut shares = Vec::new();
     for holder in holders {
         let number = net.number(&holder.guardian);
         let mut found = None;
         net.until(&format!("guardian {number} holds generation {generation}"), PATIENCE, || {
-            found = net.steal(number, KEY).filter(|record| {
+            found = net.steal(number, key).filter(|record| {
                 record.secret.is_none()
                     && record.share.as_ref().is_some_and(|held| held.generation == generation)
             });
@@ -161,6 +168,37 @@ impl<'a> Asker<'a> {
     fn output(&self) -> String {
         self.told(&["evaluate", "--key", KEY, INPUT])["output"].as_str().unwrap().to_owned()
     }
+
+    /// The output of both keys added.
+    fn output_of_sum(&self) -> String {
+        let told = self.told(&["evaluate", "--key", KEY, "--and", APART, INPUT]);
+        told["output"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A second key, of guardians who do not hold the first: what both give together is
+/// the function of the sum of two secrets, which nobody could put together alone.
+fn two_committees(net: &Net, asker: &Asker<'_>, first: &Sharing, held: &[Share<Ristretto255>]) {
+    let apart_from = Some(KeyName::new(KEY).unwrap());
+    let spec = KeySpec {
+        name: KeyName::new(APART).unwrap(),
+        size: 5,
+        threshold: 3,
+        apart_from,
+        ..net.key(1, KEY).spec
+    };
+    net.approve(1..=GUARDIANS, 1, &spec);
+    net.until("a key of others", PATIENCE, || net.key(1, APART).generation == Some(0));
+    let second = net.sharing(1, APART, 0);
+    assert!(second.holders.iter().all(|other| first.holder(&other.guardian).is_none()));
+    let others = stolen_of(net, APART, &second.holders.iter().collect::<Vec<_>>(), 0);
+    let secret = |threshold: u16, shares: &[Share<Ristretto255>]| {
+        combine(threshold, &shares[..usize::from(threshold)]).unwrap()
+    };
+    let (a, b) = (secret(first.threshold, held), secret(second.threshold, &others));
+    let sum = SecretScalar::new(*a.expose() + b.expose());
+    assert_eq!(asker.output_of_sum(), HEXLOWER.encode(&of(sum)));
+    net.note("two committees without a common member were asked for their keys' sum");
 }
 
 #[test]
@@ -229,5 +267,6 @@ fn a_key_made_among_liars_and_handed_on_three_times_stays_the_same_and_leaves_no
         (old, held) = (new, shares);
     }
     net.note("the same key after three times");
+    two_committees(&net, &asker, &old, &held);
     net.stop();
 }

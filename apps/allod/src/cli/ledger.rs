@@ -368,6 +368,10 @@ pub(crate) struct Evaluate {
     /// The guardians' key
     #[arg(long, value_name = "NAME", default_value = "oprf")]
     pub(crate) key: String,
+    /// A second key, held by other guardians: the output is that of both keys
+    /// added, so that it takes two committees to betray you
+    #[arg(long, value_name = "NAME")]
+    pub(crate) and: Option<String>,
     #[command(flatten)]
     pub(crate) through: Through,
 }

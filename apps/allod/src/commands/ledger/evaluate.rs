@@ -22,7 +22,7 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
     let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
     let waiting = Waiting::new(screen);
     waiting.say("asking the guardians");
-    let evaluation = ledger.evaluate(&person, &args.key, &input).await;
+    let evaluation = ledger.evaluate(&person, &args.key, args.and.as_deref(), &input).await;
     waiting.end();
     let evaluation = evaluation?;
     let receipts = Receipts::of(home.path());
@@ -37,10 +37,12 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
     }
     let output = match evaluation.evaluated {
         Evaluated::Output(output) => HEXLOWER.encode(output.expose()),
-        Evaluated::TooFew { missing, threshold, registered } => {
+        Evaluated::TooFew { key, missing, threshold, registered } => {
             let failure = Failure::new(
                 Kind::TooFewGuardians,
-                format!("too few guardians answered: {missing} more of {threshold} are needed"),
+                format!(
+                    "too few holders of the key {key} answered: {missing} more of {threshold} are needed"
+                ),
             );
             let next = if registered < usize::from(threshold) {
                 "guardians answer only those who are registered with them: `allod guardians replace`, or `allod init` \
@@ -55,6 +57,7 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
         &json!({
             "output": output,
             "key": args.key,
+            "and": args.and,
             "receipts": evaluation.receipts.len(),
             "liars": liars,
             "faults": faults,

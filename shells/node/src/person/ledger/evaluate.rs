@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allod_crypto::Secret;
-use allod_guardian::answering::{Evidence, Fault as AnswerFault, Question, Refusal, Reply};
+use allod_guardian::answering::{Committee, Evidence, Fault as AnswerFault, Question, Refusal, Reply};
 use allod_threshold::answer::SignedAnswer;
 use allod_wire::Wire;
 
@@ -34,6 +34,8 @@ pub enum Evaluated {
     Output(Secret<64>),
     /// Too few guardians answered.
     TooFew {
+        /// Of which key.
+        key: String,
         /// How many more were needed.
         missing: usize,
         /// Of how many.
@@ -44,7 +46,8 @@ pub enum Evaluated {
 }
 
 impl Ledger {
-    /// The function of the key `name` at `input`.
+    /// The function of the key `name` at `input`; or, where a second key is named,
+    /// of both keys' sum, which no committee has.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -52,48 +55,82 @@ impl Ledger {
         &self,
         person: &Person,
         name: &str,
+        second: Option<&str>,
         input: &[u8],
     ) -> Result<Evaluation, LedgerError> {
-        let holders = self.keyholders(name, 0).await?;
+        let holders = self.holders_of(name, second, 0).await?;
         let (evaluation, moved_on) = evaluate_with(person, holders, input).await?;
         if !moved_on || matches!(evaluation.evaluated, Evaluated::Output(_)) {
             return Ok(evaluation);
         }
-        // The key was handed on since the newest checkpoint.
-        let holders = self.keyholders(name, self.height().await?).await?;
+        // A key was handed on since the newest checkpoint.
+        let holders = self.holders_of(name, second, self.height().await?).await?;
         let again = evaluate_with(person, holders, input).await?.0;
         let receipts = [evaluation.receipts, again.receipts].concat();
         Ok(Evaluation { receipts, ..again })
     }
+
+    async fn holders_of(
+        &self,
+        name: &str,
+        second: Option<&str>,
+        height: u64,
+    ) -> Result<Vec<Keyholders>, LedgerError> {
+        let mut holders = Vec::new();
+        for name in [name].into_iter().chain(second) {
+            holders.push(self.keyholders(name, height).await?);
+        }
+        Ok(holders)
+    }
+}
+
+/// What is asked of these committees.
+fn question(committees: Vec<Committee>, input: &[u8]) -> Result<Question, LedgerError> {
+    let mut committees = committees.into_iter();
+    let mut rng = crate::entropy();
+    let asked = match (committees.next(), committees.next()) {
+        (Some(first), Some(second)) => Question::of_sum(input, first, second, &mut rng),
+        (Some(only), None) => Question::new(input, only, &mut rng),
+        (None, _) => return Err(LedgerError::Refused("no key was named".into())),
+    };
+    asked.map_err(|why| LedgerError::Refused(why.to_string()))
 }
 
 /// Asks these holders; also tells whether one of them holds another generation.
 async fn evaluate_with(
     person: &Person,
-    holders: Keyholders,
+    holders: Vec<Keyholders>,
     input: &[u8],
 ) -> Result<(Evaluation, bool), LedgerError> {
-    let Keyholders { committee, guardians } = holders;
-    let threshold = committee.threshold();
-    let mut question = Question::new(input, committee, &mut crate::entropy())
-        .map_err(|why| LedgerError::Refused(why.to_string()))?;
-    let Some(request) = question.requests().next().map(|(_, request)| Arc::new(allod_wire::encode(&request)))
-    else {
-        unreachable!("a question is to one committee at least")
-    };
+    let (committees, guardians): (Vec<_>, Vec<_>) =
+        holders.into_iter().map(|Keyholders { committee, guardians }| (committee, guardians)).unzip();
+    let mut question = question(committees, input)?;
     let access = person.configuration().and_then(|known| person.access(known.clone()).ok());
-    let (mut replies, mut faults, mut registered) = (Replies::new(), Vec::new(), 0);
-    for (place, holder) in guardians.iter().enumerate() {
-        match (&holder.link, access.as_ref().and_then(|access| token(access, &holder.record.terms.service))) {
-            (Some(link), Some(token)) => {
-                registered += 1;
-                let (link, request) = (Arc::clone(link), Arc::clone(&request));
-                ask_one(&mut replies, place, link, "/chain/evaluate", Some(token), request, Reply::SIZE_MAX);
+    let (mut replies, mut faults) = (Replies::new(), Vec::new());
+    // How many of each key's holders know the person.
+    let mut registered = Vec::new();
+    let mut places = 0;
+    for ((_, request), guardians) in question.requests().zip(&guardians) {
+        let request = Arc::new(allod_wire::encode(&request));
+        let mut known = 0;
+        for holder in guardians {
+            let place = places;
+            places += 1;
+            let token = access.as_ref().and_then(|access| token(access, &holder.record.terms.service));
+            match (&holder.link, token) {
+                (Some(link), Some(token)) => {
+                    known += 1;
+                    let (link, request) = (Arc::clone(link), Arc::clone(&request));
+                    let path = "/chain/evaluate";
+                    ask_one(&mut replies, place, link, path, Some(token), request, Reply::SIZE_MAX);
+                }
+                (None, _) => faults.push(holder.fault(Wrong::NotAsked("its address makes no sense"))),
+                (_, None) => faults.push(holder.fault(Wrong::NotAsked("you are not registered with it"))),
             }
-            (None, _) => faults.push(holder.fault(Wrong::NotAsked("its address makes no sense"))),
-            (_, None) => faults.push(holder.fault(Wrong::NotAsked("you are not registered with it"))),
         }
+        registered.push(known);
     }
+    let guardians = guardians.concat();
     let (mut receipts, mut moved_on) = (Vec::new(), false);
     let missing = |question: &Question| question.missing().sum::<usize>();
     while let Some((place, reply)) = next(&mut replies, missing(&question) == 0).await {
@@ -128,9 +165,23 @@ async fn evaluate_with(
     }
     let evaluated = match question.output() {
         Some(output) => Evaluated::Output(output),
-        None => Evaluated::TooFew { missing: missing(&question), threshold, registered },
+        None => too_few(&question, &registered),
     };
     Ok((Evaluation { evaluated, receipts, faults }, moved_on))
+}
+
+/// The first key for which answers are missing.
+fn too_few(question: &Question, registered: &[usize]) -> Evaluated {
+    let asked = question.requests().map(|(committee, _)| committee);
+    let lacking = asked.zip(question.missing()).zip(registered).find(|((_, missing), _)| *missing > 0);
+    let (key, missing, threshold, registered) = match lacking {
+        Some(((committee, missing), registered)) => {
+            (committee.key().to_owned(), missing, committee.threshold(), *registered)
+        }
+        // All are there, and yet there is no output: no key can make that of it.
+        None => (String::new(), 0, 0, 0),
+    };
+    Evaluated::TooFew { key, missing, threshold, registered }
 }
 
 /// The next reply; with patience only while it is needed.

@@ -88,12 +88,22 @@ pub(super) fn key_name(name: &str) -> Result<KeyName, LedgerError> {
 }
 
 impl Ledger {
-    /// Who holds the key `name`, as of `height` or later.
+    /// Who holds the key `name`, as of `height` or later. A key that the newest
+    /// checkpoint does not have may have been made since, so the next is waited for.
     ///
     /// # Errors
     /// [`LedgerError::NoSuchKey`], also for a key that is in another group than
     /// those that evaluate and open; [`LedgerError`].
     pub async fn keyholders(&self, name: &str, height: u64) -> Result<Keyholders, LedgerError> {
+        match self.keyholders_at(name, height).await {
+            Err(LedgerError::NoSuchKey(_)) if height == 0 => {
+                self.keyholders_at(name, self.height().await?).await
+            }
+            other => other,
+        }
+    }
+
+    async fn keyholders_at(&self, name: &str, height: u64) -> Result<Keyholders, LedgerError> {
         let key_name = key_name(name)?;
         let missing = || LedgerError::NoSuchKey(name.into());
         let (_, key) = self.prove::<SharedKey>(&key_name, height).await?;
