@@ -217,7 +217,7 @@ async fn public_share(guardian: &Guardian) -> Vec<u8> {
 }
 
 async fn record<R: allod_ledger::record::Record>(link: &Link, kind: &str, id: &[u8]) -> R {
-    let path = format!("/chain/record/{kind}/{}", HEXLOWER.encode(id));
+    let path = format!("/chain/record/{}/{}", kind.replace(' ', "%20"), HEXLOWER.encode(id));
     let bytes = link.get(&path, ANSWER_MAX).await.expect("a guardian that answers");
     allod_wire::decode(&bytes.expect("a record")).expect("a record of this kind")
 }

@@ -29,10 +29,10 @@ use figure::{Figure, percentile};
 use ordering_fleet::{Fleet, Kind};
 
 /// Operations one after another, for a percentile.
-const SEQUENTIAL: usize = 100;
+const SEQUENTIAL: usize = 60;
 
 /// How long operations are submitted, and blocks made.
-const FOR: Duration = Duration::from_secs(10);
+const FOR: Duration = Duration::from_secs(6);
 
 /// Turns of ours and the peer's.
 const TURNS: usize = 3;

@@ -33,7 +33,7 @@ pub(crate) use people::{People, Transfer};
 const GUARDIAN: &str = "ALLOD_BENCH_GUARDIAN";
 
 /// How long the keys may take.
-const KEYS: Duration = Duration::from_secs(60);
+const KEYS: Duration = Duration::from_secs(180);
 
 /// Bytes of an answer, at most.
 pub(crate) const ANSWER_MAX: usize = 64 * 1024;
