@@ -26,6 +26,9 @@ static PROGRAMS: &[Program] = &[
     Program { name: "groups", package: "allod-crypto" },
     Program { name: "proofs", package: "allod-ledger" },
     Program { name: "recovery", package: "allod-node" },
+    Program { name: "ordering", package: "allod-node" },
+    Program { name: "chain", package: "allod-node" },
+    Program { name: "evaluation", package: "allod-node" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

@@ -46,7 +46,7 @@ pub mod tree;
 mod window;
 
 pub use action::Action;
-pub use block::{Applied, Block, Outcome, apply, begin, check};
+pub use block::{Applied, Block, Outcome, apply, apply_checked, begin, check};
 pub use chain::Chain;
 pub use checkpoint::{Certificate, Checkpoint, NETWORK_KEY_LEN, NetworkKey, SIGNATURE_LEN, beacon_message};
 pub use draft::{Changes, Values};

@@ -20,17 +20,19 @@
 //! application keeps nothing on disk: what it takes is not ordering.
 //! Prints one line per figure, or with `--json` one JSON object per figure.
 
+mod figure;
 mod ordering_fleet;
 
 use std::time::{Duration, Instant};
 
+use figure::{Figure, percentile};
 use ordering_fleet::{Fleet, Kind};
 
 /// Operations one after another, for a percentile.
-const SEQUENTIAL: usize = 100;
+const SEQUENTIAL: usize = 60;
 
 /// How long operations are submitted, and blocks made.
-const FOR: Duration = Duration::from_secs(10);
+const FOR: Duration = Duration::from_secs(6);
 
 /// Turns of ours and the peer's.
 const TURNS: usize = 3;
@@ -43,15 +45,16 @@ fn main() {
     for size in [4, 7, 16] {
         let mut fleet = Fleet::start(Kind::Ours { idle_ms: 500 }, size);
         let mut times = fleet.latencies(SEQUENTIAL);
-        times.sort_by(f64::total_cmp);
         let aim = (size == 4).then_some("<= 2000");
-        for (name, place) in [("median", 50), ("95th percentile", 95)] {
-            let name = format!("finality of an operation, {size} guardians, {name}");
-            print(json, &name, times[times.len() * place / 100 - usize::from(place == 50)], "ms", aim, None);
+        for (word, part) in [("median", 50), ("95th percentile", 95)] {
+            let name = format!("finality of an operation, {size} guardians, {word}");
+            let value = percentile(&mut times, part);
+            Figure { name: &name, value, unit: "ms", aim, peer: None }.print(json);
         }
     }
     let rate = Fleet::start(Kind::Ours { idle_ms: 500 }, 4).operations(FOR);
-    print(json, "operations of 200 bytes ordered, 4 guardians", rate, "1/s", None, None);
+    let name = "operations of 200 bytes ordered, 4 guardians";
+    Figure { name, value: rate, unit: "1/s", aim: None, peer: None }.print(json);
 
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
@@ -63,7 +66,7 @@ fn main() {
         rates[TURNS / 2]
     });
     let name = "empty blocks final, 4 guardians, beside final views of commonware-log";
-    print(json, name, ours, "1/s", Some(">= 0.7x"), Some(peer));
+    Figure { name, value: ours, unit: "1/s", aim: Some(">= 0.7x"), peer: Some(peer) }.print(json);
 }
 
 /// Final heights (or views) a second.
@@ -72,27 +75,4 @@ fn heights(kind: Kind) -> f64 {
     let (begun, before) = (Instant::now(), fleet.height());
     std::thread::sleep(FOR);
     (fleet.height() - before) as f64 / begun.elapsed().as_secs_f64()
-}
-
-fn print(json: bool, name: &str, value: f64, unit: &str, aim: Option<&str>, peer: Option<f64>) {
-    let round = |value: f64| (value * 10.0).round() / 10.0;
-    let ratio = peer.map(|peer| (value / peer * 100.0).round() / 100.0);
-    if json {
-        let line = serde_json::json!({
-            "name": name,
-            "value": round(value),
-            "unit": unit,
-            "aim": aim,
-            "peer": peer.map(round),
-            "ratio": ratio,
-        });
-        println!("{line}");
-    } else {
-        let aim = aim.map(|aim| format!(", aim {aim}")).unwrap_or_default();
-        let peer = peer
-            .zip(ratio)
-            .map(|(peer, ratio)| format!(", {ratio} times the peer's {}", round(peer)))
-            .unwrap_or_default();
-        println!("{name}: {} {unit}{peer}{aim}", round(value));
-    }
 }

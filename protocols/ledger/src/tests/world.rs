@@ -1,15 +1,16 @@
 //! A small world: five people with units of the first asset, guardians that they
 //! operate, and the ledger that all of them ask things of.
 //!
-//! Every block with a refused operation is looked at twice: with it and without.
+//! Every block with a refused operation is looked at twice: with it and without. And
+//! every block is applied once more by somebody who checked the signatures before.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
 use allod_crypto::hash;
 use allod_did::Did;
-use allod_wire::{AssetId, BlockId, Instant, NetworkId};
+use allod_wire::{AssetId, BlockId, Instant, NetworkId, OperationId};
 
 use super::{Keeper, Person};
 use crate::account::Account;
@@ -21,8 +22,8 @@ use crate::jellyfish::{KeyHash, Node, NodeKey, Root};
 use crate::name::Name;
 use crate::record::{Record, place};
 use crate::{
-    Action, Block, Body, Changes, Claim, Endowment, Error, Founder, Genesis, Operation, Parameters,
-    Rejection, Stamp, Values, apply, begin, tree,
+    Action, Applied, Block, Body, Changes, Claim, Endowment, Error, Founder, Genesis, Operation, Parameters,
+    Rejection, Stamp, Values, apply, apply_checked, begin, check, tree,
 };
 
 /// Milliseconds between two blocks.
@@ -71,6 +72,8 @@ pub(super) struct World {
     pub(super) roots: Vec<Root>,
     /// All blocks so far.
     pub(super) blocks: Vec<(Instant, BlockId, Vec<Vec<u8>>)>,
+    /// Operations that were acceptable when they came.
+    pub(super) checked: BTreeSet<OperationId>,
 }
 
 /// What guardian `number` says of itself.
@@ -156,6 +159,7 @@ impl World {
             epoch_ids: [BlockId(network.0)].to_vec(),
             roots: Vec::new(),
             blocks: Vec::new(),
+            checked: BTreeSet::new(),
             genesis,
         };
         world.store(&changes);
@@ -192,6 +196,7 @@ impl World {
         for (outcome, bytes) in applied.outcomes.iter().zip(operations) {
             assert_eq!(outcome.operation, crate::id_of(bytes));
         }
+        self.assert_checked_before_does_the_same(&block, &applied);
         let results: Vec<_> = applied.outcomes.iter().map(|outcome| outcome.result.clone()).collect();
         if results.iter().any(Result::is_err) {
             let kept: Vec<Vec<u8>> = operations
@@ -212,6 +217,18 @@ impl World {
         }
         self.store(&applied.changes);
         results
+    }
+
+    /// Who found operations acceptable when they came, and so does not look at their
+    /// signatures again, comes to the same result.
+    fn assert_checked_before_does_the_same(&mut self, block: &Block<'_>, applied: &Applied) {
+        for bytes in block.operations {
+            if matches!(check(&self.values, bytes), Ok(Ok(()))) {
+                self.checked.insert(crate::id_of(bytes));
+            }
+        }
+        let again = apply_checked(&self.values, block, |id| self.checked.contains(id)).unwrap();
+        assert_eq!((&again.changes, &again.outcomes), (&applied.changes, &applied.outcomes));
     }
 
     /// A block of these operations, and what became of them.

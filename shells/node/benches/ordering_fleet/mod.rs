@@ -5,6 +5,7 @@
 //! - `height`: the last final height;
 //! - `latencies <count>`: milliseconds until each of so many operations was final;
 //! - `load <milliseconds>`: submits operations for so long, as many as are taken.
+#![allow(dead_code, reason = "one of the programs only wants the peer")]
 
 mod ours;
 mod peer;

@@ -102,7 +102,7 @@ pub(super) fn run(seat: &Seat, idle_ms: u64) {
             let times: Vec<f64> = (0..argument)
                 .map(|turn| {
                     // Not in step with the leaders' waiting.
-                    std::thread::sleep(Duration::from_millis(100 + turn * 37 % 400));
+                    std::thread::sleep(Duration::from_millis(50 + turn * 37 % 250));
                     let begun = Instant::now();
                     let hash = node.submit(&operation()).expect("an operation that is taken");
                     let mut state = counter.state.lock().expect("no panic");

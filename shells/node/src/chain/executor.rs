@@ -1,19 +1,23 @@
 //! What final blocks are for: each is applied to the ledger and made durable
 //! before the next is taken.
 
+use std::collections::{HashSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use allod_crypto::sign::VerifyingKey;
 use allod_ledger::committee::{Committee as Seats, Seat};
 use allod_ledger::guardian::Guardian;
 use allod_ledger::{Block, Chain, Genesis, Parameters};
-use allod_wire::{BlockId, GuardianId};
+use allod_wire::{BlockId, GuardianId, OperationId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
 use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
+
+/// Operations whose signatures are remembered to be good: as many as may wait.
+const CHECKED_MAX: usize = 65_536;
 
 /// Applies final blocks to the ledger on disk.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub struct Executor {
     rules: Parameters,
     height: watch::Sender<u64>,
     faults: mpsc::UnboundedSender<Evidence>,
+    checked: Mutex<Checked>,
 }
 
 impl Executor {
@@ -52,7 +57,8 @@ impl Executor {
         };
         let (height, heights) = watch::channel(height);
         let (faults, accusations) = mpsc::unbounded_channel();
-        Ok((Self { store, rules: genesis.parameters, height, faults }, heights, accusations))
+        let checked = Mutex::default();
+        Ok((Self { store, rules: genesis.parameters, height, faults, checked }, heights, accusations))
     }
 
     fn try_apply(&self, block: &FinalBlock) -> Result<(), ChainError> {
@@ -61,7 +67,9 @@ impl Executor {
         let operations: Vec<Vec<u8>> =
             block.block().operations().iter().map(|operation| operation.bytes().to_vec()).collect();
         let (height, at, id) = (block.height(), block.time(), BlockId(block.digest().0));
-        let applied = allod_ledger::apply(&before, &Block { height, at, id, operations: &operations })?;
+        let block = Block { height, at, id, operations: &operations };
+        let is_checked = |id: &OperationId| lock(&self.checked).has(id);
+        let applied = allod_ledger::apply_checked(&before, &block, is_checked)?;
         for outcome in &applied.outcomes {
             if let Err(why) = &outcome.result {
                 tracing::debug!(operation = %outcome.operation, %why, "an operation was refused");
@@ -88,6 +96,37 @@ impl Executor {
             observers: seats.observers.iter().map(member).collect::<Result<_, _>>()?,
         }))
     }
+}
+
+/// Operations that were found acceptable when they came, so that their signatures
+/// need not be checked again in a block. It forgets the oldest first.
+#[derive(Debug, Default)]
+struct Checked {
+    ids: HashSet<OperationId>,
+    order: VecDeque<OperationId>,
+}
+
+impl Checked {
+    fn has(&self, id: &OperationId) -> bool {
+        self.ids.contains(id)
+    }
+
+    fn add(&mut self, id: OperationId) {
+        if self.ids.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > CHECKED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+}
+
+/// What a panic left is as good as before: an id is in both or in neither, or is
+/// checked once more.
+fn lock(checked: &Mutex<Checked>) -> MutexGuard<'_, Checked> {
+    checked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A guardian whose address leads nowhere now is still a member; it connects by
@@ -118,7 +157,10 @@ impl Application for Executor {
     fn admit(&self, operation: &[u8]) -> bool {
         let judged = self.store.newest().and_then(|ledger| Ok(allod_ledger::check(&ledger, operation)?));
         match judged {
-            Ok(Ok(())) => true,
+            Ok(Ok(())) => {
+                lock(&self.checked).add(allod_ledger::id_of(operation));
+                true
+            }
             Ok(Err(why)) => {
                 tracing::debug!(%why, "an operation was not admitted");
                 false
@@ -144,5 +186,28 @@ impl Application for Executor {
     fn accuse(&self, evidence: Evidence) {
         // Nobody listens any more when the guardian ends.
         let _ = self.faults.send(evidence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_checked_is_remembered_up_to_a_limit_and_the_oldest_is_forgotten_first() {
+        let id = |number: usize| {
+            let mut id = OperationId([0; 32]);
+            id.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            id
+        };
+        let mut checked = Checked::default();
+        assert!(!checked.has(&id(0)));
+        for number in 0..CHECKED_MAX + 2 {
+            checked.add(id(number));
+            checked.add(id(number));
+        }
+        assert_eq!((checked.ids.len(), checked.order.len()), (CHECKED_MAX, CHECKED_MAX));
+        assert!(!checked.has(&id(1)));
+        assert!(checked.has(&id(2)) && checked.has(&id(CHECKED_MAX + 1)));
     }
 }

@@ -160,7 +160,7 @@ impl Link {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(crate) async fn get(&self, path: &str, size_max: usize) -> Result<Option<Vec<u8>>, Fault> {
+    pub async fn get(&self, path: &str, size_max: usize) -> Result<Option<Vec<u8>>, Fault> {
         let reply = self.exchange(Method::GET, path, None, Bytes::new(), size_max).await?;
         match reply.status {
             StatusCode::OK => Ok(Some(reply.body.to_vec())),
@@ -173,7 +173,7 @@ impl Link {
     ///
     /// # Errors
     /// [`Fault`].
-    pub(crate) async fn post(
+    pub async fn post(
         &self,
         path: &str,
         token: Option<&str>,
