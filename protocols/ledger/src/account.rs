@@ -16,12 +16,12 @@ use allod_wire::limits::DID_OPERATION_MAX;
 use allod_wire::{GuardianId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
-use crate::block::{Author, Context};
+use crate::context::{Author, Context};
 use crate::draft::{Draft, Stop, Values};
 use crate::guardian::Guardian;
 use crate::record::Record;
 use crate::window::Window;
-use crate::{Rejection, genesis::Parameters};
+use crate::{Parameters, Rejection};
 
 /// Devices whose numbers an account keeps; a log has at most so many operations.
 const DEVICES_MAX: usize = allod_wire::limits::DID_LOG_MAX;

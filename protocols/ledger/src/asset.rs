@@ -6,9 +6,10 @@ use allod_wire::{AssetId, NetworkId, OperationId, TitleId};
 
 use crate::Rejection;
 use crate::account::Account;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::holding::{Asset, Holding, Title, Units, destroy_units, give, give_units, take};
+use crate::label::is_label;
 use crate::name::NameRecord;
 
 /// Bytes of an asset's name.
@@ -32,16 +33,6 @@ pub fn first_asset(network: &NetworkId) -> AssetId {
 /// maker cannot sell the same thing twice.
 pub fn title_id(maker: &Did, content: &[u8; 32]) -> TitleId {
     TitleId(hash::tagged("allod/ledger/title", &[maker.as_bytes(), content]))
-}
-
-/// Text that people read: not empty, not too long, nothing that controls how it
-/// is shown.
-pub(crate) fn is_label(text: &str, max: usize) -> bool {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
-    !text.trim().is_empty() && text.len() <= max && !text.chars().any(hidden)
 }
 
 /// [`crate::Action::DefineAsset`].

@@ -8,11 +8,10 @@ use allod_crypto::hash;
 use allod_wire::{Instant, Wire};
 use minicbor::{Decode, Encode};
 
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
-use crate::genesis::Parameters;
 use crate::record::Record;
-use crate::{NetworkKey, Rejection};
+use crate::{NetworkKey, Parameters, Rejection};
 
 /// The newest randomness that the ledger was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -44,10 +43,11 @@ pub fn round_at(genesis: Instant, rules: &Parameters, at: Instant) -> u64 {
     at.ms_since(genesis).div_ceil(rules.beacon_period_ms.max(1))
 }
 
-/// [`crate::Action::Beacon`].
+/// [`crate::Action::Beacon`]; `key` is the network's, if it has one.
 pub(crate) fn tell<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     context: &Context,
+    key: Option<&NetworkKey>,
     round: u64,
     signature: &[u8],
 ) -> Result<(), Stop> {
@@ -59,7 +59,7 @@ pub(crate) fn tell<V: Values + ?Sized>(
         let until = due(context.genesis, &context.rules, round);
         return Err(Rejection::TooEarly { until }.into());
     }
-    let key = NetworkKey::of(draft)?.ok_or(Rejection::NoNetworkKey)?;
+    let key = key.ok_or(Rejection::NoNetworkKey)?;
     key.verify_beacon(&context.network, round, signature).map_err(|_| Rejection::BadSignature)?;
     let randomness = hash::tagged("allod/ledger/beacon", &[signature]);
     draft.put(&(), &Beacon { round, randomness });

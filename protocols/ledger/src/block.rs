@@ -3,7 +3,7 @@
 //! Roles: whoever orders operations hands in blocks, one height after another;
 //! the shell keeps values and the tree's nodes.
 //!
-//! Flow: [`begin`] gives what a network begins with. [`apply`] takes a block and
+//! Flow: [`begin`](crate::begin) gives what a network begins with. [`apply`] takes a block and
 //! gives every operation's outcome and every value that changed; nothing is
 //! stored here. After the operations come the things that happen by themselves:
 //! sessions go on, and the last block of an epoch says who votes next.
@@ -18,22 +18,17 @@
 
 use alloc::vec::Vec;
 
-use allod_crypto::sign::VerifyingKey;
-use allod_did::{DeviceId, Did, PublicKey};
-use allod_wire::{BlockId, GuardianId, Instant, NetworkId, OperationId};
+use allod_wire::{BlockId, Instant, OperationId};
 
-use crate::account::{self, Account};
-use crate::beacon::{self, Beacon};
-use crate::chain::Chain;
+use crate::authority::authorise;
+use crate::context::{Author, Context};
 use crate::draft::{Changes, Draft, Stop, Values};
-use crate::genesis::{Genesis, Parameters};
-use crate::guardian::{self, Guardian, Roster};
-use crate::holding::{Asset, Units, give_units, take_units};
+use crate::guardian::Guardian;
 use crate::lock::Lock;
 use crate::offer::Offer;
-use crate::operation::{Claim, Operation, Stamp, id_of};
-use crate::shared_key::{self, Keys};
-use crate::{Action, Error, Rejection, asset, committee, evidence, issuer, lock, name, offer};
+use crate::operation::{Operation, id_of};
+use crate::{Action, Chain, Error, Parameters, Rejection};
+use crate::{account, asset, beacon, committee, evidence, issuer, lock, membership, name, offer, shared_key};
 
 /// A block that was agreed on.
 #[derive(Clone, Debug)]
@@ -64,108 +59,6 @@ pub struct Applied {
     pub changes: Changes,
     /// One for each operation, in order.
     pub outcomes: Vec<Outcome>,
-}
-
-/// What the rules look at beside the ledger.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Context {
-    pub(crate) network: NetworkId,
-    pub(crate) genesis: Instant,
-    pub(crate) rules: Parameters,
-    pub(crate) height: u64,
-    pub(crate) at: Instant,
-    pub(crate) epoch: u64,
-    pub(crate) operation: OperationId,
-}
-
-/// Who was found to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Author {
-    /// A person, through one of their devices.
-    Person(Did),
-    /// A guardian.
-    Guardian(GuardianId),
-    /// Nobody.
-    Nobody,
-}
-
-impl Author {
-    fn person(self) -> Result<Did, Rejection> {
-        match self {
-            Self::Person(did) => Ok(did),
-            _ => Err(Rejection::WrongAuthor),
-        }
-    }
-
-    fn guardian(self) -> Result<GuardianId, Rejection> {
-        match self {
-            Self::Guardian(id) => Ok(id),
-            _ => Err(Rejection::WrongAuthor),
-        }
-    }
-}
-
-/// The values with which the network of `genesis` begins, at height 0.
-///
-/// # Errors
-/// [`Error::BadGenesis`].
-pub fn begin(genesis: &Genesis) -> Result<Changes, Error> {
-    genesis.check()?;
-    let nothing = Nothing;
-    let mut draft = Draft::new(&nothing);
-    match found(&mut draft, genesis) {
-        Ok(()) => draft.into_changes(),
-        Err(Stop::Rejected(_)) => Err(Error::BadGenesis { part: "an identity, a bond or a key" }),
-        Err(Stop::Broken(error)) => Err(error),
-    }
-}
-
-fn found(draft: &mut Draft<'_, Nothing>, genesis: &Genesis) -> Result<(), Stop> {
-    let network = genesis.network();
-    let rules = genesis.parameters;
-    let block = BlockId(*network.as_bytes());
-    let chain =
-        Chain { network, genesis: genesis.at, height: 0, at: genesis.at, mark: block, mark_before: block };
-    draft.put(&(), &chain);
-    draft.put(&(), &rules);
-    draft.put(&(), &Beacon { round: 0, randomness: genesis.seed });
-    draft.put(&(), &Keys::default());
-
-    let first = asset::first_asset(&network);
-    let issued = genesis.endowments.iter().try_fold(0u64, |sum, endowment| sum.checked_add(endowment.amount));
-    let issued = issued.ok_or(Rejection::SupplyExceeded)?;
-    let name = genesis.asset.clone();
-    draft.put(&first, &Asset { issuer: None, name, decimals: 0, supply_max: issued, issued, retired: 0 });
-    let sponsor = genesis.founders.first().map(|founder| founder.guardian);
-    for endowment in &genesis.endowments {
-        let state = allod_did::State::found(&endowment.identity).map_err(Rejection::Log)?;
-        let did = state.did();
-        draft.put(&did, &Account::new(state, sponsor, genesis.at, &rules));
-        draft.put(&(did, 0), &account::LogEntry(endowment.identity.clone()));
-        give_units(draft, &Units { asset: first, amount: endowment.amount }, did)?;
-    }
-    let mut roster = Vec::new();
-    for founder in &genesis.founders {
-        founder.terms.check()?;
-        if founder.bond < rules.bond_min {
-            return Err(Rejection::BondTooSmall { needed: rules.bond_min }.into());
-        }
-        take_units(draft, &Units { asset: first, amount: founder.bond }, founder.operator)?;
-        let guardian = Guardian::new(founder.operator, founder.terms.clone(), founder.bond, 0);
-        draft.put(&founder.guardian, &guardian);
-        roster.push(founder.guardian);
-    }
-    roster.sort_unstable();
-    if roster.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Rejection::GuardianPresent.into());
-    }
-    draft.put(&(), &Roster(roster));
-    for spec in &genesis.keys {
-        spec.check()?;
-        shared_key::establish(draft, spec, None)?;
-    }
-    committee::seat(draft, &rules, 0)?;
-    Ok(())
 }
 
 /// Applies `block` to the ledger that `values` has.
@@ -297,93 +190,6 @@ fn operate<V: Values + ?Sized>(
     done
 }
 
-/// Who asks, if they may ask at all, and whether they showed work. The signature
-/// is not looked at where it was checked before.
-fn authorise<V: Values + ?Sized>(
-    draft: &mut Draft<'_, V>,
-    context: &Context,
-    chain: &Chain,
-    operation: &Operation,
-    is_checked: bool,
-) -> Result<(Author, bool), Stop> {
-    let body = &operation.body;
-    if body.network != context.network {
-        return Err(Rejection::OtherNetwork(body.network).into());
-    }
-    if context.at > body.until {
-        return Err(Rejection::Over.into());
-    }
-    let stamped = check_stamp(context, chain, operation)?;
-    let signed_by = |key: &PublicKey| {
-        let signature = operation.signature.as_ref().ok_or(Rejection::BadSignature)?;
-        if is_checked {
-            return Ok(());
-        }
-        let signed = body.signed_message(operation.stamp.as_ref());
-        key.verify(&signed, signature).map_err(|_| Rejection::BadSignature)
-    };
-    match &body.claim {
-        Claim::Device { did, device, nonce } => {
-            let mut account: Account = draft.find(did)?.ok_or(Rejection::NoIdentity)?;
-            signed_by(account.state.device(device).ok_or(Rejection::NoDevice)?.key())?;
-            spend(context, &mut account, device, *nonce, stamped)?;
-            draft.put(did, &account);
-            Ok((Author::Person(*did), stamped))
-        }
-        Claim::Guardian { guardian, nonce } => {
-            let mut record: Guardian = draft.find(guardian)?.ok_or(Rejection::NoGuardian)?;
-            if !record.has_a_say() {
-                return Err(Rejection::NotActive.into());
-            }
-            signed_by(&VerifyingKey(*guardian.as_bytes()).into())?;
-            if !record.take_nonce(*nonce) {
-                return Err(Rejection::NonceUsed.into());
-            }
-            draft.put(guardian, &record);
-            Ok((Author::Guardian(*guardian), stamped))
-        }
-        Claim::Itself if operation.signature.is_none() => Ok((Author::Nobody, stamped)),
-        Claim::Itself => Err(Rejection::WrongAuthor.into()),
-    }
-}
-
-/// Uses a device's number, and pays with work where the identity is new, with
-/// its allowance otherwise.
-fn spend(
-    context: &Context,
-    account: &mut Account,
-    device: &DeviceId,
-    nonce: u64,
-    stamped: bool,
-) -> Result<(), Rejection> {
-    if !account.take_nonce(device, nonce) {
-        return Err(Rejection::NonceUsed);
-    }
-    if stamped {
-        return Ok(());
-    }
-    if account.is_new(context.at, &context.rules) {
-        return Err(Rejection::StampNeeded { bits: context.rules.stamp_bits });
-    }
-    if account.pay(context.at, &context.rules) { Ok(()) } else { Err(Rejection::AllowanceUsedUp) }
-}
-
-fn check_stamp(context: &Context, chain: &Chain, operation: &Operation) -> Result<bool, Rejection> {
-    let Some(stamp) = &operation.stamp else {
-        return Ok(false);
-    };
-    let mark = if stamp.epoch == context.epoch {
-        chain.mark
-    } else if stamp.epoch.checked_add(1) == Some(context.epoch) {
-        chain.mark_before
-    } else {
-        return Err(Rejection::BadStamp);
-    };
-    let work = stamp.work(&mark, &operation.body.message());
-    let enough = Stamp::zero_bits(&work) >= u32::from(context.rules.stamp_bits);
-    if enough { Ok(true) } else { Err(Rejection::BadStamp) }
-}
-
 /// Does what was asked.
 fn act<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
@@ -437,14 +243,14 @@ fn act<V: Values + ?Sized>(
         Action::Withdraw { offer } => offer::withdraw(draft, author.person()?, offer),
 
         Action::Join { guardian, terms, bond, consent } => {
-            guardian::join(draft, context, author.person()?, guardian, terms, *bond, consent)
+            membership::join(draft, context, author.person()?, guardian, terms, *bond, consent)
         }
-        Action::Restate { terms } => guardian::restate(draft, &author.guardian()?, terms),
+        Action::Restate { terms } => membership::restate(draft, &author.guardian()?, terms),
         Action::Bond { guardian, amount } => {
-            guardian::bond(draft, context, author.person()?, guardian, *amount)
+            membership::bond(draft, context, author.person()?, guardian, *amount)
         }
-        Action::Leave { guardian } => guardian::leave(draft, context, author.person()?, guardian),
-        Action::Unbond { guardian } => guardian::unbond(draft, context, author.person()?, guardian),
+        Action::Leave { guardian } => membership::leave(draft, context, author.person()?, guardian),
+        Action::Unbond { guardian } => membership::unbond(draft, context, author.person()?, guardian),
         Action::Approve { spec } => {
             let id = author.guardian()?;
             if !draft.expect::<Guardian>(&id)?.is_active() {
@@ -457,7 +263,10 @@ fn act<V: Values + ?Sized>(
         Action::Deal { session, dealing } => shared_key::deal(draft, author.guardian()?, session, dealing),
         Action::Complain { session, complaint } => shared_key::complain(draft, session, complaint),
         Action::Ready { session } => shared_key::ready(draft, author.guardian()?, session),
-        Action::Beacon { round, signature } => beacon::tell(draft, context, *round, signature),
+        Action::Beacon { round, signature } => {
+            let key = shared_key::network_key(draft)?;
+            beacon::tell(draft, context, key.as_ref(), *round, signature)
+        }
 
         Action::Accuse { evidence, reporter } => evidence::accuse(draft, context, evidence, *reporter),
         Action::ClaimBounty { key, generation, guardian, claimant, proof } => {
@@ -466,14 +275,5 @@ fn act<V: Values + ?Sized>(
 
         Action::DeclareIssuer { terms } => issuer::declare(draft, context, author.person()?, terms),
         Action::Revoke { list } => issuer::revoke(draft, context, author.person()?, list),
-    }
-}
-
-/// The ledger before there is one.
-struct Nothing;
-
-impl Values for Nothing {
-    fn value(&self, _: &crate::jellyfish::KeyHash) -> Result<Option<Vec<u8>>, Error> {
-        Ok(None)
     }
 }

@@ -3,7 +3,7 @@
 use allod_wire::{BlockId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
-use crate::genesis::Parameters;
+use crate::Parameters;
 use crate::record::Record;
 
 /// Which block was applied last, and what later ones need to know of it.

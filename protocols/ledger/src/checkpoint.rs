@@ -7,8 +7,6 @@ use allod_wire::{BlockId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
 use crate::Error;
-use crate::draft::{Draft, Values};
-use crate::shared_key::{KeyName, SharedKey, sharing};
 
 /// Bytes of the network's public key.
 pub const NETWORK_KEY_LEN: usize = PublicKey::LEN;
@@ -99,14 +97,6 @@ impl NetworkKey {
         let mut short = [0; 16];
         short.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
         short
-    }
-
-    /// The key that the ledger has, if its guardians have made it.
-    pub(crate) fn of<V: Values + ?Sized>(draft: &Draft<'_, V>) -> Result<Option<Self>, Error> {
-        let Some(key) = draft.find::<SharedKey>(&KeyName::network())? else {
-            return Ok(None);
-        };
-        sharing(draft, &key)?.map(|(_, sharing)| Self::decode(&sharing.public_key)).transpose()
     }
 
     /// Checks a certificate.

@@ -7,13 +7,12 @@ use allod_crypto::hash;
 use allod_wire::{GuardianId, Wire};
 use minicbor::{Decode, Encode};
 
-use crate::Error;
 use crate::beacon::Beacon;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Values};
-use crate::genesis::{GUARDIANS_MAX, Parameters};
-use crate::guardian::{Guardian, Terms, active};
+use crate::guardian::{GUARDIANS_MAX, Guardian, Terms, active};
 use crate::record::Record;
+use crate::{Error, Parameters};
 
 /// Epochs whose committees are remembered.
 pub const COMMITTEES_KEPT: u64 = 64;

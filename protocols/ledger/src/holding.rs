@@ -8,7 +8,7 @@ use allod_wire::{AssetId, Instant, TitleId, Wire};
 use minicbor::{Decode, Encode};
 
 use crate::Rejection;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::name::{Name, NameRecord};
 use crate::record::Record;

@@ -11,9 +11,9 @@ use allod_wire::{Instant, Wire};
 use minicbor::{Decode, Encode};
 
 use crate::Rejection;
-use crate::asset::is_label;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
+use crate::label::is_label;
 use crate::record::Record;
 
 /// Bytes of an issuer's key.

@@ -17,7 +17,7 @@ use minicbor::{Decode, Encode};
 
 use crate::Rejection;
 use crate::asset::check_recipient;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::holding::{Holding, give, take};
 use crate::record::Record;

@@ -14,7 +14,7 @@ use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::{Decode, Encode};
 
 use crate::Rejection;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::record::{Identifier, Record};
 

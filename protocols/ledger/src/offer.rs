@@ -6,7 +6,7 @@ use allod_wire::{Instant, OfferId, OperationId, Wire};
 use minicbor::{Decode, Encode};
 
 use crate::Rejection;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::holding::{Asset, Holding, Units, check_aside, give, give_units, take, take_units};
 use crate::lock::check_expiry;

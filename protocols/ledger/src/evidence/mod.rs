@@ -15,9 +15,10 @@ use minicbor::{Decode, Encode};
 pub use vote::{Conflict, SignedVote, Vote, namespace};
 
 use crate::Rejection;
-use crate::block::Context;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
-use crate::guardian::{Fault, evict};
+use crate::guardian::Fault;
+use crate::membership::evict;
 use crate::shared_key::{KeyName, SharedKey, Sharing, knows_share, share_context};
 
 /// What shows that a guardian lied.

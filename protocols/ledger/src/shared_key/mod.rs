@@ -23,6 +23,7 @@
 //! before the new sharing is in force. Holders forget it then, and members
 //! forget the key of the session.
 
+mod advance;
 mod ceremony;
 mod outcome;
 mod spec;
@@ -32,16 +33,18 @@ use alloc::vec::Vec;
 use allod_wire::{GuardianId, Instant, SessionId, Wire};
 use minicbor::{Decode, Encode};
 
+pub(crate) use advance::advance;
 pub use ceremony::{Ceremony, Dealt, Member, Phase};
-pub(crate) use ceremony::{advance, announce, complain, deal, ready};
+pub(crate) use ceremony::{announce, complain, deal, ready};
 pub(crate) use outcome::knows_share;
 pub use outcome::{share_context, sharing_terms, terms};
 pub use spec::{KeyName, KeySpec, NETWORK_KEY, Proposal};
 pub(crate) use spec::{approve, establish};
 
 use crate::draft::{Draft, Stop, Values};
+use crate::guardian::GUARDIANS_MAX;
 use crate::record::{Identifier, Record};
-use crate::{Error, genesis::GUARDIANS_MAX};
+use crate::{Error, NetworkKey};
 
 /// Keys that a network may have.
 pub const KEYS_MAX: usize = 64;
@@ -164,6 +167,14 @@ impl Identifier for (KeyName, u32) {
     }
 }
 
+/// The network's key, if its guardians have made it.
+pub(crate) fn network_key<V: Values + ?Sized>(draft: &Draft<'_, V>) -> Result<Option<NetworkKey>, Error> {
+    let Some(key) = draft.find::<SharedKey>(&KeyName::network())? else {
+        return Ok(None);
+    };
+    sharing(draft, &key)?.map(|(_, sharing)| NetworkKey::decode(&sharing.public_key)).transpose()
+}
+
 /// The sharing of `key` that is in force.
 pub(crate) fn sharing<V: Values + ?Sized>(
     draft: &Draft<'_, V>,
@@ -189,7 +200,7 @@ pub(crate) fn hand_over_from<V: Values + ?Sized>(
         let holds = sharing(draft, &key)?.is_some_and(|(_, sharing)| sharing.holder(guardian).is_some());
         let takes_part = key.ceremony.as_ref().is_some_and(|ceremony| ceremony.has(guardian));
         if evicted && (takes_part || holds && key.ceremony.is_some()) {
-            ceremony::give_up(draft, &mut key)?;
+            advance::give_up(draft, &mut key)?;
         }
         key.due |= holds || takes_part;
         draft.put(&name, &key);

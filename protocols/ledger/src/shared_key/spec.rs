@@ -13,8 +13,7 @@ use minicbor::{Decode, Encode};
 use super::{KEYS_MAX, Keys, SharedKey};
 use crate::Rejection;
 use crate::draft::{Draft, Stop, Values};
-use crate::genesis::GUARDIANS_MAX;
-use crate::guardian::active;
+use crate::guardian::{GUARDIANS_MAX, active};
 use crate::record::{Identifier, Record};
 
 /// The name of the key that signs checkpoints and the beacon.

@@ -4,7 +4,7 @@ use allod_wire::{Instant, NetworkId};
 
 use super::*;
 use crate::committee::Committee;
-use crate::genesis::GUARDIANS_MAX;
+use crate::guardian::GUARDIANS_MAX;
 use crate::guardian::{Roster, Terms};
 use crate::shared_key::Keys;
 use crate::{Chain, Error, Founder, Genesis, begin};

@@ -6,7 +6,7 @@ use allod_wire::{GuardianId, Instant};
 
 use super::*;
 use crate::committee::Committee;
-use crate::genesis::GUARDIANS_MAX;
+use crate::guardian::GUARDIANS_MAX;
 use crate::guardian::{Roster, Standing, Terms, joining};
 use crate::{Action, Rejection};
 

@@ -11,7 +11,7 @@ use allod_wire::{AssetId, GuardianId, Instant, LockId, OfferId, SessionId, Title
 use super::ceremony::{Holders, network, spec};
 use super::*;
 use crate::account::Sponsorship;
-use crate::genesis::GUARDIANS_MAX;
+use crate::guardian::GUARDIANS_MAX;
 use crate::guardian::joining;
 use crate::holding::{Holding, Units};
 use crate::issuer::RevocationList;

@@ -11,7 +11,7 @@ use super::*;
 use crate::account::Sponsorship;
 use crate::beacon::Beacon;
 use crate::committee::{Committee, Seat};
-use crate::genesis::GUARDIANS_MAX;
+use crate::guardian::GUARDIANS_MAX;
 use crate::guardian::Roster;
 use crate::holding::{Asset, Balance, Holding, Title, Units};
 use crate::issuer::{Issuer, IssuerTerms, RevocationList, Revocations};

@@ -32,15 +32,11 @@ use tokio::sync::mpsc;
 
 use super::super::{Block, Ended, Role};
 use super::convert::{self, Marshal, Roster, Scheme};
-use super::faults::Observer;
+use super::faults::{Observer, VIEWS_KEPT};
 use super::proposer::Proposer;
 use super::record::{Base, Entered, Record};
 use super::shared::Shared;
 use super::{BUFFER, FETCH_RETRY, MAILBOX, Runtime, fetch_timeout};
-
-/// Views behind the last final one whose votes are kept, so that late ones that
-/// contradict them are found out.
-pub(super) const VIEWS_KEPT: u64 = 256;
 
 /// Between two questions to a peer that is in a later epoch.
 const ASK_AGAIN: Duration = Duration::from_millis(500);

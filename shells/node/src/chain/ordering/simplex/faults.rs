@@ -21,8 +21,11 @@ use commonware_cryptography::ed25519::certificate::Certificate;
 
 use super::super::{COMMITTEE_MAX, Evidence, Signed, Statement};
 use super::convert::{Scheme, signature_bytes, verifying_key};
-use super::epochs::VIEWS_KEPT;
 use super::shared::Shared;
+
+/// Views behind the last final one whose votes are kept, so that late ones that
+/// contradict them are found out.
+pub(super) const VIEWS_KEPT: u64 = 256;
 
 /// How many votes are kept at most.
 const VOTES_KEPT: usize = 3 * COMMITTEE_MAX * VIEWS_KEPT as usize;
