@@ -12,6 +12,7 @@ use allod_wire::{BlockId, GuardianId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
+use super::Routes;
 use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
 
@@ -20,6 +21,7 @@ use super::store::{Applying, Store};
 pub struct Executor {
     store: Arc<Store>,
     rules: Parameters,
+    routes: Routes,
     height: watch::Sender<u64>,
     faults: mpsc::UnboundedSender<Evidence>,
 }
@@ -52,7 +54,13 @@ impl Executor {
         };
         let (height, heights) = watch::channel(height);
         let (faults, accusations) = mpsc::unbounded_channel();
-        Ok((Self { store, rules: genesis.parameters, height, faults }, heights, accusations))
+        let rules = genesis.parameters;
+        Ok((Self { store, rules, routes: Routes::default(), height, faults }, heights, accusations))
+    }
+
+    /// The same with other guardians reached by these routes.
+    pub fn by(self, routes: Routes) -> Self {
+        Self { routes, ..self }
     }
 
     fn try_apply(&self, block: &FinalBlock) -> Result<(), ChainError> {
@@ -81,7 +89,7 @@ impl Executor {
             // Who moved since is found where it is now.
             let now = ledger.find::<Guardian>(&seat.guardian)?.map(|guardian| guardian.terms.peers);
             let address = resolve(&seat.guardian, now.as_deref().unwrap_or(&seat.peers));
-            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address })
+            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address: self.routes.to(address) })
         };
         Ok(Some(Committee {
             members: seats.members.iter().map(member).collect::<Result<_, _>>()?,

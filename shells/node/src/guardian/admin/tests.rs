@@ -34,18 +34,34 @@ fn service(folder: &tempfile::TempDir) -> (Service, std::thread::JoinHandle<()>)
 async fn a_guardian_is_ready_until_its_store_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let (service, _thread) = service(&folder);
-    let router = router(service.clone());
+    let router = router(Watched::new(service.clone(), false));
     assert_eq!(get(&router, "/livez").await, (200, "ok".into()));
     assert_eq!(get(&router, "/readyz").await, (200, "ok".into()));
     assert_eq!(
-        get(&http::router(service, Default::default(), true, None), "/health").await,
+        get(&http::router(service, Default::default(), None, None), "/health").await,
         (200, "ok".into())
     );
 
-    let gone = super::router(Service::gone());
+    let gone = super::router(Watched::new(Service::gone(), false));
     assert_eq!(get(&gone, "/livez").await.0, 200);
     assert_eq!(get(&gone, "/readyz").await.0, 503);
-    assert_eq!(get(&http::router(Service::gone(), Default::default(), true, None), "/health").await.0, 503);
+    assert_eq!(get(&http::router(Service::gone(), Default::default(), None, None), "/health").await.0, 503);
+}
+
+#[tokio::test]
+async fn a_guardian_whose_chain_is_not_up_yet_lives_and_serves_and_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _thread) = service(&folder);
+    let router = router(Watched::new(service.clone(), true));
+    assert_eq!(get(&router, "/livez").await, (200, "ok".into()));
+    assert_eq!(get(&router, "/readyz").await, (503, "the chain is being started".into()));
+    let (status, text) = get(&router, "/metrics").await;
+    assert!(
+        status == 200 && text.contains("allod_guardian_info{") && !text.contains("allod_chain"),
+        "{text}"
+    );
+    let public = http::router(service, Default::default(), None, None);
+    assert_eq!(get(&public, "/health").await, (200, "ok".into()));
 }
 
 #[tokio::test]
@@ -53,7 +69,7 @@ async fn counters_are_shown_with_their_kinds() {
     let folder = tempfile::tempdir().unwrap();
     let (service, _thread) = service(&folder);
     service.counters().guesses.fetch_add(3, Ordering::Relaxed);
-    let (_, text) = get(&router(service.clone()), "/metrics").await;
+    let (_, text) = get(&router(Watched::new(service.clone(), false)), "/metrics").await;
     for line in [
         "# TYPE allod_guardian_guesses_total counter".to_owned(),
         "allod_guardian_guesses_total 3".into(),
@@ -78,13 +94,13 @@ async fn requests_that_come_too_often_are_counted() {
     let addresses = Addresses::new(Rate { burst: 2, per_second: 1 });
     let place = addresses.enter("192.0.2.1".parse().unwrap()).unwrap();
     let public =
-        http::router(service.clone(), Default::default(), false, None).layer(Extension(Arc::new(place)));
+        http::router(service.clone(), Default::default(), None, None).layer(Extension(Arc::new(place)));
     let mut refused = 0;
     for _ in 0..6 {
         refused += u64::from(get(&public, "/").await.0 == 429);
     }
     assert!(refused >= 3, "{refused}");
-    let (_, text) = get(&router(service), "/metrics").await;
+    let (_, text) = get(&router(Watched::new(service, false)), "/metrics").await;
     let line = format!("allod_guardian_too_many_total {refused}");
     assert!(text.lines().any(|shown| shown == line), "{line:?} is not in\n{text}");
 }
