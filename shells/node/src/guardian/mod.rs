@@ -17,7 +17,7 @@ mod tls;
 
 pub(crate) use addresses::Addresses;
 pub use config::{Algorithm, ChainSection, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
-pub use health::{Health, health};
+pub use health::{ChainHealth, Health, health};
 pub(crate) use server::accept;
 pub use server::{Running, run};
 pub use store::Store;

@@ -115,8 +115,12 @@ impl Guarded {
                     reply = Some((back, result));
                 }
                 Some(counted) = self.counting.join_next() => {
-                    if let Ok(Some(count)) = counted {
-                        (self.status.counters, self.status.standing) = (count.counters, count.standing);
+                    match counted {
+                        Ok(Some(count)) => {
+                            (self.status.counters, self.status.standing) = (count.counters, count.standing);
+                        }
+                        // What it said before need not be true any more.
+                        _ => self.status.standing = Standing::default(),
                     }
                 }
                 Ok(()) = rules.changed() => {
@@ -177,6 +181,7 @@ impl Guarded {
             process.kill().await;
         }
         (self.status.state, self.status.pid) = (State::Killed, None);
+        self.status.standing = Standing::default();
         Ok(())
     }
 
@@ -187,6 +192,7 @@ impl Guarded {
         }
         self.processes.iter().for_each(|process| process.signal(Signal::STOP));
         self.before_pause = std::mem::replace(&mut self.status.state, State::Paused);
+        self.status.standing = Standing::default();
         Ok(())
     }
 
@@ -304,7 +310,7 @@ impl Guarded {
         for process in self.processes.drain(..) {
             process.end().await;
         }
-        self.status.pid = None;
+        (self.status.pid, self.status.standing) = (None, Standing::default());
     }
 
     fn up(&self) -> Result<(), String> {
