@@ -22,8 +22,8 @@ pub struct Standing {
     pub guardian: GuardianId,
     /// The last height in this guardian's ledger.
     pub height: u64,
-    /// The time of that block, which more than two thirds of the voters took for
-    /// now when they voted for it.
+    /// The time of that block: its leader's, and not ahead of the clocks of those
+    /// that voted for it.
     pub at: Instant,
     /// The epoch that the height is in.
     pub epoch: u64,

@@ -98,7 +98,7 @@ impl Watched {
     async fn all_metrics(&self) -> Page {
         let mut page = self.metrics().await;
         if let Some(watch) = self.chain.as_ref().and_then(|chain| chain.get()) {
-            page.append(&watch.metrics());
+            page.put_open_metrics("allod_engine_", &watch.metrics());
         }
         page
     }
