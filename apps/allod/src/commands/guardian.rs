@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use allod_node::guardian::{self, ChainHealth, Config, Health, Tls};
+use allod_node::guardian::{self, ChainHealth, Config, Failed, Health, Tls};
 use allod_node::person::Home;
 use serde_json::json;
 
@@ -84,13 +84,20 @@ async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(),
         &format!("Guardian {} is up at {}", running.realm(), running.address()),
     );
     let failed = tokio::select! {
-        () = ending.wait() => false,
-        () = running.failed() => true,
+        () = ending.wait() => None,
+        failed = running.failed() => Some(failed),
     };
     running.stop().await;
-    if failed {
-        return Err(Failure::new(Kind::Failed, "the guardian could not write to its disk, so it has ended")
-            .next("make room on the disk and start it again; every guess that it answered is kept"));
+    match failed {
+        None => Ok(()),
+        Some(Failed::Store) => {
+            Err(Failure::new(Kind::Failed, "the guardian could not write to its disk, so it has ended")
+                .next("make room on the disk and start it again; every guess that it answered is kept"))
+        }
+        Some(Failed::Chain(why)) => Err(Failure::new(
+            Kind::Failed,
+            format!("the guardian's chain cannot go on, so it has ended: {why}"),
+        )
+        .next("start it again; what it keeps for people is kept")),
     }
-    Ok(())
 }

@@ -22,6 +22,7 @@ use super::addresses::Addresses;
 use super::admin::Watched;
 use super::service::Service;
 use super::{ChainSection, Config, GuardianError, Store, admin, http, tls};
+use crate::chain::ordering::Ended;
 use crate::chain::ordering::simplex::Tuning;
 use crate::chain::{self, ChainConfig};
 
@@ -34,6 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long requests under way may take when the guardian ends.
 const LAST_CALL: Duration = Duration::from_secs(5);
+
+/// What a guardian cannot go on without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The store of what it keeps for people.
+    Store,
+    /// Its part in a network.
+    Chain(Ended),
+}
 
 /// A guardian that is up.
 #[derive(Debug)]
@@ -163,19 +173,16 @@ impl Running {
     /// Resolves when the guardian's store has failed, such as on a full disk, or
     /// its chain cannot go on. It answers nothing then but that; starting it again
     /// finds out what is on the disk.
-    pub async fn failed(&self) {
+    pub async fn failed(&self) -> Failed {
         let chain = async {
             match &self.chain {
-                Some(chain) => {
-                    let why = chain.ended().await;
-                    tracing::error!(%why, "the chain has ended");
-                }
+                Some(chain) => chain.ended().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = self.service.ended() => {}
-            () = chain => {}
+            () = self.service.ended() => Failed::Store,
+            why = chain => Failed::Chain(why),
         }
     }
 
