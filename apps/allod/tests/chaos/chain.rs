@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use allod_node::network::{Links, lacks};
 use allod_node::person::Link;
 use serde_json::Value;
 
+use crate::namespaces::say;
 use crate::process::{At, folder};
 use crate::watched::{Net, home, of, read_export};
 
@@ -67,15 +69,31 @@ fn series(events: &[Value], guardian: usize) -> Vec<(u64, Option<u64>, Option<bo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parted_network_orders_nothing_and_one_that_was_cut_off_catches_up() {
+    part("--relay", "relayed.toml").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_namespaces_a_parted_network_orders_nothing_either() {
+    let missing = lacks(Links::Namespaces, &[]).await;
+    if missing.is_empty() {
+        part("--namespaces", "guardian.toml").await;
+    } else {
+        say(&format!("SKIPPED: parting a chain in namespaces, since {}", missing.join("; ")));
+    }
+}
+
+/// Parts a network whose guardians are connected this way, and whose
+/// configurations have this name.
+async fn part(links: &str, file: &str) {
     let folder = folder();
     let home = home(&folder);
     let export = folder.path().join("run.jsonl");
-    let arguments = ["--guardians", "4", "--brisk", "--relay", "--export", export.to_str().unwrap()];
+    let arguments = ["--guardians", "4", "--brisk", links, "--export", export.to_str().unwrap()];
     let net = Net::start(&home, &arguments);
     let watched = Watched(net.addresses.iter().map(|address| Link::new(address.parse().unwrap())).collect());
     let at = At { home: &home, pin: "" };
     let order = |text: &str| at.run(&["testnet", "--order", text]).done();
-    let config = home.join("network/guardian-1/relayed.toml");
+    let config = home.join("network/guardian-1").join(file);
     let health = |more: &[&str]| {
         let arguments = ["--json", "guardian", "health", "--config", config.to_str().unwrap()];
         at.run(&[&arguments, more].concat())
