@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use allod_guardian::realm::Rate;
+use allod_ledger::guardian::Terms;
+use allod_wire::GuardianId;
 use axum::Extension;
 use axum::body::Body;
 use axum::http::Request;
@@ -12,8 +14,10 @@ use http_body_util::BodyExt;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
-use super::super::{Addresses, Config, Store, Tls, http, run};
+use super::super::{Addresses, ChainSection, Config, Store, Tls, http, run};
 use super::*;
+use crate::chain::founding::{self, Operator, brisk_rules, genesis};
+use crate::chain::guardian_key;
 
 /// Asks with GET, and returns status and body.
 async fn get(router: &Router, path: &str) -> (u16, String) {
@@ -135,4 +139,89 @@ async fn with_a_listener_for_the_operator_strangers_see_no_counters() {
     with.stop().await;
     assert!(tokio::net::TcpStream::connect(admin).await.is_err(), "it ends with the guardian");
     without.stop().await;
+}
+
+/// A guardian that is a network of its own.
+fn alone(folder: &tempfile::TempDir) -> Config {
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let state = folder.path().join("state");
+    let listen = std::net::TcpListener::bind(anywhere).unwrap().local_addr().unwrap();
+    let operator = Operator::load(&folder.path().join("operator"), crate::now()).unwrap();
+    let place = founding::Place {
+        guardian: GuardianId(guardian_key(&state.join("chain")).unwrap().verifying_key().0),
+        terms: Terms {
+            peers: listen.to_string(),
+            service: "http://127.0.0.1:1".into(),
+            operator: "one".into(),
+            jurisdiction: "nowhere".into(),
+        },
+        operator: operator.log().state().did(),
+        identity: operator.log().operations()[0].clone(),
+    };
+    let genesis = genesis("alone", crate::now(), brisk_rules(), &[place], 1);
+    let path = folder.path().join("genesis");
+    std::fs::write(&path, allod_wire::encode(&genesis)).unwrap();
+    let mut config = Config::new(anywhere, state, Tls::Off);
+    config.admin = Some(anywhere);
+    let routes = Default::default();
+    config.chain = Some(ChainSection { genesis: path, listen, network_key: None, fetch_ahead: None, routes });
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_sees_the_chain_and_its_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = run(&alone(&folder)).await.unwrap();
+    let link = crate::person::Link::new(format!("http://{}", running.admin().unwrap()).parse().unwrap());
+    let page = async || {
+        let text = link.get("/metrics", 1 << 20).await.unwrap().unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let figure = |page: &str, name: &str| -> Option<f64> {
+        page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    };
+    let begun = std::time::Instant::now();
+    let page = loop {
+        let page = page().await;
+        let certified = figure(&page, "allod_chain_certificate_height");
+        if certified.is_some() && figure(&page, "allod_chain_ready") == Some(1.0) {
+            break page;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{page}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(link.get("/readyz", 100).await.unwrap().unwrap(), b"ok");
+    let expected = [
+        ("allod_chain_voters", 1.0),
+        ("allod_chain_voters_heard", 0.0),
+        ("allod_chain_peers", 0.0),
+        ("allod_chain_role{role=\"votes\"}", 1.0),
+        ("allod_chain_role{role=\"observes\"}", 0.0),
+        ("allod_chain_key_generation{key=\"network\"}", 0.0),
+        ("allod_engine_links_tracker_directory_tracked", 0.0),
+    ];
+    for (name, value) in expected {
+        assert_eq!(figure(&page, name), Some(value), "{name} in\n{page}");
+    }
+    let height = figure(&page, "allod_chain_height").unwrap();
+    assert!(height >= figure(&page, "allod_chain_certificate_height").unwrap());
+    assert!(figure(&page, "allod_chain_last_block_age_seconds").unwrap() < 35.0);
+    // Each figure is described once, before its samples, and nothing else is said.
+    let mut described = std::collections::BTreeSet::new();
+    for line in page.lines() {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["#", "HELP", ..] => {}
+            ["#", "TYPE", name, "counter" | "gauge" | "histogram" | "untyped"] => {
+                assert!(described.insert(name.to_owned()), "{name} is described twice");
+            }
+            ["#", ..] => panic!("{line}"),
+            _ => {
+                let name = line.split(['{', ' ']).next().unwrap();
+                let ends = ["", "_bucket", "_sum", "_count"];
+                let known = ends.iter().filter_map(|end| name.strip_suffix(end));
+                assert!(known.into_iter().any(|name| described.contains(name)), "{line}");
+            }
+        }
+    }
+    running.stop().await;
 }
