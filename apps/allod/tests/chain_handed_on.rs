@@ -1,24 +1,35 @@
-//! A key that changes hands three times, among guardians of which one crashes in
-//! the middle: it stays the same key, and what was held of it before is gone.
+//! A key that is made among liars and changes hands three times, among guardians of
+//! which one crashes in the middle: it stays the same key, and what was held of it
+//! before is gone.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod chain;
+mod process;
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::Duration;
 
 use allod_crypto::Secret;
-use allod_crypto::group::{Group, Ristretto255};
+use allod_crypto::group::{Group, Ristretto255, SecretScalar};
 use allod_guardian::keyholder::{Keyholder, Record};
-use allod_ledger::shared_key::{KeySpec, Sharing};
+use allod_ledger::shared_key::{Holder, KeyName, KeySpec, Sharing};
 use allod_threshold::GroupName;
 use allod_threshold::oprf::{KeyPair, Mode};
 use allod_threshold::shamir::{Share, combine};
 
 use chain::Net;
+use chain::liars::Liar;
+use data_encoding::HEXLOWER;
+use process::At;
 
-const KEY: &str = "oprf";
-const GUARDIANS: usize = 8;
+const KEY: &str = "oprf/second";
+const GUARDIANS: usize = 10;
+
+/// As many as may lie, the last ones.
+const LIARS: [usize; 3] = [8, 9, 10];
+
+const INPUT: &str = "an input that stays the same";
 
 /// How long a session may take, and a guardian with its share.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,15 +42,19 @@ fn share(record: Record) -> Share<Ristretto255> {
 
 /// What the key makes of an input, from shares that were taken from disks.
 fn output(threshold: u16, shares: &[Share<Ristretto255>]) -> [u8; 64] {
-    let secret = combine(threshold, &shares[..usize::from(threshold)]).unwrap();
-    let key = KeyPair::new(secret).unwrap();
-    *key.evaluate(Mode::Voprf, b"an input that stays the same").unwrap().expose()
+    of(combine(threshold, &shares[..usize::from(threshold)]).unwrap())
 }
 
-/// The shares of all holders of a sharing, from their disks.
-fn stolen(net: &Net, sharing: &Sharing, generation: u32) -> Vec<Share<Ristretto255>> {
+/// What a key that is known makes of the input.
+fn of(secret: SecretScalar<Ristretto255>) -> [u8; 64] {
+    let key = KeyPair::new(secret).unwrap();
+    *key.evaluate(Mode::Voprf, INPUT.as_bytes()).unwrap().expose()
+}
+
+/// The shares of these holders, from their disks.
+fn stolen(net: &Net, holders: &[&Holder], generation: u32) -> Vec<Share<Ristretto255>> {
     let mut shares = Vec::new();
-    for holder in &sharing.holders {
+    for holder in holders {
         let number = net.number(&holder.guardian);
         let mut found = None;
         net.until(&format!("guardian {number} holds generation {generation}"), PATIENCE, || {
@@ -79,16 +94,89 @@ fn crash_a_member(net: &Net, old: &Sharing) -> usize {
     member
 }
 
+/// A key that is made among guardians of which as many lie as may, each in a way
+/// of its own: what the first deals is found out, the second announces itself and
+/// says nothing more, the third is refused whatever it tries.
+fn made_among_liars(net: &Net) -> Sharing {
+    for liar in LIARS {
+        net.tell(&["--kill", &liar.to_string()]);
+    }
+    let spec = KeySpec { name: KeyName::new(KEY).unwrap(), ..net.key(1, "oprf").spec };
+    net.approve(1..=GUARDIANS - LIARS.len(), 1, &spec);
+    net.note(&format!("decided: a new key, {} of {}", spec.threshold, spec.size));
+    let [wrong, silent, refused] = LIARS;
+    // All at once, since the session does not wait for long.
+    thread::scope(|scope| {
+        scope.spawn(|| Liar::announce(net, KEY, wrong).deal_a_wrong_share(2));
+        scope.spawn(|| Liar::announce(net, KEY, silent));
+        scope.spawn(|| Liar::announce(net, KEY, refused).deal_what_is_not_its_own_and_complain_falsely());
+    });
+    net.until("the key", PATIENCE, || net.key(1, KEY).generation == Some(0));
+    let sharing = net.sharing(1, KEY, 0);
+    let dealers = |liar: usize| {
+        sharing.dealers.contains(&sharing.holder(&net.id(liar)).expect("it announced a key").index)
+    };
+    assert_eq!(LIARS.map(dealers), [false, false, true], "only what can be used is used");
+    net.note(&format!("made from the dealings of {:?}", sharing.dealers));
+    for liar in LIARS {
+        net.tell(&["--start", &liar.to_string()]);
+    }
+    sharing
+}
+
+/// All ways to take so many of these.
+fn choices(shares: &[Share<Ristretto255>], count: usize) -> Vec<Vec<Share<Ristretto255>>> {
+    match (count, shares.split_first()) {
+        (0, _) => vec![Vec::new()],
+        (_, None) => Vec::new(),
+        (_, Some((first, rest))) => {
+            let mut found = choices(rest, count);
+            for mut choice in choices(rest, count - 1) {
+                choice.push(first.clone());
+                found.push(choice);
+            }
+            found
+        }
+    }
+}
+
+/// What somebody who is registered with the guardians is told.
+struct Asker<'a>(&'a Net);
+
+impl<'a> Asker<'a> {
+    fn register(net: &'a Net) -> Self {
+        let card = net.people("card.txt");
+        let asker = Self(net);
+        asker.told(&["init", "--pin-fd", "3", "--card", card.to_str().unwrap()]);
+        asker
+    }
+
+    fn told(&self, args: &[&str]) -> serde_json::Value {
+        let through = self.0.addresses().iter().flat_map(|address| ["--guardian", address]);
+        let args: Vec<&str> = ["--json"].into_iter().chain(args.iter().copied()).chain(through).collect();
+        At { home: &self.0.people("asker"), pin: "271828" }.run(&args).done().json()
+    }
+
+    /// The key's output, in hexadecimal.
+    fn output(&self) -> String {
+        self.told(&["evaluate", "--key", KEY, INPUT])["output"].as_str().unwrap().to_owned()
+    }
+}
+
 #[test]
-fn a_key_handed_on_three_times_stays_the_same_and_leaves_nothing_behind() {
+fn a_key_made_among_liars_and_handed_on_three_times_stays_the_same_and_leaves_nothing_behind() {
     let mut net = Net::start(GUARDIANS);
-    let first = net.sharing(1, KEY, 0);
-    let shares = stolen(&net, &first, 0);
-    let expected = output(first.threshold, &shares);
+    let asker = Asker::register(&net);
+    let first = made_among_liars(&net);
+    let honest: Vec<&Holder> =
+        first.holders.iter().filter(|one| !LIARS.contains(&net.number(&one.guardian))).collect();
+    let mut held = stolen(&net, &honest, 0);
+    let expected = output(first.threshold, &held);
+    assert_eq!(asker.output(), HEXLOWER.encode(&expected), "the guardians answer what the shares give");
     let mut old = first.clone();
     for (generation, (size, threshold)) in (1..).zip([(5, 3), (7, 4), (4, 3)]) {
         // What a thief with one holder's disk has of it now.
-        let holder = net.number(&old.holders[0].guardian);
+        let holder = net.number(&honest[0].guardian);
         let copy = net.copy_shares(holder);
         let spec = KeySpec { size, threshold, ..net.key(1, KEY).spec };
         net.approve(1..=GUARDIANS, 1, &spec);
@@ -109,10 +197,26 @@ fn a_key_handed_on_three_times_stays_the_same_and_leaves_nothing_behind() {
         }
 
         // All hold a share of it, and they add up to what the first did.
-        let shares = stolen(&net, &new, generation);
+        let shares = stolen(&net, &new.holders.iter().collect::<Vec<_>>(), generation);
         assert_eq!(output(threshold, &shares), expected);
-        let last: Vec<_> = shares.into_iter().rev().collect();
+        let last: Vec<_> = shares.iter().rev().cloned().collect();
         assert_eq!(output(threshold, &last), expected);
+        assert_eq!(asker.output(), HEXLOWER.encode(&expected));
+
+        // One too few of the old ones and one too few of the new ones are nothing.
+        let mut few = held[..usize::from(old.threshold) - 1].to_vec();
+        few.extend_from_slice(&shares[..usize::from(threshold) - 1]);
+        let mut tried = 0;
+        for needed in [old.threshold, threshold] {
+            for choice in choices(&few, usize::from(needed)) {
+                // Shares of one index cannot be combined at all.
+                let Ok(secret) = combine(needed, &choice) else { continue };
+                tried += 1;
+                assert_ne!(of(secret), expected);
+            }
+        }
+        assert!(tried > 0);
+        net.note(&format!("{tried} choices of old and new shares give nothing"));
 
         // Whoever held one before and holds none now has none on disk.
         for gone in before.difference(&members) {
@@ -122,7 +226,7 @@ fn a_key_handed_on_three_times_stays_the_same_and_leaves_nothing_behind() {
         }
         // What the thief copied then cannot be opened with what is there now.
         assert!(net.opens(copy, holder, KEY).is_none(), "an old record can still be opened");
-        old = new;
+        (old, held) = (new, shares);
     }
     net.note("the same key after three times");
     net.stop();

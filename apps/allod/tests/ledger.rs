@@ -142,7 +142,7 @@ fn until_a_time(net: &Net) {
 
     let early = net.run("bob", &["--json", "unseal", sealed, "--out", opened]);
     assert_eq!(early.code, 5, "{early:?}");
-    assert_eq!(early.json()["opens"], told["opens"]);
+    assert_eq!(early.json()["opens"], told["opens"], "{early:?}");
     assert!(!Path::new(opened).exists());
 
     let begun = Instant::now();

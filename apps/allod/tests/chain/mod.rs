@@ -2,6 +2,8 @@
 //! asks it, and whose disks a thief may read.
 #![allow(dead_code)]
 
+pub mod liars;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::future::Future;
@@ -197,6 +199,28 @@ impl Net {
             let body = self.body(&ledger, claim, action).await?;
             ledger.hand_in(&body.sign(operator.device())).await
         })
+    }
+
+    /// Has the ledger do something as a guardian that does not run.
+    pub fn as_guardian(&self, by: usize, at: usize, action: Action) -> Result<Asked, LedgerError> {
+        let ledger = self.ledger(at);
+        let (key, guardian) = (self.guardian_key(by), self.id(by));
+        self.run(async {
+            let known: Guardian = ledger.expect(&guardian).await?;
+            let claim = Claim::Guardian { guardian, nonce: known.next_nonce() };
+            let body = self.body(&ledger, claim, action).await?;
+            ledger.hand_in(&body.sign(&key)).await
+        })
+    }
+
+    /// Where the guardians are reached.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// A folder for whatever belongs to the network's people.
+    pub fn people(&self, who: &str) -> PathBuf {
+        self.folder.path().join(who)
     }
 
     /// Has guardians vote for a key to be held otherwise.

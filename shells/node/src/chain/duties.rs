@@ -18,6 +18,7 @@ use allod_ledger::guardian::Guardian;
 use allod_ledger::{Action, Body, Certificate, Chain, Claim, Genesis, Parameters};
 use allod_wire::{BlockId, GuardianId};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::ChainError;
 use super::gather::{Gatherer, Subject};
@@ -52,7 +53,9 @@ impl Duties {
         mut heights: watch::Receiver<u64>,
         mut accusations: mpsc::UnboundedReceiver<Evidence>,
     ) {
-        let signing = tokio::spawn(Arc::clone(&self).sign_checkpoints(heights.clone()));
+        // Ends with this task, however it ends.
+        let mut signing = JoinSet::new();
+        signing.spawn(Arc::clone(&self).sign_checkpoints(heights.clone()));
         let mut epoch = Epoch::default();
         loop {
             let this = Arc::clone(&self);
@@ -81,7 +84,6 @@ impl Duties {
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-        signing.abort();
     }
 
     /// What needs nobody else.

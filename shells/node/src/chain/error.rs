@@ -42,6 +42,14 @@ pub enum ChainError {
     /// Ordering could not begin or has ended.
     #[error("ordering: {0}")]
     Ordering(String),
+    /// The journal of votes is gone, so that this guardian might vote twice.
+    #[error(
+        "this guardian has voted before, and the journal of its votes is gone. So that it does not vote \
+         twice, which would cost its bond, it goes on only from a newer ledger of other guardians, and \
+         none of them offers one now. Start it again when others can be reached; if that does not come \
+         about, let it join under a new key"
+    )]
+    VotesLost,
 }
 
 impl From<String> for ChainError {

@@ -134,7 +134,7 @@ pub fn brisk_rules() -> Parameters {
         epoch_heights: 16,
         checkpoint_every: 2,
         beacon_period_ms: 1_000,
-        phase_ms: 3_000,
+        phase_ms: 6_000,
         phase_heights: 3,
         reshare_epochs: 0,
         ..local_rules()

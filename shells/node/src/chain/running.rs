@@ -51,6 +51,9 @@ pub struct ChainConfig {
     pub routes: Routes,
 }
 
+/// The file that says that this guardian has voted, or is about to.
+const VOTED: &str = "voted";
+
 /// Whether an account is registered at this guardian.
 pub type Known = Pin<Box<dyn Future<Output = bool> + Send>>;
 
@@ -223,19 +226,25 @@ async fn catch_up(config: &ChainConfig, genesis: &Genesis, me: GuardianId) -> Re
     let have = Store::open(&folder, config.kept)?.height()?.unwrap_or(0);
     let key = config.network_key.as_ref().map(|key| NetworkKey::decode(key)).transpose()?;
     let kept = config.tuning.heights_kept;
-    // Ordering cannot go on from a height whose blocks it has lost.
-    let lost = have > 0 && !config.state.join("ordering").exists();
+    // Ordering cannot go on from a height whose blocks it has lost. Nor may a
+    // guardian begin again from nothing among others who have its votes.
+    let voted = have > 0 || config.state.join(VOTED).exists();
+    let lost = voted && !config.state.join("ordering").exists();
     let (have, ahead) = if lost { (0, 0) } else { (have, config.fetch_ahead.unwrap_or(kept)) };
     let routes = config.routes.clone();
     let wanted = Wanted { genesis, me, routes, folder: &folder, have, ahead, kept, key };
     let caught_up = snapshot::catch_up(&wanted).await?;
     if let Some(height) = caught_up.height {
         tracing::info!(height, "begins with the ledger of other guardians");
-    } else if lost {
-        tracing::error!("ordering has lost its blocks, and no ledger could be fetched to begin with");
     }
     for (guardian, wrong) in &caught_up.refused {
         tracing::warn!(%guardian, ?wrong, "a guardian's snapshot was refused");
+    }
+    if lost && caught_up.height.is_none() {
+        return Err(ChainError::VotesLost);
+    }
+    if !config.state.join(VOTED).exists() {
+        files::write_private(&config.state.join(VOTED), b"")?;
     }
     Ok(())
 }

@@ -27,6 +27,9 @@ use super::tls;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// Bytes of the longest refusal that is read.
+const REFUSAL_MAX: usize = 4_096;
+
 /// How long an answer of the protocol may take altogether; the machines' own
 /// patience is less, but they are glad of a late answer.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -216,7 +219,8 @@ impl Link {
         // From here on the request may have arrived, so it is not sent again.
         let response = sender.send_request(request).await.map_err(|e| Fault::Unreachable(reason(&e)))?;
         let (head, incoming) = response.into_parts();
-        let body = Limited::new(incoming, body_max)
+        let room = if head.status.is_success() { body_max } else { body_max.max(REFUSAL_MAX) };
+        let body = Limited::new(incoming, room)
             .collect()
             .await
             .map_err(|e| match e.downcast_ref::<hyper::Error>() {

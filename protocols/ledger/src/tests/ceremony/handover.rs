@@ -257,3 +257,35 @@ fn an_evicted_holder_deals_no_more_and_the_key_goes_on_without_it() {
     holders.whole(&world);
     assert_eq!(holders.sharing(&world).unwrap().0, 1);
 }
+
+#[test]
+fn what_is_left_after_an_eviction_takes_the_key_over_with_nobody_to_spare() {
+    // Of ten one is gone. With two dead there are seven, one more than it takes;
+    // with four dead there are five, which is one too few.
+    for (dead, suffices) in [(2, true), (4, false)] {
+        let mut world = world(10, 10, 6);
+        let mut holders = Keys::of("key");
+        holders.run(&mut world);
+        let before = holders.sharing(&world).unwrap();
+        let id = world.guardians[9].id();
+        world.does(4, Action::Leave { guardian: id }).unwrap();
+        while holders.ceremony(&world).is_none() {
+            world.empty(1);
+        }
+        let members: Vec<usize> = holders.members(&world).into_iter().filter(|one| *one >= dead).collect();
+        assert_eq!(members.len(), 9 - dead);
+        holders.announce(&mut world, &members);
+        holders.wait(&mut world);
+        if suffices {
+            holders.deal(&mut world, &members);
+            holders.wait(&mut world);
+            holders.ready(&mut world, &members);
+            let (generation, sharing) = holders.sharing(&world).unwrap();
+            assert_eq!((generation, sharing.threshold, sharing.holders.len()), (1, 6, 7));
+            assert_eq!(sharing.public_key, before.1.public_key);
+        } else {
+            assert_eq!(holders.ceremony(&world), None, "it is given up");
+            assert_eq!(holders.sharing(&world).unwrap(), before, "the old sharing stays in force");
+        }
+    }
+}

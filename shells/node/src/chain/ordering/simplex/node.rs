@@ -28,7 +28,7 @@ use super::epochs::{Begin, Epochs};
 use super::hearing::Hearing;
 use super::proposer::Proposer;
 use super::provider::Schemes;
-use super::record::{Base, Record};
+use super::record::{Base, Entered, Record};
 use super::shared::Shared;
 use super::{BUFFER, FETCH_RETRY, MAILBOX, Runtime, Tuning, fetch_timeout, gossip};
 
@@ -138,7 +138,7 @@ where
         }
     }
 
-    let record =
+    let mut record =
         Record::open(context.child("record"), format!("{partition}-epoch")).await.map_err(Ended::Failed)?;
     let invalid = Ended::Certificate { height: applied.height };
     let floor = match &applied.certificate {
@@ -234,6 +234,12 @@ where
             Base::Block(block.digest().into())
         }
     };
+    // Before the application takes a block: with one, it has no certificate to
+    // begin with any more.
+    if record.entered().is_none() {
+        let first = Entered { epoch, base: base.clone(), vote_from: vote_from.max(epoch) };
+        record.enter(first).await.map_err(Ended::Failed)?;
+    }
     let contacts = Roster::contacts(&contacts).map_err(Ended::Failed)?;
     let automaton = Inline::new(
         context.child("automaton"),

@@ -7,8 +7,9 @@
 //! - a node whose folder is new, though its application has blocks already, may
 //!   have lost its journal, and votes from the next epoch on only.
 //!
-//! What remains: a node that loses its folder and its application in the epoch
-//! that the network started with, or is set back to an older copy of both.
+//! A node that lost its application as well is held back by who starts it
+//! (`running.rs`): it begins with the ledger of others, and so has blocks. What
+//! remains: one that is set back to an older copy of everything, or of its key alone.
 
 use allod_crypto::CryptoRng;
 use allod_wire::Wire;

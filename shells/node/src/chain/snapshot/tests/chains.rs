@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::world::free_port;
 use crate::chain::founding::{Operator, Place, genesis, local_rules};
 use crate::chain::ordering::simplex::Tuning;
-use crate::chain::{ChainConfig, Kept, Routes, Running, guardian_key};
+use crate::chain::{ChainConfig, ChainError, Kept, Routes, Running, guardian_key};
 use crate::person::Link;
 
 const GUARDIANS: usize = 4;
@@ -32,15 +32,27 @@ struct Guardian {
 }
 
 impl Guardian {
-    async fn start(&mut self) {
+    async fn try_start(&self) -> Result<Running, ChainError> {
         let knows = Arc::new(|_| Box::pin(async { true }) as crate::chain::Known);
-        let running = Running::start(&self.config, RealmId([0; 16]), Tenants::default(), knows)
-            .await
-            .expect("it starts");
+        Running::start(&self.config, RealmId([0; 16]), Tenants::default(), knows).await
+    }
+
+    async fn start(&mut self) {
+        let running = self.try_start().await.expect("it starts");
+        self.up = Some((running, tokio::spawn(async {})));
+        self.open().await;
+    }
+
+    /// Opens the door, if it is shut.
+    async fn open(&mut self) {
+        let Some((running, door)) = &mut self.up else { return };
+        // Until the former listener is gone.
+        door.abort();
+        while !door.is_finished() {
+            tokio::task::yield_now().await;
+        }
         let listener = TcpListener::bind(self.service).await.unwrap();
-        let router = running.router();
-        let door = tokio::spawn(serve(listener, router));
-        self.up = Some((running, door));
+        *door = tokio::spawn(serve(listener, running.router()));
     }
 
     async fn stop(&mut self) {
@@ -119,7 +131,7 @@ fn found(folder: &Path) -> (Vec<Guardian>, Genesis) {
         guardians.push(Guardian { config, service, up: None });
     }
     let rules = Parameters { epoch_heights: 32, phase_ms: 1_500, ..local_rules() };
-    let genesis = genesis("test", Instant(crate::now().0), rules, &places, 2);
+    let genesis = genesis("test", Instant(crate::now().0), rules, &places, 3);
     std::fs::write(&path, allod_wire::encode(&genesis)).unwrap();
     (guardians, genesis)
 }
@@ -140,6 +152,16 @@ async fn a_guardian_that_lost_its_chain_catches_up_by_a_snapshot_follows_and_pro
     guardians[0].stop().await;
     for lost in ["ledger", "ordering", "shares", "answers"] {
         std::fs::remove_dir_all(guardians[0].config.state.join(lost)).unwrap();
+    }
+    // As long as the others give it no ledger it does not begin, since it may have
+    // voted on what they are at.
+    let doors: Vec<_> = guardians[1..].iter_mut().filter_map(|other| other.up.as_mut()).collect();
+    for (_, door) in doors {
+        door.abort();
+    }
+    assert!(matches!(guardians[0].try_start().await, Err(ChainError::VotesLost)));
+    for guardian in &mut guardians[1..] {
+        guardian.open().await;
     }
     let before = guardians[1].status().await["height"].as_u64().unwrap();
     guardians[0].start().await;

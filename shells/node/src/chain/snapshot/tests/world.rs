@@ -122,7 +122,7 @@ impl World {
             listeners.push(Some(listener));
         }
         let rules = Parameters { epoch_heights: EPOCH, ..local_rules() };
-        let genesis = genesis("test", Instant(1), rules, &places, 2);
+        let genesis = genesis("test", Instant(1), rules, &places, u16::try_from(guardians).unwrap() / 2 + 1);
         let store = Arc::new(Store::open(&folder.path().join("served"), kept).unwrap());
         let mut begin = allod_ledger::begin(&genesis).unwrap();
         begin.extend((0..values).map(|number| {
