@@ -24,9 +24,10 @@ Exit codes:
   6  there is no identity here, or there is one already
 
 Environment:
-  ALLOD_HOME  the home folder, unless --home names one
-  ALLOD_LOG   what to log, such as info or allod_node=debug
-  NO_COLOR    print without colours";
+  ALLOD_HOME        the home folder, unless --home names one
+  ALLOD_LOG         what to log, such as info or allod_node=debug
+  ALLOD_LOG_FORMAT  json for one object a line
+  NO_COLOR          print without colours";
 
 /// Your identity, guarded by many, owned by you alone.
 #[derive(Debug, Parser)]
@@ -364,11 +365,14 @@ pub(crate) enum GuardianCommand {
         #[command(flatten)]
         operate: ledger::Operate,
     },
-    /// Ask the guardian that runs here how it is; exit code 0 when it is well
+    /// Ask the guardian that runs here how it is; exit code 0 when it serves people
     Health {
         /// The configuration file it was started with
         #[arg(long, value_name = "FILE", default_value = "guardian.toml")]
         config: PathBuf,
+        /// End with code 1 also while its chain does not do its part
+        #[arg(long)]
+        ready: bool,
     },
     /// Run until stopped
     Run {

@@ -2,6 +2,8 @@
 //! is written down of the run says so.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "chaos/chain.rs"]
+mod chain;
 #[path = "chaos/ended.rs"]
 mod ended;
 #[path = "chaos/namespaces.rs"]

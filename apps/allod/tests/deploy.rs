@@ -114,7 +114,7 @@ fn the_kubernetes_objects_are_rendered_and_hold_a_guardian_back() {
     };
     assert_eq!((port("guardian"), port("admin")), (json!(7800), json!(7790)));
     for (probe, path) in
-        [("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")]
+        [("startupProbe", "/livez"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")]
     {
         assert_eq!(guardian[probe]["httpGet"], json!({ "path": path, "port": "admin" }), "{probe}");
     }

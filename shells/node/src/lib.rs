@@ -15,6 +15,7 @@ pub mod chain;
 mod clock;
 #[cfg(test)]
 mod disk_in_tests;
+mod exposition;
 mod files;
 pub mod guardian;
 pub mod network;

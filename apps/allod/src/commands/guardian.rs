@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use allod_node::guardian::{self, Config, Tls};
+use allod_node::guardian::{self, ChainHealth, Config, Failed, Health, Tls};
 use allod_node::person::Home;
 use serde_json::json;
 
@@ -36,18 +36,40 @@ pub(super) async fn run(home: &Home, args: Guardian, screen: &Screen) -> Result<
         | GuardianCommand::Unbond(_)
         | GuardianCommand::Restate { .. }
         | GuardianCommand::Approve { .. }) => ledger::operate::run(home, command, screen).await,
-        GuardianCommand::Health { config } => {
+        GuardianCommand::Health { config, ready } => {
             let health = guardian::health(&Config::read(&config)?).await?;
-            screen.result(
-                &json!({ "address": health.address, "realm": health.realm.to_string() }),
-                &format!("Guardian {} is well at {}", health.realm, health.address),
-            );
-            Ok(())
+            tell_health(&health, ready, screen)
         }
         GuardianCommand::Run { config, until_stdin_closes } => {
             let ending = Ending::new(until_stdin_closes)?;
             skew_clock(&config)?;
             serve(&config, ending, screen).await
+        }
+    }
+}
+
+/// Tells how a guardian is. One whose chain does not do its part is well, unless
+/// it is to be `ready` too.
+fn tell_health(health: &Health, ready: bool, screen: &Screen) -> Result<(), Failure> {
+    let mut value = json!({ "address": health.address, "realm": health.realm.to_string() });
+    let mut text = format!("Guardian {} is well at {}", health.realm, health.address);
+    let mut unready = None;
+    if let Some(chain) = &health.chain {
+        let ChainHealth { height, epoch, votes, peers, unready: why } = chain;
+        value["chain"] =
+            json!({ "height": height, "epoch": epoch, "votes": votes, "peers": peers, "unready": why });
+        let does = if *votes { "votes" } else { "observes" };
+        text += &format!("\nIt {does} in epoch {epoch}, hears {peers} guardians, and is at height {height}");
+        if let Some(why) = why {
+            text += &format!("\nIt is not ready: {why}");
+        }
+        unready = why.as_ref();
+    }
+    match unready.filter(|_| ready) {
+        Some(why) => Err(Failure::new(Kind::Failed, format!("the guardian is not ready: {why}"))),
+        None => {
+            screen.result(&value, &text);
+            Ok(())
         }
     }
 }
@@ -62,13 +84,20 @@ async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(),
         &format!("Guardian {} is up at {}", running.realm(), running.address()),
     );
     let failed = tokio::select! {
-        () = ending.wait() => false,
-        () = running.failed() => true,
+        () = ending.wait() => None,
+        failed = running.failed() => Some(failed),
     };
     running.stop().await;
-    if failed {
-        return Err(Failure::new(Kind::Failed, "the guardian could not write to its disk, so it has ended")
-            .next("make room on the disk and start it again; every guess that it answered is kept"));
+    match failed {
+        None => Ok(()),
+        Some(Failed::Store) => {
+            Err(Failure::new(Kind::Failed, "the guardian could not write to its disk, so it has ended")
+                .next("make room on the disk and start it again; every guess that it answered is kept"))
+        }
+        Some(Failed::Chain(why)) => Err(Failure::new(
+            Kind::Failed,
+            format!("the guardian's chain cannot go on, so it has ended: {why}"),
+        )
+        .next("start it again; what it keeps for people is kept")),
     }
-    Ok(())
 }

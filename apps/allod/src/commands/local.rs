@@ -84,6 +84,10 @@ pub(super) fn line(status: &Status, screen: &Screen) -> String {
             text += &format!("  {name} {value}");
         }
     }
+    if standing.ready == Some(false) {
+        let age = standing.block_age_s.map(|age| format!(", last block {age}s ago")).unwrap_or_default();
+        text += &format!("  {}", screen.paint(&format!("chain not ready{age}"), AnsiColor::Red));
+    }
     text += &format!("  {}", screen.paint(&state, colour));
     let disturbed = disturbed(status);
     if !disturbed.is_empty() {

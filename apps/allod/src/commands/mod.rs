@@ -103,9 +103,9 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("ALLOD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    let _ = match std::env::var_os("ALLOD_LOG_FORMAT").is_some_and(|format| format == "json") {
+        true => log.json().flatten_event(true).try_init(),
+        false => log.try_init(),
+    };
 }

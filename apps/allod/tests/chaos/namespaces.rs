@@ -17,7 +17,7 @@ use crate::watched::{ALLOD, Answer, Net, Person, home, of, read_export, script};
 const BRIEF: Duration = Duration::from_millis(700);
 
 /// Says something also where a test's output is not shown.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

@@ -13,6 +13,7 @@ use allod_wire::{BlockId, GuardianId, OperationId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
+use super::Routes;
 use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
 
@@ -24,6 +25,7 @@ const CHECKED_MAX: usize = 65_536;
 pub struct Executor {
     store: Arc<Store>,
     rules: Parameters,
+    routes: Routes,
     height: watch::Sender<u64>,
     faults: mpsc::UnboundedSender<Evidence>,
     checked: Mutex<Checked>,
@@ -57,8 +59,13 @@ impl Executor {
         };
         let (height, heights) = watch::channel(height);
         let (faults, accusations) = mpsc::unbounded_channel();
-        let checked = Mutex::default();
-        Ok((Self { store, rules: genesis.parameters, height, faults, checked }, heights, accusations))
+        let (rules, routes, checked) = (genesis.parameters, Routes::default(), Mutex::default());
+        Ok((Self { store, rules, routes, height, faults, checked }, heights, accusations))
+    }
+
+    /// The same with other guardians reached by these routes.
+    pub fn by(self, routes: Routes) -> Self {
+        Self { routes, ..self }
     }
 
     fn try_apply(&self, block: &FinalBlock) -> Result<(), ChainError> {
@@ -89,7 +96,7 @@ impl Executor {
             // Who moved since is found where it is now.
             let now = ledger.find::<Guardian>(&seat.guardian)?.map(|guardian| guardian.terms.peers);
             let address = resolve(&seat.guardian, now.as_deref().unwrap_or(&seat.peers));
-            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address })
+            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address: self.routes.to(address) })
         };
         Ok(Some(Committee {
             members: seats.members.iter().map(member).collect::<Result<_, _>>()?,

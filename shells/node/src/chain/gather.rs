@@ -14,9 +14,9 @@ use allod_threshold::bls::{Message, PartialSignature, ShareKeys, Signature};
 use allod_wire::{GuardianId, NetworkId};
 use tokio::task::JoinSet;
 
-use super::ChainError;
 use super::keys::HeldKeys;
 use super::store::At;
+use super::{ChainError, Routes};
 use crate::person::Link;
 
 /// How long guardians may take with their parts.
@@ -51,6 +51,7 @@ impl Subject {
 #[derive(Debug)]
 pub(super) struct Gatherer {
     me: GuardianId,
+    routes: Routes,
     known: Mutex<Known>,
 }
 
@@ -63,8 +64,8 @@ struct Known {
 }
 
 impl Gatherer {
-    pub(super) fn new(me: GuardianId) -> Self {
-        Self { me, known: Mutex::default() }
+    pub(super) fn new(me: GuardianId, routes: Routes) -> Self {
+        Self { me, routes, known: Mutex::default() }
     }
 
     /// The network's signature on `subject`; nothing where it has no key yet, or
@@ -124,7 +125,7 @@ impl Gatherer {
         {
             return Some(Arc::clone(link));
         }
-        let link = Arc::new(Link::new(service.parse().ok()?));
+        let link = Arc::new(self.routes.link(service).ok()?);
         known.links.insert(guardian, (service.into(), Arc::clone(&link)));
         Some(link)
     }

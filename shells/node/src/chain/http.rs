@@ -37,7 +37,7 @@ use allod_ledger::beacon;
 use allod_ledger::record::place_of;
 use allod_ledger::shared_key::{KeyName, SharedKey, Sharing};
 use allod_ledger::{Chain, OPERATION_MAX, Parameters, Proof, Values};
-use allod_wire::{GuardianId, OperationId, RealmId, Wire};
+use allod_wire::{OperationId, RealmId, Wire};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -53,17 +53,18 @@ use super::evaluation::Evaluation;
 use super::gather::{Gatherer, Subject};
 use super::keys::HeldKeys;
 use super::log::RequestLog;
-use super::ordering::{Ordering, Refusal};
+use super::ordering::{Ordering, Refusal, Role};
 use super::running::Knows;
 use super::snapshot;
 use super::store::{At, Store};
+use super::watch::{Standing, Watch};
 
 /// Entries of the log that are given at once.
 const LOG_ENTRIES: usize = 1_000;
 
 /// What the routes work with.
 pub(super) struct Shared {
-    pub(super) me: GuardianId,
+    pub(super) watch: Watch,
     pub(super) key: SigningKey,
     pub(super) genesis: Vec<u8>,
     pub(super) store: Arc<Store>,
@@ -172,29 +173,30 @@ async fn settled(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> A
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Answer {
-    let state = shared.ordering.status();
     let body = blocking(move || {
-        let ledger = shared.store.newest()?;
-        let chain: Chain = ledger.expect(&())?;
-        let rules: Parameters = ledger.expect(&())?;
-        let keys: Vec<_> = shared
-            .held
-            .generations()
+        let standing = shared.watch.standing()?;
+        let ready = shared.watch.ready(&standing, crate::now());
+        let Standing { network, guardian, height, at, epoch, certified, keys, ordering } = standing;
+        let keys: Vec<_> = keys
             .into_iter()
             .map(|(key, generation)| json!({ "key": key, "generation": generation }))
             .collect();
-        let certified = shared.store.certificate(0..=u64::MAX)?.map(|known| known.checkpoint.height);
         Ok(json!({
-            "network": chain.network.to_string(),
-            "guardian": shared.me.to_string(),
-            "height": chain.height,
-            "at": chain.at.0,
-            "epoch": chain.height / rules.epoch_heights,
-            "final": state.height_final,
+            "network": network.to_string(),
+            "guardian": guardian.to_string(),
+            "ready": ready.is_ok(),
+            "unready": ready.err().map(|why| why.to_string()),
+            "height": height,
+            "at": at.0,
+            "epoch": epoch,
+            "final": ordering.height_final,
             "certified": certified,
-            "view": state.view,
-            "peers": state.peers,
-            "waiting": state.pool_operations,
+            "view": ordering.view,
+            "votes": ordering.role == Role::Voter,
+            "voters": ordering.voters,
+            "heard": ordering.voters_heard,
+            "peers": ordering.peers,
+            "waiting": ordering.pool_operations,
             "keys": keys,
         }))
     });

@@ -24,7 +24,7 @@ use super::log::RequestLog;
 use super::ordering::simplex::{self, Tuning};
 use super::ordering::{self, Ordering};
 use super::snapshot::{self, Wanted};
-use super::{ChainError, Executor, HeldKeys, Kept, Shares, Store, http};
+use super::{ChainError, Executor, HeldKeys, Kept, Routes, Shares, Store, Watch, http};
 use crate::files;
 
 /// How a guardian takes part in a network.
@@ -47,6 +47,8 @@ pub struct ChainConfig {
     /// fetched instead of all the blocks; as many as ordering keeps, where it is
     /// not said.
     pub fetch_ahead: Option<u64>,
+    /// How other guardians are reached.
+    pub routes: Routes,
 }
 
 /// The file that says that this guardian has voted, or is about to.
@@ -62,6 +64,7 @@ pub type Knows = Arc<dyn Fn([u8; 32]) -> Known + Send + Sync>;
 pub struct Running {
     router: Router,
     ordering: Arc<dyn Ordering>,
+    watch: Watch,
     duties: JoinHandle<()>,
     evaluating: thread::JoinHandle<()>,
 }
@@ -139,17 +142,24 @@ impl Running {
             contacts: Vec::new(),
             tuning: config.tuning,
         };
-        let ordering = simplex::start(engine, Arc::new(executor))
+        let ordering = simplex::start(engine, Arc::new(executor.by(config.routes.clone())))
             .map_err(|why| ChainError::Ordering(why.to_string()))?;
         let ordering: Arc<dyn Ordering> = Arc::new(ordering);
-        let gatherer = Arc::new(Gatherer::new(me));
+        let gatherer = Arc::new(Gatherer::new(me, config.routes.clone()));
         let log = Arc::new(RequestLog::open(&config.state.join("answers"))?);
         let network = genesis.network();
         let (evaluation, evaluating) =
             Evaluation::start(network, key.clone(), Arc::clone(&held), Arc::clone(&log))?;
         let opening = Mutex::new(Opening::new(network, key.clone(), sealed::Limits::default()));
-        let shared = http::Shared {
+        let watch = Watch {
             me,
+            store: Arc::clone(&store),
+            held: Arc::clone(&held),
+            ordering: Arc::clone(&ordering),
+            tuning: config.tuning,
+        };
+        let shared = http::Shared {
+            watch: watch.clone(),
             key: key.clone(),
             genesis: allod_wire::encode(&genesis),
             store: Arc::clone(&store),
@@ -175,7 +185,7 @@ impl Running {
             nonce: AtomicU64::new(0),
         };
         let duties = tokio::spawn(Arc::new(duties).run(heights, accusations));
-        Ok(Self { router: http::router(Arc::new(shared)), ordering, duties, evaluating })
+        Ok(Self { router: http::router(Arc::new(shared)), ordering, watch, duties, evaluating })
     }
 
     /// The chain's routes, for the guardian's HTTP interface.
@@ -188,9 +198,9 @@ impl Running {
         self.ordering.status()
     }
 
-    /// The engine's metrics, in Prometheus' text format.
-    pub fn metrics(&self) -> String {
-        self.ordering.metrics()
+    /// What watches over it.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// Resolves when ordering has ended, with the reason.
@@ -221,7 +231,8 @@ async fn catch_up(config: &ChainConfig, genesis: &Genesis, me: GuardianId) -> Re
     let voted = have > 0 || config.state.join(VOTED).exists();
     let lost = voted && !config.state.join("ordering").exists();
     let (have, ahead) = if lost { (0, 0) } else { (have, config.fetch_ahead.unwrap_or(kept)) };
-    let wanted = Wanted { genesis, me, folder: &folder, have, ahead, kept, key };
+    let routes = config.routes.clone();
+    let wanted = Wanted { genesis, me, routes, folder: &folder, have, ahead, kept, key };
     let caught_up = snapshot::catch_up(&wanted).await?;
     if let Some(height) = caught_up.height {
         tracing::info!(height, "begins with the ledger of other guardians");

@@ -1,5 +1,6 @@
 //! A guardian's configuration file.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
 use super::GuardianError;
+use crate::chain::Routes;
 use crate::files;
 
 /// What a guardian's file says, in TOML.
@@ -66,9 +68,19 @@ pub struct ChainSection {
     /// instead of all the blocks. Without it, as many as they keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fetch_ahead: Option<u64>,
+    /// Addresses on the ledger that other ones are dialled for from here. The ledger
+    /// says where guardians are for all; this is for one that reaches some of them
+    /// another way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub routes: BTreeMap<SocketAddr, SocketAddr>,
 }
 
 impl ChainSection {
+    /// How other guardians are reached.
+    pub fn routes(&self) -> Routes {
+        Routes::new(self.routes.clone())
+    }
+
     /// The network's public key, if it is given.
     ///
     /// # Errors

@@ -1,5 +1,9 @@
 //! Asking a guardian on this machine how it is, as supervisors of processes and
 //! containers do, and as its clients would: at its own address, under TLS.
+//!
+//! Whether it serves people is one thing, and whether its chain does its part is
+//! another: a network that stalls is no reason to end a guardian from which people
+//! recover.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -15,7 +19,41 @@ pub struct Health {
     pub address: String,
     /// Its realm.
     pub realm: RealmId,
+    /// Its chain, where it has a part in one.
+    pub chain: Option<ChainHealth>,
 }
+
+/// How a guardian's chain is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainHealth {
+    /// The last height in its ledger.
+    pub height: u64,
+    /// The epoch that it is in.
+    pub epoch: u64,
+    /// Whether the guardian votes in this epoch, or observes.
+    pub votes: bool,
+    /// Guardians that it hears.
+    pub peers: u64,
+    /// Why it does not do its part at present, if so.
+    pub unready: Option<String>,
+}
+
+impl ChainHealth {
+    fn read(status: &[u8]) -> Option<Self> {
+        let status: serde_json::Value = serde_json::from_slice(status).ok()?;
+        let number = |name: &str| status.get(name).and_then(serde_json::Value::as_u64);
+        Some(Self {
+            height: number("height")?,
+            epoch: number("epoch")?,
+            votes: status.get("votes")?.as_bool()?,
+            peers: number("peers")?,
+            unready: status.get("unready").and_then(|why| why.as_str()).map(Into::into),
+        })
+    }
+}
+
+/// Bytes of a chain's status.
+const STATUS_MAX: usize = 16 * 1024;
 
 /// Asks the guardian that runs on this machine with this configuration: it must
 /// show the certificate that stands in its files, and have read its store.
@@ -40,7 +78,15 @@ pub async fn health(config: &Config) -> Result<Health, GuardianError> {
     };
     link.health().await.map_err(|fault| unwell(&fault))?;
     let realm = link.realm().await.map_err(|fault| unwell(&fault))?;
-    Ok(Health { address, realm })
+    let chain = match config.chain {
+        None => None,
+        Some(_) => {
+            let status = link.get("/chain/status", STATUS_MAX).await.map_err(|fault| unwell(&fault))?;
+            let read = status.as_deref().and_then(ChainHealth::read);
+            Some(read.ok_or_else(|| unwell(&"it says nothing of its chain"))?)
+        }
+    };
+    Ok(Health { address, realm, chain })
 }
 
 /// Where one who listens on all addresses is reached from the same machine.

@@ -6,7 +6,7 @@
 //! | `PUT /descriptor/{sequence}` | the owner's | the sealed descriptor | nothing |
 //! | `GET /descriptor/{locator}` | no | – | the sealed descriptor; its number in `allod-sequence` |
 //! | `GET /` | no | – | JSON: the realm's id |
-//! | `GET /health` | no | – | `ok` once the store was read, else 503 |
+//! | `GET /health` | no | – | `ok` while people are served: the store was read; else 503 |
 //! | `GET /metrics` | no | – | counters, where the operator has no listener for them |
 //!
 //! Refusals that Juicebox has no words for are JSON: `error` (a fixed name),
@@ -31,7 +31,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 
 use super::addresses::Place;
-use super::admin;
+use super::admin::{self, Watched};
 use super::service::{Call, Service};
 
 /// Says which version of the protocol a Juicebox client speaks.
@@ -50,14 +50,21 @@ struct Shared {
     tenants: Tenants,
 }
 
-/// All routes of a guardian. `metrics` says whether its counters are public.
-pub(super) fn router(service: Service, tenants: Tenants, metrics: bool, chain: Option<Router>) -> Router {
+/// All routes of a guardian. Its counters are public where they are handed in.
+pub(super) fn router(
+    service: Service,
+    tenants: Tenants,
+    counted: Option<Watched>,
+    chain: Option<Router>,
+) -> Router {
     let shared = Arc::new(Shared { service, tenants });
-    let counted = async |State(shared): State<Arc<Shared>>| admin::metrics(&shared.service);
-    let routes = if metrics { Router::new().route("/metrics", get(counted)) } else { Router::new() };
-    routes
+    let metrics =
+        |watched: Watched| Router::new().route("/metrics", get(async move || watched.metrics().await));
+    counted
+        .map(metrics)
+        .unwrap_or_default()
         .route("/", get(about))
-        .route("/health", get(async |State(shared): State<Arc<Shared>>| admin::ready(&shared.service).await))
+        .route("/health", get(health))
         .route("/req", post(request).layer(DefaultBodyLimit::max(limits::REALM_REQUEST_MAX)))
         .route(
             "/descriptor/{name}",
@@ -71,6 +78,10 @@ pub(super) fn router(service: Service, tenants: Tenants, metrics: bool, chain: O
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {
     json(StatusCode::OK, &serde_json::json!({ "realmID": shared.service.realm().to_string() }))
+}
+
+async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    admin::answer(admin::serves(&shared.service).await)
 }
 
 async fn request(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {

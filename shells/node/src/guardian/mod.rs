@@ -17,9 +17,9 @@ mod tls;
 
 pub(crate) use addresses::Addresses;
 pub use config::{Algorithm, ChainSection, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
-pub use health::{Health, health};
+pub use health::{ChainHealth, Health, health};
 pub(crate) use server::accept;
-pub use server::{Running, run};
+pub use server::{Failed, Running, run};
 pub use store::Store;
 pub(crate) use tls::load as load_identity;
 pub use tls::pin_of;

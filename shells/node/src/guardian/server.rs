@@ -19,8 +19,10 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::addresses::Addresses;
+use super::admin::Watched;
 use super::service::Service;
 use super::{ChainSection, Config, GuardianError, Store, admin, http, tls};
+use crate::chain::ordering::Ended;
 use crate::chain::ordering::simplex::Tuning;
 use crate::chain::{self, ChainConfig};
 
@@ -33,6 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long requests under way may take when the guardian ends.
 const LAST_CALL: Duration = Duration::from_secs(5);
+
+/// What a guardian cannot go on without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// The store of what it keeps for people.
+    Store,
+    /// Its part in a network.
+    Chain(Ended),
+}
 
 /// A guardian that is up.
 #[derive(Debug)]
@@ -89,19 +100,25 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     };
     let acceptor = identity.map(|identity| TlsAcceptor::from(identity.config));
     let (admin_listener, admin) = admin.unzip();
+    let addresses = || Addresses::new(config.limits.address.into());
+    let watched = Watched::new(service.clone(), config.chain.is_some());
+    let mut doors = Vec::new();
+    // Its callers have places of their own, so that they are answered however
+    // many stand at the other door. It is open first: fetching a ledger may take a
+    // while, in which the guardian lives.
+    if let Some(listener) = admin_listener {
+        doors.push(Door::open(listener, None, admin::router(watched.clone()), addresses()));
+    }
     let chain = match &config.chain {
         Some(section) => Some(start_chain(config, section, realm, tenants.clone(), &service).await?),
         None => None,
     };
-    let routes = chain.as_ref().map(chain::Running::router);
-    let router = http::router(service.clone(), tenants, admin.is_none(), routes);
-    let addresses = || Addresses::new(config.limits.address.into());
-    let mut doors = vec![Door::open(listener, acceptor, router, addresses())];
-    // Its callers have places of their own, so that they are answered however
-    // many stand at the other door.
-    if let Some(listener) = admin_listener {
-        doors.push(Door::open(listener, None, admin::router(service.clone()), addresses()));
+    if let Some(chain) = &chain {
+        watched.chain_is_up(chain.watch());
     }
+    let routes = chain.as_ref().map(chain::Running::router);
+    let router = http::router(service.clone(), tenants, admin.is_none().then_some(watched), routes);
+    doors.push(Door::open(listener, acceptor, router, addresses()));
     Ok(Running { address, realm, admin, doors, chain, service, thread })
 }
 
@@ -120,6 +137,7 @@ async fn start_chain(
         kept: chain::Kept::default(),
         network_key: section.network_key()?,
         fetch_ahead: section.fetch_ahead,
+        routes: section.routes(),
     };
     let service = service.clone();
     let knows = Arc::new(move |account| {
@@ -155,19 +173,16 @@ impl Running {
     /// Resolves when the guardian's store has failed, such as on a full disk, or
     /// its chain cannot go on. It answers nothing then but that; starting it again
     /// finds out what is on the disk.
-    pub async fn failed(&self) {
+    pub async fn failed(&self) -> Failed {
         let chain = async {
             match &self.chain {
-                Some(chain) => {
-                    let why = chain.ended().await;
-                    tracing::error!(%why, "the chain has ended");
-                }
+                Some(chain) => chain.ended().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = self.service.ended() => {}
-            () = chain => {}
+            () = self.service.ended() => Failed::Store,
+            why = chain => Failed::Chain(why),
         }
     }
 

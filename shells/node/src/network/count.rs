@@ -38,6 +38,8 @@ fn read(text: &str) -> Count {
             height: value(text, "allod_chain_height"),
             epoch: value(text, "allod_chain_epoch"),
             peers: value(text, "allod_chain_peers"),
+            block_age_s: value(text, "allod_chain_last_block_age_seconds").map(|age: f64| age as u64),
+            ready: value(text, "allod_chain_ready").map(|ready: u8| ready == 1),
         },
     }
 }
@@ -52,8 +54,17 @@ mod tests {
                     allod_guardian_guesses_total 7\nallod_guardian_recovered_total 2\n";
         let counters = Counters { registered: 3, guesses: 7, recovered: 2 };
         assert_eq!(read(text), Count { counters, standing: Standing::default() });
-        let text = format!("{text}allod_chain_height 120\nallod_chain_peers 9\nallod_chain_epoch what\n");
-        let standing = Standing { height: Some(120), epoch: None, peers: Some(9) };
+        let text = format!(
+            "{text}allod_chain_height 120\nallod_chain_peers 9\nallod_chain_epoch what\n\
+                 allod_chain_last_block_age_seconds 41.987\nallod_chain_ready 0\n"
+        );
+        let standing = Standing {
+            height: Some(120),
+            epoch: None,
+            peers: Some(9),
+            block_age_s: Some(41),
+            ready: Some(false),
+        };
         assert_eq!(read(&text), Count { counters, standing });
     }
 }

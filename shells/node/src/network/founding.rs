@@ -1,5 +1,6 @@
 //! A local network's chain: founded once, when its folder is made.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use allod_ledger::Parameters;
@@ -58,8 +59,13 @@ pub(super) fn found(
         let file = guardian_folder(folder, number).join("guardian.toml");
         let mut written = Config::read(&file)?;
         written.state = "state".into();
-        let section =
-            |genesis| ChainSection { genesis, listen: *listen, network_key: None, fetch_ahead: None };
+        let section = |genesis| ChainSection {
+            genesis,
+            listen: *listen,
+            network_key: None,
+            fetch_ahead: None,
+            routes: BTreeMap::new(),
+        };
         written.chain = Some(section(Path::new("..").join(GENESIS)));
         written.write(&file)?;
         config.chain = Some(section(path.clone()));

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::count::{self, Count};
 use super::links::Rules;
 use super::process::Process;
+use super::setup::as_written;
 use super::{Counters, Disturbance, How, NetworkError, News, Order, Standing, State, Status};
 use crate::guardian::{Config, Tls};
 use crate::person::Link;
@@ -114,8 +115,12 @@ impl Guarded {
                     reply = Some((back, result));
                 }
                 Some(counted) = self.counting.join_next() => {
-                    if let Ok(Some(count)) = counted {
-                        (self.status.counters, self.status.standing) = (count.counters, count.standing);
+                    match counted {
+                        Ok(Some(count)) => {
+                            (self.status.counters, self.status.standing) = (count.counters, count.standing);
+                        }
+                        // What it said before need not be true any more.
+                        _ => self.status.standing = Standing::default(),
                     }
                 }
                 Ok(()) = rules.changed() => {
@@ -176,6 +181,7 @@ impl Guarded {
             process.kill().await;
         }
         (self.status.state, self.status.pid) = (State::Killed, None);
+        self.status.standing = Standing::default();
         Ok(())
     }
 
@@ -186,6 +192,7 @@ impl Guarded {
         }
         self.processes.iter().for_each(|process| process.signal(Signal::STOP));
         self.before_pause = std::mem::replace(&mut self.status.state, State::Paused);
+        self.status.standing = Standing::default();
         Ok(())
     }
 
@@ -237,9 +244,8 @@ impl Guarded {
         let setting = &self.setting;
         let hidden = setting.folder.join("hidden.toml");
         let anywhere = (std::net::Ipv4Addr::LOCALHOST, 0).into();
-        let mut config = Config { listen: anywhere, tls: Tls::Off, ..setting.config.clone() };
-        config.state = "state".into();
-        config.write(&hidden).map_err(|e| e.to_string())?;
+        let config = Config { listen: anywhere, tls: Tls::Off, ..setting.config.clone() };
+        as_written(&config).write(&hidden).map_err(|e| e.to_string())?;
         let (guardian, said) = self.start_guardian("hidden.toml").await?;
         let upstream = word(&said, "address");
         let config = &self.setting.config;
@@ -304,7 +310,7 @@ impl Guarded {
         for process in self.processes.drain(..) {
             process.end().await;
         }
-        self.status.pid = None;
+        (self.status.pid, self.status.standing) = (None, Standing::default());
     }
 
     fn up(&self) -> Result<(), String> {

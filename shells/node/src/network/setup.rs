@@ -143,6 +143,17 @@ pub(super) fn configurations(plan: &Plan, guardians: u8, links: Links) -> Result
     Ok(configurations)
 }
 
+/// A guardian's configuration as it is written into its folder, from where its
+/// paths begin.
+pub(super) fn as_written(config: &Config) -> Config {
+    let mut written = config.clone();
+    written.state = "state".into();
+    if let Some(chain) = &mut written.chain {
+        chain.genesis = Path::new("..").join(GENESIS);
+    }
+    written
+}
+
 /// A place on loopback that nobody listens at.
 fn free(
     preferred: Option<u16>,

@@ -48,9 +48,15 @@ pub struct Standing {
     /// The epoch it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u64>,
-    /// Guardians that it is connected to.
+    /// Guardians that it hears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<u64>,
+    /// How old its last block is by its clock, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_age_s: Option<u64>,
+    /// Whether its chain does its part, as readiness says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<bool>,
 }
 
 /// What is done to a guardian's connections and its clock.
@@ -97,6 +103,14 @@ impl Status {
         let Self { guardian, address, state, pid, disturbance, .. } = self;
         (guardian, address, state, pid, disturbance)
             == (&other.guardian, &other.address, &other.state, &other.pid, &other.disturbance)
+    }
+
+    /// Whether another status differs in no more than where a chain that goes on
+    /// stands: each second brings other heights.
+    pub fn is_worth_no_line_after(&self, before: &Self) -> bool {
+        self.is_like(before)
+            && self.counters == before.counters
+            && (self.standing.ready.is_none() || self.standing.ready == before.standing.ready)
     }
 }
 

@@ -50,7 +50,7 @@ impl Network {
         let rules = watch::Sender::new(Rules::default());
         let wiring = Wiring::lay(links, &plan.folder, &configurations, &rules.subscribe()).await?;
 
-        let members = match start_all(&plan, &wiring, configurations).await {
+        let members = match start_all(&plan, &wiring, &configurations).await {
             Ok(members) => members,
             Err(error) => {
                 wiring.take_away().await;
@@ -147,16 +147,14 @@ impl Network {
 async fn start_all(
     plan: &Plan,
     wiring: &Wiring,
-    configurations: Vec<Config>,
+    configurations: &[Config],
 ) -> Result<Vec<Guarded>, NetworkError> {
     let mut starting = JoinSet::new();
-    for (place, config) in configurations.into_iter().enumerate() {
+    for (place, config) in configurations.iter().enumerate() {
         let (guardian, folder) = (place + 1, guardian_folder(&plan.folder, place + 1));
-        let (file, moved) = wiring.configuration(guardian, &config)?;
+        let (file, moved) = wiring.configuration(guardian, configurations)?;
         if moved.listen != config.listen {
-            let mut written = moved.clone();
-            written.state = "state".into();
-            written.write(&folder.join(file))?;
+            setup::as_written(&moved).write(&folder.join(file))?;
         }
         let (program, prefix) = (plan.program.clone(), wiring.prefix(guardian));
         let setting =

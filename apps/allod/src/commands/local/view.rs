@@ -35,6 +35,8 @@ const DISTURBED: usize = 22;
 pub(in super::super) struct View<'a> {
     screen: &'a Screen,
     table: Option<Table>,
+    /// What each guardian's last line told, where there is no table.
+    told: RefCell<Vec<Option<Status>>>,
 }
 
 /// The live table.
@@ -77,7 +79,7 @@ impl<'a> View<'a> {
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         let live = screen.is_live() && !plain && !dumb;
         let table = live.then(|| Table::new(statuses, if script { 1 + RECENT + COMING } else { 0 }));
-        let view = Self { screen, table };
+        let view = Self { screen, table, told: RefCell::new(vec![None; statuses.len()]) };
         statuses.iter().for_each(|status| view.show(status));
         view
     }
@@ -86,7 +88,14 @@ impl<'a> View<'a> {
     pub(in super::super) fn show(&self, status: &Status) {
         match &self.table {
             Some(table) => table.show(status, self.screen),
-            None => self.screen.result(&json!(status), &line(status, self.screen)),
+            None => {
+                let mut told = self.told.borrow_mut();
+                let Some(before) = told.get_mut(status.guardian - 1) else { return };
+                if !before.as_ref().is_some_and(|before| status.is_worth_no_line_after(before)) {
+                    *before = Some(status.clone());
+                    self.screen.result(&json!(status), &line(status, self.screen));
+                }
+            }
         }
     }
 
@@ -232,7 +241,11 @@ impl Table {
 
 /// The names of the columns.
 fn head(chain: bool) -> String {
-    let chain = if chain { format!("{:>8} {:>6} {:>6}", "height", "epoch", "peers") } else { String::new() };
+    let chain = if chain {
+        format!("{:>8} {:>6} {:>6} {:>7}", "height", "epoch", "peers", "block")
+    } else {
+        String::new()
+    };
     format!(
         "{:>3}  {:<STATE$} {:<DISTURBED$}{chain}{:>11} {:>8} {:>10} {:>8}  {}",
         "", "state", "disturbed", "registered", "guesses", "recovered", "pid", "address"
@@ -247,8 +260,10 @@ fn row(status: &Status, chain: bool, screen: &Screen) -> String {
     let state = screen.paint(&fitted(&state, STATE), colour);
     let disturbed = screen.paint(&fitted(&disturbed(status), DISTURBED), AnsiColor::Yellow);
     let chain = if chain {
-        let Standing { height, epoch, peers } = *standing;
-        format!("{:>8} {:>6} {:>6}", dash(height), dash(epoch), dash(peers))
+        let Standing { height, epoch, peers, block_age_s, ready } = *standing;
+        let age = dash(block_age_s.map(|age| format!("{age}s")));
+        let chain = format!("{:>8} {:>6} {:>6} {age:>7}", dash(height), dash(epoch), dash(peers));
+        if ready == Some(false) { screen.paint(&chain, AnsiColor::Red) } else { chain }
     } else {
         String::new()
     };
@@ -320,9 +335,15 @@ mod tests {
     fn the_chain_has_columns_once_a_guardian_speaks_of_it() {
         let screen = Screen::new(true);
         let mut standing = status();
-        standing.standing = Standing { height: Some(120), epoch: Some(33), peers: None };
+        standing.standing = Standing {
+            height: Some(120),
+            epoch: Some(33),
+            peers: None,
+            block_age_s: Some(41),
+            ready: Some(false),
+        };
         let (head, row) = (head(true), row(&standing, true, &screen));
-        for (name, value) in [("height", "120"), ("epoch", "33"), ("peers", "–")] {
+        for (name, value) in [("height", "120"), ("epoch", "33"), ("peers", "–"), ("block", "41s")] {
             assert_eq!(end(&head, name), end(&row, value), "{name}");
         }
     }

@@ -210,7 +210,12 @@ pub struct Status {
     pub height_applied: u64,
     /// The highest height known to be final, of which blocks may be missing yet.
     pub height_final: u64,
-    /// Peers with a link to this node at present.
+    /// Voters of the epoch, this node included where it is one; 0 before the first
+    /// epoch was entered.
+    pub voters: usize,
+    /// Of the other voters, those that said something a short while ago.
+    pub voters_heard: usize,
+    /// Peers that said something a short while ago, voters or not.
     pub peers: usize,
     /// Operations in the pool.
     pub pool_operations: usize,

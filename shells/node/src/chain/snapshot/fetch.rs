@@ -12,8 +12,8 @@ use tokio::task::spawn_blocking;
 
 use super::peers::{self, Peer};
 use super::{Offer, PART_FILL, Part, finality};
-use crate::chain::ChainError;
 use crate::chain::store::Restoring;
+use crate::chain::{ChainError, Routes};
 
 /// How often is begun anew, each time with the newest height that is offered.
 const ATTEMPTS: usize = 30;
@@ -31,6 +31,8 @@ pub(in crate::chain) struct Wanted<'a> {
     pub(in crate::chain) genesis: &'a Genesis,
     /// Who asks.
     pub(in crate::chain) me: GuardianId,
+    /// How the others are reached.
+    pub(in crate::chain) routes: Routes,
     /// The folder of the store, which nobody has open.
     pub(in crate::chain) folder: &'a Path,
     /// The height from which ordering can go on here.
@@ -98,7 +100,7 @@ struct Fetch<'a> {
 /// # Errors
 /// [`ChainError`], where this guardian's own disk fails.
 pub(in crate::chain) async fn catch_up(wanted: &Wanted<'_>) -> Result<CaughtUp, ChainError> {
-    let peers = peers::founders(wanted.genesis, wanted.me);
+    let peers = peers::founders(wanted.genesis, wanted.me, &wanted.routes);
     let known = peers::final_height(&peers, wanted.genesis).await;
     let Some(known) = known.filter(|known| *known > wanted.have.saturating_add(wanted.ahead)) else {
         return Ok(CaughtUp::default());

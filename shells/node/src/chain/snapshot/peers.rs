@@ -8,6 +8,7 @@ use allod_ledger::{Genesis, NETWORK_KEY_LEN, NetworkKey};
 use allod_wire::{GuardianId, Wire};
 use tokio::task::JoinSet;
 
+use crate::chain::Routes;
 use crate::person::Link;
 
 /// How long all of them together may take to answer a short question.
@@ -24,11 +25,11 @@ pub(super) struct Peer {
 }
 
 /// The guardians of the genesis, but for this one.
-pub(super) fn founders(genesis: &Genesis, me: GuardianId) -> Vec<Peer> {
+pub(super) fn founders(genesis: &Genesis, me: GuardianId, routes: &Routes) -> Vec<Peer> {
     let others = genesis.founders.iter().filter(|founder| founder.guardian != me);
     others
-        .filter_map(|founder| match founder.terms.service.parse() {
-            Ok(address) => Some(Peer { guardian: founder.guardian, link: Arc::new(Link::new(address)) }),
+        .filter_map(|founder| match routes.link(&founder.terms.service) {
+            Ok(link) => Some(Peer { guardian: founder.guardian, link: Arc::new(link) }),
             Err(why) => {
                 tracing::warn!(guardian = %founder.guardian, %why, "this guardian cannot be asked");
                 None

@@ -61,8 +61,12 @@ impl Equivocator {
             contacts: Vec::new(),
             tuning: Tuning::default(),
         };
-        let ordering = simplex::start_through(engine, Arc::new(executor), TwoVotes::new(network, key))
-            .map_err(|why| ChainError::Ordering(why.to_string()))?;
+        let ordering = simplex::start_through(
+            engine,
+            Arc::new(executor.by(section.routes())),
+            TwoVotes::new(network, key),
+        )
+        .map_err(|why| ChainError::Ordering(why.to_string()))?;
         Ok(Self { listen: section.listen, ordering })
     }
 

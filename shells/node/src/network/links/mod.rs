@@ -16,7 +16,7 @@ mod wiring;
 
 use super::Order;
 pub(super) use namespaces::{GUARDIANS_MAX, Subnet};
-use peers::{Port, ports, ports_mut, tell_peers};
+use peers::{Port, own, ports, ports_mut, tell_peers};
 pub(super) use rules::Rules;
 pub(super) use wiring::Wiring;
 

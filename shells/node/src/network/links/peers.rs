@@ -3,7 +3,9 @@
 //! Each guardian's folder has a `peers.json`:
 //!
 //! ```json
-//! { "guardian": 1, "peers": [{ "guardian": 2, "ports": { "service": "127.64.1.2:7802" } }] }
+//! { "guardian": 1, "peers": [
+//!     { "guardian": 2, "ports": { "service": "127.64.1.2:7802", "chain": "127.64.1.2:17203" } }
+//! ] }
 //! ```
 
 use std::collections::BTreeMap;
@@ -28,13 +30,21 @@ pub(super) struct Port {
 /// The ports that a configuration says. A port that is added to a guardian is
 /// added here.
 pub(super) fn ports_mut(config: &mut Config) -> Vec<(&'static str, &mut SocketAddr)> {
-    vec![("service", &mut config.listen)]
+    let mut ports = vec![("service", &mut config.listen)];
+    ports.extend(config.chain.as_mut().map(|chain| ("chain", &mut chain.listen)));
+    ports
 }
 
 /// The same, to be looked at.
 pub(super) fn ports(config: &Config) -> Vec<Port> {
     let mut config = config.clone();
     ports_mut(&mut config).into_iter().map(|(name, address)| Port { name, address: *address }).collect()
+}
+
+/// A guardian's own configuration among those of all.
+pub(super) fn own(number: usize, configs: &[Config]) -> Result<&Config, NetworkError> {
+    let own = number.checked_sub(1).and_then(|place| configs.get(place));
+    own.ok_or_else(|| NetworkError::Refused(format!("there is no guardian {number}")))
 }
 
 /// Writes a guardian's `peers.json`: where it finds the ports of each other.

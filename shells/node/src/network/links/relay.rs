@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::{NetworkError, Place};
-use super::{Port, Rules, ports, ports_mut};
+use super::{Port, Rules, own, ports, ports_mut};
 use crate::guardian::{Config, GuardianError};
 
 /// Connections at a time through the whole relay. Past it, new ones wait in the
@@ -100,11 +100,20 @@ impl Relay {
     }
 }
 
-/// The configuration of a guardian behind the relay.
-pub(in super::super) fn moved(number: usize, config: &Config) -> Result<Config, NetworkError> {
-    let mut moved = config.clone();
+/// The configuration of a guardian behind the relay, of those that have these
+/// configurations. What the ledger says of the others leads to them through the
+/// relay, as from a guardian and not as from the outside.
+pub(in super::super) fn moved(number: usize, configs: &[Config]) -> Result<Config, NetworkError> {
+    let mut moved = own(number, configs)?.clone();
     for (_, address) in ports_mut(&mut moved) {
         *address = between(Place::Outside, number, *address)?;
+    }
+    if let Some(chain) = &mut moved.chain {
+        for (place, config) in configs.iter().enumerate().filter(|(place, _)| place + 1 != number) {
+            let public = ports(config).into_iter().map(|port| port.address);
+            let by = seen(number, place + 1, config)?.into_iter().map(|port| port.address);
+            chain.routes.extend(public.zip(by));
+        }
     }
     Ok(moved)
 }

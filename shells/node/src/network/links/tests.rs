@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::super::{Order, Place, Schedule};
 use super::relay::{Relay, moved, seen};
 use super::*;
-use crate::guardian::{Config, Tls};
+use crate::guardian::{ChainSection, Config, Tls};
 
 fn order(text: &str) -> Order {
     Schedule::of_order(text, 20, 1).unwrap().steps[0].order.clone()
@@ -86,8 +86,8 @@ impl Net {
             configs.push(Config::new(free, "state".into(), Tls::Off));
         }
         let mut guardians = Vec::new();
-        for (place, config) in configs.iter().enumerate() {
-            let listener = TcpListener::bind(moved(place + 1, config).unwrap().listen).await.unwrap();
+        for place in 0..configs.len() {
+            let listener = TcpListener::bind(moved(place + 1, &configs).unwrap().listen).await.unwrap();
             guardians.push(tokio::spawn(answer(listener)));
         }
         let rules = watch::Sender::new(Rules::default());
@@ -226,7 +226,7 @@ async fn an_end_in_good_order_passes_and_a_dead_guardian_resets() {
     stream.read_to_end(&mut rest).await.unwrap();
     assert_eq!(rest, b"last words");
     net.guardians[0].abort();
-    while TcpStream::connect(moved(1, &net.configs[0]).unwrap().listen).await.is_ok() {
+    while TcpStream::connect(moved(1, &net.configs).unwrap().listen).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // Reset at once, or as soon as something is read.
@@ -241,8 +241,44 @@ async fn an_end_in_good_order_passes_and_a_dead_guardian_resets() {
 fn only_a_port_of_loopback_has_room_for_a_relay() {
     for listen in ["0.0.0.0:7800", "127.0.0.1:0", "[::1]:7800", "198.18.0.1:7800"] {
         let config = Config::new(listen.parse().unwrap(), "state".into(), Tls::Off);
-        assert!(moved(1, &config).is_err(), "{listen}");
+        assert!(moved(1, &[config]).is_err(), "{listen}");
     }
+}
+
+#[test]
+fn what_the_ledger_says_of_other_guardians_leads_through_the_relay() {
+    let configs = [(7801, 9001), (7802, 9002), (7803, 9003)].map(|(service, chain)| {
+        let listen = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut config = Config::new(listen(service), "state".into(), Tls::Off);
+        config.chain = Some(ChainSection {
+            genesis: "../genesis".into(),
+            listen: listen(chain),
+            network_key: None,
+            fetch_ahead: None,
+            routes: Default::default(),
+        });
+        config
+    });
+    let moved = moved(2, &configs).unwrap();
+    let chain = moved.chain.as_ref().unwrap();
+    assert_eq!(
+        (moved.listen.to_string(), chain.listen.to_string()),
+        ("127.64.0.2:7802".into(), "127.64.0.2:9002".into())
+    );
+    let routes: Vec<_> = chain.routes.iter().map(|(to, by)| format!("{to} {by}")).collect();
+    assert_eq!(
+        routes,
+        [
+            "127.0.0.1:7801 127.64.2.1:7801",
+            "127.0.0.1:7803 127.64.2.3:7803",
+            "127.0.0.1:9001 127.64.2.1:9001",
+            "127.0.0.1:9003 127.64.2.3:9003",
+        ]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relayed.toml");
+    moved.write(&path).unwrap();
+    assert_eq!(Config::read(&path).unwrap().chain.unwrap().routes, chain.routes);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::super::setup::guardian_folder;
 use super::super::{NetworkError, Order};
 use super::namespaces::{Namespaces, Subnet};
 use super::relay::{self, Relay};
-use super::{Links, Rules, ports, tell_peers};
+use super::{Links, Rules, own, ports, tell_peers};
 use crate::guardian::Config;
 
 /// The wiring of a running network.
@@ -52,16 +52,16 @@ impl Wiring {
         })
     }
 
-    /// The configuration that a guardian is started with: the file's name, and
-    /// what it says.
+    /// The configuration that a guardian is started with, of those that have these
+    /// configurations: the file's name, and what it says.
     pub(in super::super) fn configuration(
         &self,
         guardian: usize,
-        config: &Config,
+        configs: &[Config],
     ) -> Result<(&'static str, Config), NetworkError> {
         match self {
-            Self::Relay(_) => Ok(("relayed.toml", relay::moved(guardian, config)?)),
-            Self::Direct | Self::Namespaces(_) => Ok(("guardian.toml", config.clone())),
+            Self::Relay(_) => Ok(("relayed.toml", relay::moved(guardian, configs)?)),
+            Self::Direct | Self::Namespaces(_) => Ok(("guardian.toml", own(guardian, configs)?.clone())),
         }
     }
 

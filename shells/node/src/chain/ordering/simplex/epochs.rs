@@ -157,13 +157,13 @@ where
         // An application that was set back is given what it lost from the store;
         // the journals of those epochs are gone.
         if self.record.entered().is_some_and(|entered| epoch < entered.epoch) {
-            self.shared.enter(epoch, Role::Observer);
+            self.shared.enter(epoch, Role::Observer, roster.keys());
             return Ok(());
         }
         let key = (epoch >= self.vote_from).then_some(&self.key);
         let scheme = convert::scheme(&self.shared.parameters.network, roster.keys(), key);
         let role = if scheme.me().is_some() { Role::Voter } else { Role::Observer };
-        self.shared.enter(epoch, role);
+        self.shared.enter(epoch, role, roster.keys());
         let floor = base
             .floor(&mut self.context, &scheme)
             .ok_or(Ended::Certificate { height: self.shared.height_applied() })?;

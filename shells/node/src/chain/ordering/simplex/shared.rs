@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commonware_cryptography::ed25519::PublicKey;
+use commonware_utils::ordered::Set;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::super::pool::{Origin, Pool};
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     progress: Mutex<Progress>,
     ticks: AtomicU64,
     heard: Mutex<BTreeMap<PublicKey, u64>>,
+    /// Who votes in the epoch.
+    voters: Mutex<Set<PublicKey>>,
     stop: watch::Sender<Option<Ended>>,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -64,6 +67,7 @@ impl Shared {
             progress: Mutex::new(progress),
             ticks: AtomicU64::new(0),
             heard: Mutex::new(BTreeMap::new()),
+            voters: Mutex::new(Set::default()),
             stop: watch::Sender::new(None),
             ended: watch::Sender::new(None),
         };
@@ -119,8 +123,9 @@ impl Shared {
         }
     }
 
-    /// Notes that an epoch began.
-    pub(super) fn enter(&self, epoch: u64, role: Role) {
+    /// Notes that an epoch began, in which these vote.
+    pub(super) fn enter(&self, epoch: u64, role: Role, voters: Set<PublicKey>) {
+        *lock(&self.voters) = voters;
         let mut progress = lock(&self.progress);
         (progress.epoch, progress.role, progress.view) = (epoch, role, 0);
     }
@@ -163,7 +168,12 @@ impl Shared {
     pub(super) fn status(&self) -> Status {
         let progress = *lock(&self.progress);
         let now = self.ticks.load(Atomic::Relaxed);
-        let peers = lock(&self.heard).values().filter(|last| **last + SILENT >= now).count();
+        let voters = lock(&self.voters).clone();
+        let (mut peers, mut voters_heard) = (0, 0);
+        for (peer, _) in lock(&self.heard).iter().filter(|(_, last)| **last + SILENT >= now) {
+            peers += 1;
+            voters_heard += usize::from(voters.position(peer).is_some());
+        }
         let pool = self.pool();
         Status {
             role: progress.role,
@@ -171,6 +181,8 @@ impl Shared {
             view: progress.view,
             height_applied: progress.applied,
             height_final: progress.known,
+            voters: voters.len(),
+            voters_heard,
             peers,
             pool_operations: pool.len(),
             pool_bytes: pool.bytes(),

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::world::free_port;
 use crate::chain::founding::{Operator, Place, genesis, local_rules};
 use crate::chain::ordering::simplex::Tuning;
-use crate::chain::{ChainConfig, ChainError, Kept, Running, guardian_key};
+use crate::chain::{ChainConfig, ChainError, Kept, Routes, Running, guardian_key};
 use crate::person::Link;
 
 const GUARDIANS: usize = 4;
@@ -126,6 +126,7 @@ fn found(folder: &Path) -> (Vec<Guardian>, Genesis) {
             kept: Kept { heights: 64, heights_max: 256, outcomes: 64 },
             network_key: None,
             fetch_ahead: None,
+            routes: Routes::default(),
         };
         guardians.push(Guardian { config, service, up: None });
     }

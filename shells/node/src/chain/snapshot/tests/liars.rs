@@ -323,6 +323,7 @@ async fn a_height_that_is_gone_everywhere_is_left_for_a_newer_one() {
         let wanted = super::super::Wanted {
             genesis: &genesis,
             me: guardian(0),
+            routes: crate::chain::Routes::default(),
             folder: &folder,
             have: 0,
             ahead: 20,

@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 
 use super::super::fetch::CaughtUp;
 use super::super::{Serving, Wanted, catch_up, router};
+use crate::chain::Routes;
 use crate::chain::founding::{Operator, Place, genesis, local_rules};
 use crate::chain::ordering::{
     self, Application, Block, BlockDigest, FinalBlock, Header, OperationHash, Ordering, Pending, Refusal,
@@ -198,6 +199,7 @@ impl World {
         let wanted = Wanted {
             genesis: &self.genesis,
             me: guardian(0),
+            routes: Routes::default(),
             folder: &folder,
             have: 0,
             ahead: 20,
