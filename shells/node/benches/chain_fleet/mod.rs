@@ -9,6 +9,7 @@
 
 mod people;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -203,6 +204,7 @@ async fn found(folder: &Path, size: usize, people: &People) -> (Genesis, Vec<Gua
             listen: peers,
             network_key: None,
             fetch_ahead: None,
+            routes: BTreeMap::new(),
         });
         configurations.push(config);
         guardians.push(Guardian { id, address, realm, folder });
