@@ -12,6 +12,7 @@
 //! - [`HeldKeys`]: this guardian's shares of common keys.
 
 mod duties;
+pub mod entry;
 mod error;
 mod evaluation;
 mod executor;
