@@ -85,7 +85,7 @@ impl FromStr for Identity {
 
     fn from_str(text: &str) -> Result<Self, BadEntry> {
         let bytes = bytes(text, IDENTITY)?;
-        Self::new(Operation::decode(&bytes).map_err(BadEntry::Identity)?)
+        Self::new(Operation::decode(&bytes).map_err(|_| BadEntry::Text { expected: IDENTITY })?)
     }
 }
 
@@ -169,7 +169,8 @@ fn check(terms: &Terms) -> Result<(), BadEntry> {
     let peers = &terms.peers;
     let wrong = || BadEntry::Peers(peers.clone());
     let (host, port) = peers.rsplit_once(':').ok_or_else(wrong)?;
-    let nowhere = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+    let nowhere =
+        host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified());
     let port = port.parse::<u16>().unwrap_or(0);
     if host.is_empty() || host.contains(char::is_whitespace) || nowhere || port == 0 {
         return Err(wrong());
@@ -247,7 +248,8 @@ mod tests {
     fn a_guardian_that_could_not_be_reached_makes_no_entry() {
         let (_folder, operator) = operator(7);
         let identity = operator.identity().unwrap();
-        for peers in ["0.0.0.0:7900", "[::]:7900", "guardian.example", "guardian.example:0", ":7900", "a b:1"] {
+        for peers in ["0.0.0.0:7900", "[::]:7900", "guardian.example", "guardian.example:0", ":7900", "a b:1"]
+        {
             let terms = Terms { peers: peers.into(), ..terms() };
             let refused = Entry::sign(&key(1), terms, &identity);
             assert_eq!(refused, Err(BadEntry::Peers(peers.into())));
