@@ -23,6 +23,7 @@ use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
 
 use super::founding::Place;
+use super::ordering;
 use crate::person::Address;
 
 /// What an identity's line begins with.
@@ -166,15 +167,7 @@ fn bytes(text: &str, expected: &'static str) -> Result<Vec<u8>, BadEntry> {
 
 /// Whether others could find it at what it says. No name is looked up.
 fn check(terms: &Terms) -> Result<(), BadEntry> {
-    let peers = &terms.peers;
-    let wrong = || BadEntry::Peers(peers.clone());
-    let (host, port) = peers.rsplit_once(':').ok_or_else(wrong)?;
-    let nowhere =
-        host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified());
-    let port = port.parse::<u16>().unwrap_or(0);
-    if host.is_empty() || host.contains(char::is_whitespace) || nowhere || port == 0 {
-        return Err(wrong());
-    }
+    terms.peers.parse::<ordering::Address>().map_err(|_| BadEntry::Peers(terms.peers.clone()))?;
     terms.service.parse::<Address>()?;
     Ok(())
 }

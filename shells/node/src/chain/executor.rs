@@ -1,7 +1,6 @@
 //! What final blocks are for: each is applied to the ledger and made durable
 //! before the next is taken.
 
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use allod_crypto::sign::VerifyingKey;
@@ -12,7 +11,7 @@ use allod_wire::{BlockId, GuardianId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
-use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
+use super::ordering::{Address, Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
 
 /// Applies final blocks to the ledger on disk.
@@ -80,7 +79,7 @@ impl Executor {
         let member = |seat: &Seat| -> Result<Member, ChainError> {
             // Who moved since is found where it is now.
             let now = ledger.find::<Guardian>(&seat.guardian)?.map(|guardian| guardian.terms.peers);
-            let address = resolve(&seat.guardian, now.as_deref().unwrap_or(&seat.peers));
+            let address = dialled(&seat.guardian, now.as_deref().unwrap_or(&seat.peers));
             Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address })
         };
         Ok(Some(Committee {
@@ -90,13 +89,11 @@ impl Executor {
     }
 }
 
-/// A guardian whose address leads nowhere now is still a member; it connects by
-/// itself, or is found when the next epoch begins.
-fn resolve(guardian: &GuardianId, address: &str) -> SocketAddr {
-    let found = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.unwrap_or_else(|| {
-        tracing::warn!(%guardian, address, "this address cannot be resolved");
-        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 1))
+/// A guardian that cannot be dialled is still a member; it connects by itself.
+fn dialled(guardian: &GuardianId, address: &str) -> Address {
+    address.parse().unwrap_or_else(|why| {
+        tracing::warn!(%guardian, address, %why, "this guardian cannot be dialled");
+        Address::NOWHERE
     })
 }
 

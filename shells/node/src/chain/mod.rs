@@ -11,6 +11,7 @@
 //! - [`Store`]: the ledger on disk.
 //! - [`HeldKeys`]: this guardian's shares of common keys.
 
+mod database;
 mod duties;
 pub mod entry;
 mod error;
