@@ -57,7 +57,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         eprintln!("{}", paint::warn("podman is not here: skipped the trial"));
         return Ok(());
     }
-    trial::run(&image, &built.path, &context.with_file_name("image-trial"))
+    trial::run(&root, &image, &built.path, &context.with_file_name("image-trial"))
 }
 
 fn wanted(args: &[String]) -> Result<Wanted, Failure> {

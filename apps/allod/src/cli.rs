@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub(crate) mod genesis;
 pub(crate) mod ledger;
 
 use std::net::SocketAddr;
@@ -89,6 +90,13 @@ pub(crate) enum Command {
         allod guardian health --config guardian.toml"
     )]
     Guardian(Guardian),
+    /// Found a network of guardians together with other operators
+    #[command(after_help = "Examples:\n  allod genesis operator ~/operator\n  \
+        allod genesis entry --operator allod-operator:… --peers guardian.example:7900 \\\n    \
+        --service https://guardian.example:7800 --operator-label Ada --jurisdiction DE > ada.entry\n  \
+        allod genesis make ada.entry bob.entry carol.entry dan.entry --name village --out genesis\n  \
+        allod genesis show genesis --config guardian.toml")]
+    Genesis(genesis::Genesis),
     /// Keys that come from the identity, for programs you use already
     #[command(after_help = "Examples:\n  \
         allod key ssh --out ~/.ssh/id_allod\n  \

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file or folder could not be used.
@@ -60,6 +60,16 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(at(path))
+}
+
+/// Writes a new file that everybody may read, whatever the caller's mask. Durable
+/// when this returns.
+///
+/// # Errors
+/// [`FileError`], also where there is a file already.
+pub fn write_public(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    write_private(path, content)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).map_err(at(path))
 }
 
 /// Replaces a file's content: afterwards the new content is durable, and at no

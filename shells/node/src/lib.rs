@@ -23,7 +23,7 @@ pub mod person;
 mod record_keys;
 
 pub use clock::now;
-pub use files::{FileError, write_private};
+pub use files::{FileError, write_private, write_public};
 
 /// The operating system's entropy, in the form that protocols take.
 ///

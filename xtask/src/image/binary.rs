@@ -3,7 +3,8 @@
 //!
 //! What would differ between two machines is taken out: paths of the checkout, of
 //! cargo's home and of the folder for what is built become fixed names, in what
-//! rustc writes and in what the C compiler does, and the only time is the commit's.
+//! rustc writes and in what the C compiler does, and there is no time in it. The image
+//! around it is from the time of the commit.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -29,7 +30,7 @@ pub(super) fn build(root: &Path) -> Result<Built, Failure> {
     Invocation::cargo(&["fetch", "--locked", "--target", TARGET]).run(root)?;
     let epoch = epoch(root);
     let renamed = renamed(root)?;
-    let command = Invocation::cargo(&arguments(&renamed, &epoch));
+    let command = Invocation::cargo(&arguments(&renamed));
     let mut cargo = command.command(root);
     // These would replace the flags given here and in .cargo/config.toml.
     cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -49,7 +50,7 @@ pub(super) fn build(root: &Path) -> Result<Built, Failure> {
 }
 
 /// What cargo is called with.
-fn arguments(renamed: &[(PathBuf, &'static str)], epoch: &str) -> Vec<String> {
+fn arguments(renamed: &[(PathBuf, &'static str)]) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["build", "--release", "--locked", "-p", "allod", "--target", TARGET].map(str::to_owned).into();
     let mut set = |key: &str, value: &str| {
@@ -64,7 +65,9 @@ fn arguments(renamed: &[(PathBuf, &'static str)], epoch: &str) -> Vec<String> {
     set(&format!("env.CFLAGS_{}", TARGET.replace('-', "_")), &quoted(&c.join(" ")));
     // Without this the C compiler's flags are split at every space.
     set("env.CC_SHELL_ESCAPED_FLAGS", "\"1\"");
-    set("env.SOURCE_DATE_EPOCH", &quoted(epoch));
+    // Always the same: the parts in C are built anew whenever it changes, and with
+    // them all that stands on them.
+    set("env.SOURCE_DATE_EPOCH", "\"0\"");
     set("profile.release.strip", "\"symbols\"");
     arguments.push("--message-format=json-render-diagnostics".to_owned());
     arguments
@@ -103,7 +106,7 @@ fn renamed(root: &Path) -> Result<Vec<(PathBuf, &'static str)>, Failure> {
     Ok(renamed)
 }
 
-/// The time that what is built says it is from: the commit's, unless the
+/// The time that the image says it is from: the commit's, unless the
 /// environment names another.
 fn epoch(root: &Path) -> String {
     let given = std::env::var("SOURCE_DATE_EPOCH").ok();
@@ -129,12 +132,12 @@ mod tests {
         let root = crate::repository::root().expect("inside the checkout");
         let renamed = renamed(&root).expect("cargo answers");
         assert!(renamed.contains(&(root.clone(), "/allod")));
-        let arguments = arguments(&renamed, "7");
+        let arguments = arguments(&renamed);
         let shown = arguments.join("\n");
         for flag in ["--remap-path-prefix", "-ffile-prefix-map"] {
             assert!(shown.contains(&format!("{flag}={}=/allod", root.display())), "{shown}");
         }
-        assert!(shown.contains("env.SOURCE_DATE_EPOCH=\"7\""), "{shown}");
+        assert!(shown.contains("env.SOURCE_DATE_EPOCH=\"0\""), "{shown}");
         assert!(arguments.contains(&"--locked".to_owned()));
     }
 
@@ -150,7 +153,7 @@ mod tests {
     fn strings_survive_a_configuration_on_the_command_line() {
         assert_eq!(quoted(r#"a "b" \c"#), r#""a \"b\" \\c""#);
         let odd = [(PathBuf::from("/a b's"), "/x")];
-        let shown = arguments(&odd, "7").join("\n");
+        let shown = arguments(&odd).join("\n");
         assert!(shown.contains(r#"["--remap-path-prefix=/a b's=/x"]"#), "{shown}");
         assert!(shown.contains(r#"="'-ffile-prefix-map=/a b'\\''s=/x'""#), "{shown}");
     }

@@ -1,9 +1,15 @@
-//! A trial of the image: three guardians in containers, a person who registers
-//! with them and comes back while one is away, an exchange of a container for a
-//! new one, and an end in good order.
+//! A trial of the image: three guardians in containers that found a network and
+//! make its keys, a person who registers with them, owns a name and comes back while
+//! one is away, an exchange of a container for a new one, and an end in good order.
+//!
+//! Three tolerate none that is away: the ledger stands still until it is back, and
+//! people recover meanwhile.
 //!
 //! Nothing of it stays but the image: containers, volumes, the network and the
 //! person's home go with the trial, however it ends.
+
+mod network;
+mod person;
 
 use std::fs;
 use std::net::TcpListener;
@@ -23,8 +29,14 @@ const GUARDIANS: usize = 3;
 /// How long a guardian may take until it is well.
 const START: Duration = Duration::from_secs(60);
 
+/// Heights by which the ledger must rise.
+const HEIGHTS: u64 = 8;
+
 /// Where the image has its configuration.
 const CONFIG: &str = "/etc/allod/guardian.toml";
+
+/// Where that configuration has the genesis.
+const GENESIS: &str = "/etc/allod/genesis";
 
 /// What every container is started with: nothing that a guardian can do without.
 /// Naming the limits also lets containers run where the engine's own are more
@@ -38,16 +50,17 @@ const HARDENED: &[&str] = &[
     "--ulimit=core=0:0",
 ];
 
-/// The PIN of the person in the trial.
-const PIN: &str = "314159\n";
-
 /// Runs the trial. `folder` is for what passes away with it.
-pub(super) fn run(image: &str, allod: &Path, folder: &Path) -> Result<(), Failure> {
+pub(super) fn run(root: &Path, image: &str, allod: &Path, folder: &Path) -> Result<(), Failure> {
     let begun = Instant::now();
-    let trial = Trial::new(image, allod, folder)?;
+    let trial = Trial::new(root, image, allod, folder)?;
     let told = |what: &str, since: Instant| {
         println!("{} {what} ({})", paint::good("seen:"), took(since.elapsed()));
     };
+
+    let step = Instant::now();
+    let founded = trial.found()?;
+    told("three operators entered their guardians, and a genesis was made", step);
 
     let step = Instant::now();
     let ports = free_ports()?;
@@ -61,9 +74,20 @@ pub(super) fn run(image: &str, allod: &Path, folder: &Path) -> Result<(), Failur
     told("no shell, a user of its own, a root that cannot be written", step);
 
     let step = Instant::now();
+    let height = trial.wait_for_heights(&addresses, &founded, 0)?;
+    told("they made the network's keys", step);
+    let step = Instant::now();
+    let height = trial.wait_for_heights(&addresses, &founded, height + HEIGHTS)?;
+    told(&format!("all three are past height {height}, and it rises"), step);
+
+    let step = Instant::now();
     trial.register(&addresses)?;
     let before = trial.keys()?;
     told("a person registered with them", step);
+
+    let step = Instant::now();
+    trial.own_a_name()?;
+    told("a name is the person's, and a proof of it is good without a network", step);
 
     let step = Instant::now();
     trial.stop(1)?;
@@ -82,6 +106,11 @@ pub(super) fn run(image: &str, allod: &Path, folder: &Path) -> Result<(), Failur
         return Err(Failure::Result("a guardian is another one after it was started again".to_owned()));
     }
     told("one came back, one got a new container, and both are who they were", step);
+
+    let step = Instant::now();
+    let height = trial.wait_for_heights(&addresses, &founded, height + HEIGHTS)?;
+    trial.prove()?;
+    told(&format!("the ledger goes on past height {height}, and is signed"), step);
 
     let step = Instant::now();
     // Coming back dealt shares anew, and the one that was away missed its own.
@@ -104,6 +133,8 @@ struct Trial {
     /// The command on this machine: the binary that is in the image.
     allod: PathBuf,
     folder: PathBuf,
+    /// What the guardians of a network are started with.
+    configuration: PathBuf,
     /// What every container, volume and network of this trial is called.
     label: String,
     /// What podman is told before the command, so that containers run here.
@@ -112,8 +143,9 @@ struct Trial {
 
 impl Trial {
     /// Finds out how containers run here, and makes their network.
-    fn new(image: &str, allod: &Path, folder: &Path) -> Result<Self, Failure> {
+    fn new(root: &Path, image: &str, allod: &Path, folder: &Path) -> Result<Self, Failure> {
         let mut trial = Self {
+            configuration: root.join("deploy/network/guardian.toml"),
             image: image.to_owned(),
             allod: allod.to_owned(),
             folder: folder.to_owned(),
@@ -165,6 +197,8 @@ impl Trial {
             format!("--network={}", self.label),
             format!("--publish=127.0.0.1:{port}:7800"),
             format!("--volume={name}:/var/lib/allod"),
+            format!("--volume={}:{CONFIG}:ro,z", self.configuration.display()),
+            format!("--volume={}:{GENESIS}:ro,z", self.genesis().display()),
         ];
         let mut arguments = vec!["run", "--detach"];
         arguments.extend(options.iter().map(String::as_str));
@@ -228,57 +262,6 @@ impl Trial {
             "0" => Ok(()),
             code => Err(Failure::Result(format!("{name} was told to end and ended with code {code}"))),
         }
-    }
-
-    /// A person registers with the guardians.
-    fn register(&self, addresses: &[String]) -> Result<(), Failure> {
-        let card = self.card();
-        let threshold = (GUARDIANS - 1).to_string();
-        let mut arguments = vec!["init", "--card", &card, "--threshold", &threshold, "--pin-fd", "3"];
-        for address in addresses {
-            arguments.extend(["--guardian", address]);
-        }
-        self.person(&arguments).map(drop)
-    }
-
-    /// The device forgets the person, who comes back with card and PIN and must
-    /// be the same.
-    fn come_back(&self, before: &str) -> Result<(), Failure> {
-        let person = self.home().join("person");
-        fs::remove_dir_all(&person).map_err(|error| Failure::Unreadable {
-            what: person.display().to_string(),
-            why: error.to_string(),
-        })?;
-        self.person(&["recover", "--card", &self.card(), "--pin-fd", "3"])?;
-        if self.keys()? == before {
-            Ok(())
-        } else {
-            Err(Failure::Result("somebody else came back: the keys differ".to_owned()))
-        }
-    }
-
-    /// What comes from the person's root: an SSH key's public part.
-    fn keys(&self) -> Result<String, Failure> {
-        self.person(&["key", "ssh", "--public"])
-    }
-
-    fn card(&self) -> String {
-        self.folder.join("card.txt").display().to_string()
-    }
-
-    /// Runs the command as the person, who has the PIN on file descriptor 3.
-    fn person(&self, arguments: &[&str]) -> Result<String, Failure> {
-        let pin = self.folder.join("pin");
-        fs::write(&pin, PIN).map_err(|error| Failure::Unreadable {
-            what: pin.display().to_string(),
-            why: error.to_string(),
-        })?;
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", "exec 3< \"$1\"; shift; exec \"$@\"", "sh"])
-            .args([pin.as_os_str(), self.allod.as_os_str(), "--home".as_ref(), self.home().as_os_str()])
-            .args(arguments);
-        finished(&Invocation::new("allod", arguments), command.stdin(Stdio::null()).output())
     }
 
     /// Runs podman and returns what it printed.

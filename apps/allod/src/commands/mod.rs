@@ -3,6 +3,7 @@
 mod card;
 mod devices;
 mod ending;
+mod genesis;
 mod guardian;
 mod guardians;
 mod init;
@@ -51,6 +52,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Devices(args) => devices::run(&home, args, screen).await,
             Command::Guardians(args) => guardians::run(&home, args, screen).await,
             Command::Guardian(args) => guardian::run(&home, args, screen).await,
+            Command::Genesis(args) => genesis::run(args, screen),
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,

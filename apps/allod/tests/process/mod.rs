@@ -137,7 +137,7 @@ pub fn guardians(folder: &Path, count: usize, tls: &Tls) -> Vec<Guardian> {
 
 /// A port below those that the system hands out for connections, so that a
 /// guardian that comes back finds it free.
-fn free_port() -> SocketAddr {
+pub fn free_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id().wrapping_mul(37) % 10_000) as u16;
     for _ in 0..2_000 {

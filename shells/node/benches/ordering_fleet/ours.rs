@@ -63,8 +63,8 @@ impl Application for Counter {
 pub(super) fn run(seat: &Seat, idle_ms: u64) {
     let key = |index: usize| SigningKey::from_seed(&Secret::from([index as u8 + 1; 32]));
     let members = seat.addresses.iter().enumerate();
-    let members =
-        members.map(|(index, address)| Member { key: key(index).verifying_key(), address: *address });
+    let members = members
+        .map(|(index, address)| Member { key: key(index).verifying_key(), address: (*address).into() });
     let counter = Arc::new(Counter {
         committee: Committee { members: members.collect(), observers: Vec::new() },
         state: Mutex::default(),

@@ -2,7 +2,6 @@
 //! before the next is taken.
 
 use std::collections::{HashSet, VecDeque};
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use allod_crypto::sign::VerifyingKey;
@@ -14,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
 use super::Routes;
-use super::ordering::{Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
+use super::ordering::{Address, Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
 use super::store::{Applying, Store};
 
 /// Operations whose signatures are remembered to be good: as many as may wait.
@@ -95,8 +94,11 @@ impl Executor {
         let member = |seat: &Seat| -> Result<Member, ChainError> {
             // Who moved since is found where it is now.
             let now = ledger.find::<Guardian>(&seat.guardian)?.map(|guardian| guardian.terms.peers);
-            let address = resolve(&seat.guardian, now.as_deref().unwrap_or(&seat.peers));
-            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address: self.routes.to(address) })
+            let address = match dialled(&seat.guardian, now.as_deref().unwrap_or(&seat.peers)) {
+                Address::Socket(address) => Address::Socket(self.routes.to(address)),
+                name => name,
+            };
+            Ok(Member { key: VerifyingKey(*seat.guardian.as_bytes()), address })
         };
         Ok(Some(Committee {
             members: seats.members.iter().map(member).collect::<Result<_, _>>()?,
@@ -136,13 +138,11 @@ fn lock(checked: &Mutex<Checked>) -> MutexGuard<'_, Checked> {
     checked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A guardian whose address leads nowhere now is still a member; it connects by
-/// itself, or is found when the next epoch begins.
-fn resolve(guardian: &GuardianId, address: &str) -> SocketAddr {
-    let found = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.unwrap_or_else(|| {
-        tracing::warn!(%guardian, address, "this address cannot be resolved");
-        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 1))
+/// A guardian that cannot be dialled is still a member; it connects by itself.
+fn dialled(guardian: &GuardianId, address: &str) -> Address {
+    address.parse().unwrap_or_else(|why| {
+        tracing::warn!(%guardian, address, %why, "this guardian cannot be dialled");
+        Address::NOWHERE
     })
 }
 

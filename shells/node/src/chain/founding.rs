@@ -13,6 +13,7 @@ use allod_threshold::GroupName;
 use allod_wire::{GuardianId, Instant};
 
 use super::ChainError;
+use super::entry::Identity;
 use crate::files;
 
 /// The key of the oblivious function that every network has.
@@ -86,6 +87,16 @@ impl Operator {
         &self.log
     }
 
+    /// What others are shown of it: the operation that founds it.
+    ///
+    /// # Errors
+    /// [`ChainError::Store`] for a log that has no such operation.
+    pub fn identity(&self) -> Result<Identity, ChainError> {
+        let first = self.log.operations().first().cloned();
+        let first = first.ok_or_else(|| ChainError::Store("an operator without a log".into()))?;
+        Identity::new(first).map_err(|why| ChainError::Store(why.to_string()))
+    }
+
     /// The device's key, which signs what it asks of the ledger.
     pub fn device(&self) -> &SigningKey {
         &self.device
@@ -127,7 +138,35 @@ pub fn local_rules() -> Parameters {
     }
 }
 
-/// The same with all that takes many heights made shorter still: for tests, in
+/// Rules for a network that is to last: time to notice a thief, to object, and to
+/// renew.
+pub fn lasting_rules() -> Parameters {
+    const MINUTE: u64 = 60 * 1000;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    Parameters {
+        // With a block each half second when there is little to do, half an hour;
+        // half a day between two handings-over of every key.
+        epoch_heights: 4_096,
+        checkpoint_every: 8,
+        phase_ms: MINUTE,
+        phase_heights: 16,
+        reshare_epochs: 24,
+        unbond_ms: 28 * DAY,
+        bond_min: 100_000,
+        name_age_heights: 4,
+        name_commit_ms: DAY,
+        recovery_ms: 7 * DAY,
+        stamp_bits: 24,
+        settle_ms: 7 * DAY,
+        allowance_max: 100,
+        allowance_ms: MINUTE,
+        sponsor_quota: 100,
+        ..local_rules()
+    }
+}
+
+/// [`local_rules`] with all that takes many heights made shorter still: for tests, in
 /// which somebody waits for several epochs.
 pub fn brisk_rules() -> Parameters {
     Parameters {

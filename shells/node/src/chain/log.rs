@@ -8,7 +8,7 @@ use allod_guardian::answering::Tip;
 use allod_threshold::answer::SignedAnswer;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::ChainError;
+use super::{ChainError, database};
 use crate::files;
 
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
@@ -29,8 +29,7 @@ impl RequestLog {
         files::private_folder(folder)?;
         let lock = files::private_file(&folder.join("lock"))?;
         lock.try_lock().map_err(text)?;
-        let file = files::private_file(&folder.join("log.redb"))?;
-        let database = Database::builder().create_file(file).map_err(text)?;
+        let database = database::open(&folder.join("log.redb"), &Database::builder())?;
         let write = database.begin_write().map_err(text)?;
         write.open_table(ENTRIES).map_err(text)?;
         write.commit().map_err(text)?;

@@ -11,7 +11,9 @@
 //! - [`Store`]: the ledger on disk.
 //! - [`HeldKeys`]: this guardian's shares of common keys.
 
+mod database;
 mod duties;
+pub mod entry;
 mod error;
 mod evaluation;
 mod executor;

@@ -12,7 +12,7 @@ use allod_crypto::{Zeroizing, aead};
 use allod_guardian::keyholder::Record;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::ChainError;
+use super::{ChainError, database};
 use crate::files;
 use crate::record_keys::RecordKeys;
 
@@ -36,8 +36,7 @@ impl Shares {
         files::private_folder(folder)?;
         let lock = files::private_file(&folder.join("lock"))?;
         lock.try_lock().map_err(text)?;
-        let file = files::private_file(&folder.join("shares.redb"))?;
-        let database = Database::builder().create_file(file).map_err(text)?;
+        let database = database::open(&folder.join("shares.redb"), &Database::builder())?;
         let mut slots = Vec::new();
         let write = database.begin_write().map_err(text)?;
         for item in write.open_table(SHARES).map_err(text)?.iter().map_err(text)? {

@@ -29,7 +29,7 @@ pub(super) use restoring::Restoring;
 
 use self::at::Stored;
 use self::prune::MadeStale;
-use super::ChainError;
+use super::{ChainError, database};
 use crate::files;
 
 /// A place and the height at which its value was written.
@@ -106,8 +106,7 @@ impl Store {
     }
 
     fn in_file(path: &Path, kept: Kept, lock: Option<File>) -> Result<Self, ChainError> {
-        let file = files::private_file(path)?;
-        let database = Database::builder().set_cache_size(CACHE).create_file(file).map_err(text)?;
+        let database = database::open(path, Database::builder().set_cache_size(CACHE))?;
         Self::with(database, kept, lock)
     }
 

@@ -22,7 +22,7 @@ pub(crate) use server::accept;
 pub use server::{Failed, Running, run};
 pub use store::Store;
 pub(crate) use tls::load as load_identity;
-pub use tls::pin_of;
+pub use tls::{own_pin, pin_of};
 
 use crate::FileError;
 

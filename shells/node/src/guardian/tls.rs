@@ -45,6 +45,17 @@ pub(crate) fn load(tls: &Tls, state: &Path) -> Result<Option<Identity>, Guardian
     Ok(Some(Identity { config: Arc::new(config), pin }))
 }
 
+/// The pin that belongs behind a guardian's address: that of its own certificate,
+/// which is made if it is not there. Nothing where an authority vouches for it, or
+/// where TLS is off.
+///
+/// # Errors
+/// [`GuardianError::Tls`], [`GuardianError::File`].
+pub fn own_pin(config: &super::Config) -> Result<Option<String>, GuardianError> {
+    files::private_folder(&config.state)?;
+    Ok(load(&config.tls, &config.state)?.and_then(|identity| identity.pin))
+}
+
 /// The pin of the certificate that [`load`] takes, if it is there already.
 /// Nothing where TLS is off.
 pub(super) fn pin(tls: &Tls, state: &Path) -> Result<Option<String>, GuardianError> {

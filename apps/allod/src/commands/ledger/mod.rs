@@ -184,7 +184,7 @@ fn moment(now: Instant, text: &str) -> Result<Instant, Failure> {
 }
 
 /// A time as people and programs read it.
-fn time(at: Instant) -> String {
+pub(super) fn time(at: Instant) -> String {
     let known = i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     known.map_or_else(|| format!("{} ms", at.0), |time| format!("{time:.0}"))
 }

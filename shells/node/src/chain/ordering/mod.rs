@@ -33,6 +33,7 @@
 //! that it does not hold; sign a vote before the vote is on disk; deliver a
 //! block twice to an application that said it has it, or out of order.
 
+mod address;
 mod block;
 mod certificate;
 mod evidence;
@@ -41,13 +42,13 @@ pub mod simplex;
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::pin::Pin;
 
 use allod_crypto::sign::VerifyingKey;
 use allod_wire::Instant;
 
+pub use address::{Address, BadAddress};
 pub use block::{Block, BlockDigest, FinalBlock, Header, Operation, OperationHash};
 pub use certificate::{Certificate, Vote};
 pub use evidence::{Evidence, Signed, Statement};
@@ -93,12 +94,12 @@ impl Parameters {
 }
 
 /// One node of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Signs its votes and authenticates its links.
     pub key: VerifyingKey,
     /// Where it is dialled.
-    pub address: SocketAddr,
+    pub address: Address,
 }
 
 /// Who takes part in an epoch.

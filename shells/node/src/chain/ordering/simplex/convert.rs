@@ -1,5 +1,7 @@
 //! Between this project's types and the engine's.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use allod_crypto::CryptoRng;
 use allod_crypto::Zeroizing;
 use allod_crypto::sign::{Signature, SigningKey, VerifyingKey};
@@ -13,13 +15,15 @@ use commonware_cryptography::Digestible;
 use commonware_cryptography::blake3::Digest;
 use commonware_cryptography::certificate::{Attestation, Scheme as _};
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
+use commonware_p2p::Ingress;
 use commonware_parallel::Sequential;
 use commonware_runtime::BufMut;
+use commonware_utils::Hostname;
 use commonware_utils::iter::NonEmpty;
 use commonware_utils::ordered::Set;
 
 use super::super::evidence::namespace;
-use super::super::{Block, BlockDigest, COMMITTEE_MAX, Certificate, Committee, Member, Vote};
+use super::super::{Address, Block, BlockDigest, COMMITTEE_MAX, Certificate, Committee, Member, Vote};
 
 /// Ed25519 votes, each of which can be held against its signer.
 pub(super) type Scheme = ed25519::Scheme;
@@ -32,6 +36,21 @@ pub(super) type EngineCertificate = Finalization<Scheme, Digest>;
 
 /// The size of a block's length.
 const LENGTH: usize = 4;
+
+/// Where a peer is dialled. Whence it calls does not count.
+pub(super) fn address(address: &Address) -> commonware_p2p::Address {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    match address {
+        Address::Socket(address) => (*address).into(),
+        Address::Name { host, port } => match Hostname::new(host.clone()) {
+            Ok(host) => {
+                let ingress = Ingress::Dns { host, port: *port };
+                commonware_p2p::Address::Asymmetric { ingress, egress: nowhere }
+            }
+            Err(_) => nowhere.into(),
+        },
+    }
+}
 
 impl Write for Block {
     fn write(&self, buffer: &mut impl BufMut) {
@@ -160,7 +179,7 @@ fn sorted(members: &[Member]) -> Result<Vec<(PublicKey, Member)>, String> {
     let mut keyed = Vec::with_capacity(members.len());
     for member in members {
         let key = public_key(&member.key).ok_or_else(|| format!("{:?} is no key", member.key))?;
-        keyed.push((key, *member));
+        keyed.push((key, member.clone()));
     }
     keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
     match keyed.windows(2).find(|pair| pair[0].0 == pair[1].0) {

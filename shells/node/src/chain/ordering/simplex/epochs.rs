@@ -234,7 +234,9 @@ where
     /// Keeps links to who takes part, and to whom this node was told to.
     pub(super) fn track(&mut self, epoch: u64, roster: &Roster) {
         let addressed = |peers: &[(PublicKey, super::super::Member)]| {
-            Map::from_iter_dedup(peers.iter().map(|(key, member)| (key.clone(), member.address.into())))
+            Map::from_iter_dedup(
+                peers.iter().map(|(key, member)| (key.clone(), convert::address(&member.address))),
+            )
         };
         let mut members = roster.members.clone();
         // A contact is dialled, so it counts as one whom this node listens to.

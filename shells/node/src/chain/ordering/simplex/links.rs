@@ -104,7 +104,7 @@ pub(super) fn config(
         lookup::Config::recommended(handshake, &namespace, listen, PEERS_MAX, message_size_max(), MAILBOX);
     lookup::Config {
         allow_private_ips: true,
-        allow_dns: false,
+        allow_dns: true,
         bypass_ip_check: true,
         peer_connection_cooldown: Duration::from_secs(2),
         allowed_handshake_rate_per_ip: Quota::per_second(NonZeroU32::new(16).unwrap_or(NonZeroU32::MIN)),

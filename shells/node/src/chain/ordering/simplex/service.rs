@@ -101,6 +101,10 @@ fn lock(folder: &Path) -> Result<File, Ended> {
     Ok(lock)
 }
 
+/// Bytes of stack that the engine's threads have. Left to itself the engine takes
+/// what the C library gives a thread, and musl's gives too little.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// Runs a node to its end, and gives the reason.
 fn run(
     config: Config,
@@ -111,8 +115,10 @@ fn run(
 ) -> Ended {
     let Config { parameters, key, listen, folder, contacts, tuning } = config;
     let key = convert::private_key(&key);
-    let settings =
-        engine::Config::default().with_storage_directory(folder.join("store")).with_tcp_nodelay(Some(true));
+    let settings = engine::Config::default()
+        .with_storage_directory(folder.join("store"))
+        .with_tcp_nodelay(Some(true))
+        .with_thread_stack_size(STACK);
     engine::Runner::new(settings).start(|context| async move {
         let config = links::config(key.clone(), &parameters.network, listen);
         let (mut peers, manager) = lookup::Network::new(context.child("links"), config);

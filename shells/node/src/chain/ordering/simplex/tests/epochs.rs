@@ -122,7 +122,8 @@ fn a_committee_that_makes_no_sense_ends_the_node() {
     let twice = |epoch: u64| {
         let mut bad = committee(&[0], &[]);
         if epoch == 1 {
-            bad.members.push(bad.members[0]);
+            let again = bad.members[0].clone();
+            bad.members.push(again);
         }
         Some(bad)
     };

@@ -47,7 +47,7 @@ fn four_nodes_order_operations_over_tcp_and_one_moves_house() {
     let committees: Committees = Arc::new(move |epoch| {
         let member = |index: usize| {
             let place = if index == 3 && epoch > 0 { 4 } else { index };
-            Member { key: key(index).verifying_key(), address: known[place] }
+            Member { key: key(index).verifying_key(), address: known[place].into() }
         };
         Some(Committee { members: (0..4).map(member).collect(), observers: Vec::new() })
     });
@@ -103,7 +103,7 @@ fn a_folder_in_use_and_an_address_in_use_are_refused() {
     let addresses = free(2);
     let address = addresses[0];
     let committees: Committees = Arc::new(move |_| {
-        let member = Member { key: key(0).verifying_key(), address };
+        let member = Member { key: key(0).verifying_key(), address: address.into() };
         Some(Committee { members: vec![member], observers: Vec::new() })
     });
     let ledgers = [(); 2].map(|()| Ledger::new(committees.clone()));

@@ -1,5 +1,6 @@
 //! A simulated network of nodes.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(super) fn key(index: usize) -> SigningKey {
 
 /// Node `index` as a member.
 pub(super) fn member(index: usize) -> Member {
-    let address = ([127, 0, 0, 1], 4_000 + index as u16).into();
+    let address = SocketAddr::from(([127, 0, 0, 1], 4_000 + index as u16)).into();
     Member { key: key(index).verifying_key(), address }
 }
 
