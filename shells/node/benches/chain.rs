@@ -51,7 +51,7 @@ const WAITING_MAX: u64 = 6_000;
 const PEER_FOR: Duration = Duration::from_secs(6);
 
 /// Operations one after another, for a percentile.
-const SEQUENTIAL: usize = 40;
+const SEQUENTIAL: usize = 30;
 
 /// How often a guardian is asked what became of an operation.
 const ASK: Duration = Duration::from_millis(4);

@@ -80,6 +80,7 @@ fn main() {
     note("4 guardians found a network and make its keys");
     let mut fleet = runtime.block_on(Fleet::start(4, &mut People::new(1)));
     runtime.block_on(fleet.until_keys_are_made());
+    runtime.block_on(fleet.until_all_hold_keys());
     note("users ask the guardians");
     let service = runtime.block_on(asked(&fleet));
     fleet.end();
