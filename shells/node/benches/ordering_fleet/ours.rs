@@ -9,8 +9,8 @@ use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_node::chain::ordering::simplex::{Config, Tuning, start};
 use allod_node::chain::ordering::{
-    Application, Applied, Committee, Evidence, FinalBlock, Halt, Member, OperationHash, Ordering, Parameters,
-    Refusal,
+    Application, Applied, Committee, Evidence, FinalBlock, Halt, Kind, Member, OperationHash, Ordering,
+    Parameters, Refusal,
 };
 
 use super::{Seat, answer};
@@ -38,6 +38,10 @@ impl Application for Counter {
 
     fn admit(&self, operation: &[u8]) -> bool {
         operation.len() == SIZE
+    }
+
+    fn kind(&self, _: &[u8]) -> Kind {
+        Kind::Paid
     }
 
     fn apply(&self, block: &FinalBlock) -> Result<(), Halt> {

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use allod_crypto::sign::VerifyingKey;
 use allod_ledger::committee::{Committee as Seats, Seat};
 use allod_ledger::guardian::Guardian;
-use allod_ledger::{Block, Chain, Genesis, Parameters};
-use allod_wire::{BlockId, GuardianId, OperationId};
+use allod_ledger::{Block, Chain, Claim, Genesis, Operation, Parameters};
+use allod_wire::{BlockId, GuardianId, NetworkId, OperationId};
 use tokio::sync::{mpsc, watch};
 
 use super::ChainError;
 use super::Routes;
-use super::ordering::{Address, Application, Applied, Committee, Evidence, FinalBlock, Halt, Member};
+use super::ordering::{Address, Application, Applied, Committee, Evidence, FinalBlock, Halt, Kind, Member};
 use super::store::{Applying, Store};
 
 /// Operations whose signatures are remembered to be good: as many as may wait.
@@ -23,6 +23,7 @@ const CHECKED_MAX: usize = 65_536;
 #[derive(Debug)]
 pub struct Executor {
     store: Arc<Store>,
+    network: NetworkId,
     rules: Parameters,
     routes: Routes,
     height: watch::Sender<u64>,
@@ -58,8 +59,9 @@ impl Executor {
         };
         let (height, heights) = watch::channel(height);
         let (faults, accusations) = mpsc::unbounded_channel();
-        let (rules, routes, checked) = (genesis.parameters, Routes::default(), Mutex::default());
-        Ok((Self { store, rules, routes, height, faults, checked }, heights, accusations))
+        let (network, rules) = (genesis.network(), genesis.parameters);
+        let (routes, checked) = (Routes::default(), Mutex::default());
+        Ok((Self { store, network, rules, routes, height, faults, checked }, heights, accusations))
     }
 
     /// The same with other guardians reached by these routes.
@@ -176,6 +178,15 @@ impl Application for Executor {
                 tracing::error!(%why, "an operation could not be judged");
                 false
             }
+        }
+    }
+
+    fn kind(&self, operation: &[u8]) -> Kind {
+        match allod_wire::decode::<Operation>(operation) {
+            Ok(operation) if operation.body.network != self.network => Kind::Nonsense,
+            Ok(operation) if operation.body.claim == Claim::Itself => Kind::Free,
+            Ok(_) => Kind::Paid,
+            Err(_) => Kind::Nonsense,
         }
     }
 

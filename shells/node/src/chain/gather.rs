@@ -22,6 +22,9 @@ use crate::person::Link;
 /// How long guardians may take with their parts.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Words of the beacon that are remembered.
+const WORDS_KEPT: usize = 256;
+
 /// What the network signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -59,6 +62,9 @@ pub(super) struct Gatherer {
 #[derive(Debug, Default)]
 struct Known {
     links: BTreeMap<GuardianId, (String, Arc<Link>)>,
+    /// The newest words of the beacon. There is one right word for a round, so it
+    /// is gathered once, however many ask.
+    words: BTreeMap<u64, Signature>,
     /// The public shares of one generation, decoded.
     shares: Option<(u32, Arc<ShareKeys>)>,
 }
@@ -71,6 +77,28 @@ impl Gatherer {
     /// The network's signature on `subject`; nothing where it has no key yet, or
     /// too few guardians gave their part.
     pub(super) async fn signature(
+        &self,
+        ledger: &At,
+        held: &HeldKeys,
+        subject: &Subject,
+    ) -> Result<Option<Signature>, ChainError> {
+        let Subject::Round(_, round) = subject else { return self.gather(ledger, held, subject).await };
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(word) = known().words.get(round) {
+            return Ok(Some(*word));
+        }
+        let word = self.gather(ledger, held, subject).await?;
+        if let Some(word) = word {
+            let words = &mut known().words;
+            words.insert(*round, word);
+            if words.len() > WORDS_KEPT {
+                words.pop_first();
+            }
+        }
+        Ok(word)
+    }
+
+    async fn gather(
         &self,
         ledger: &At,
         held: &HeldKeys,

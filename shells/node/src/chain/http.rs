@@ -54,9 +54,9 @@ use super::gather::{Gatherer, Subject};
 use super::keys::HeldKeys;
 use super::log::RequestLog;
 use super::ordering::{Ordering, Refusal, Role};
-use super::running::Knows;
 use super::snapshot;
 use super::store::{At, Store};
+use super::vouching::{Knows, Vouching};
 use super::watch::{Standing, Watch};
 
 /// Entries of the log that are given at once.
@@ -75,9 +75,11 @@ pub(super) struct Shared {
     pub(super) realm: RealmId,
     pub(super) tenants: Tenants,
     pub(super) knows: Knows,
-    pub(super) evaluation: Evaluation,
+    /// None where the log of answers was lost.
+    pub(super) evaluation: Option<Evaluation>,
     pub(super) log: Arc<RequestLog>,
     pub(super) opening: Mutex<Opening>,
+    pub(super) vouching: Mutex<Vouching>,
 }
 
 /// The chain's routes.
@@ -296,8 +298,14 @@ fn unauthorized(message: &str) -> Trouble {
 
 async fn evaluate(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&shared, &headers)?;
+    if !(shared.knows)(caller.account).await {
+        return Err(unauthorized("this guardian answers only those who are registered with it"));
+    }
     let request: answering::Request = allod_wire::decode(&body).map_err(|why| malformed(&why))?;
-    let reply = shared.evaluation.call(caller, request).await;
+    let reply = match &shared.evaluation {
+        Some(evaluation) => evaluation.call(caller, request).await,
+        None => answering::Reply::Refused(answering::Refusal::Unavailable),
+    };
     Ok(bytes(allod_wire::encode(&reply)))
 }
 
@@ -356,6 +364,12 @@ async fn sponsor(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
         let chain: Chain = ledger.expect(&())?;
         let rules: Parameters = ledger.expect(&())?;
         let epoch = (chain.height + 1) / rules.epoch_heights;
+        let mut vouching = shared.vouching.lock().unwrap_or_else(PoisonError::into_inner);
+        if !vouching.may(epoch, caller.account, did) {
+            let message = "this guardian has vouched for several identities of yours already; \
+                           it does so again in the next epoch";
+            return Err(Trouble::Refused(StatusCode::TOO_MANY_REQUESTS, "too-many", message.to_owned()));
+        }
         Ok(Sponsorship::sign(&shared.key, &chain.network, &did, epoch))
     });
     Ok(bytes(allod_wire::encode(&sponsorship.await?)))

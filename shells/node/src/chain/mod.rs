@@ -30,6 +30,7 @@ mod running;
 mod shares;
 mod snapshot;
 mod store;
+mod vouching;
 mod watch;
 
 pub use error::ChainError;
@@ -37,7 +38,8 @@ pub use executor::Executor;
 pub use keys::HeldKeys;
 pub use readiness::{Unready, stalled_ms};
 pub use routes::Routes;
-pub use running::{ChainConfig, Known, Knows, Running, guardian_key, read_genesis};
+pub use running::{ChainConfig, Running, guardian_key, read_genesis};
 pub use shares::Shares;
 pub use store::{Applying, At, Kept, Settled, Store};
+pub use vouching::{Known, Knows};
 pub use watch::{Standing, Watch};

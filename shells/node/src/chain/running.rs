@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -24,6 +23,7 @@ use super::log::RequestLog;
 use super::ordering::simplex::{self, Tuning};
 use super::ordering::{self, Ordering};
 use super::snapshot::{self, Wanted};
+use super::vouching::Knows;
 use super::{ChainError, Executor, HeldKeys, Kept, Routes, Shares, Store, Watch, http};
 use crate::files;
 
@@ -54,19 +54,13 @@ pub struct ChainConfig {
 /// The file that says that this guardian has voted, or is about to.
 const VOTED: &str = "voted";
 
-/// Whether an account is registered at this guardian.
-pub type Known = Pin<Box<dyn Future<Output = bool> + Send>>;
-
-/// Asks whether an account is registered at this guardian.
-pub type Knows = Arc<dyn Fn([u8; 32]) -> Known + Send + Sync>;
-
 /// A guardian's chain that is up.
 pub struct Running {
     router: Router,
     ordering: Arc<dyn Ordering>,
     watch: Watch,
     duties: JoinHandle<()>,
-    evaluating: thread::JoinHandle<()>,
+    evaluating: Option<thread::JoinHandle<()>>,
 }
 
 /// Reads the key with which a guardian votes and signs, or makes one.
@@ -146,10 +140,15 @@ impl Running {
             .map_err(|why| ChainError::Ordering(why.to_string()))?;
         let ordering: Arc<dyn Ordering> = Arc::new(ordering);
         let gatherer = Arc::new(Gatherer::new(me, config.routes.clone()));
-        let log = Arc::new(RequestLog::open(&config.state.join("answers"))?);
         let network = genesis.network();
-        let (evaluation, evaluating) =
-            Evaluation::start(network, key.clone(), Arc::clone(&held), Arc::clone(&log))?;
+        let log = Arc::new(RequestLog::open(&config.state)?);
+        let (evaluation, evaluating) = if log.begins_anew() {
+            (None, None)
+        } else {
+            let (evaluation, thread) =
+                Evaluation::start(network, key.clone(), Arc::clone(&held), Arc::clone(&log))?;
+            (Some(evaluation), Some(thread))
+        };
         let opening = Mutex::new(Opening::new(network, key.clone(), sealed::Limits::default()));
         let watch = Watch {
             me,
@@ -172,6 +171,7 @@ impl Running {
             evaluation,
             log,
             opening,
+            vouching: Mutex::default(),
         };
         let duties = Duties {
             me,
@@ -216,7 +216,7 @@ impl Running {
         // The thread ends with the last handle to it, which the routes hold.
         let Self { router, evaluating, .. } = self;
         drop(router);
-        let _ = tokio::task::spawn_blocking(move || evaluating.join()).await;
+        let _ = tokio::task::spawn_blocking(move || evaluating.map(thread::JoinHandle::join)).await;
     }
 }
 

@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use allod_ledger::jellyfish::{KeyHash, Root, TreeError};
-use allod_ledger::{Applied, Chain, Changes, Checkpoint, Outcome};
+use allod_ledger::{Applied, Chain, Changes, Checkpoint, Outcome, Rejection};
 use allod_wire::{BlockId, Instant, OperationId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -211,6 +211,10 @@ impl Store {
             let mut outcomes = write.open_table(OUTCOMES).map_err(text)?;
             let mut by_height = write.open_table(OUTCOMES_BY_HEIGHT).map_err(text)?;
             for Outcome { operation, result } in &block.applied.outcomes {
+                // Only a lying leader has such in a block, and as many as it likes.
+                if matches!(result, Err(Rejection::BadSignature | Rejection::BadStamp)) {
+                    continue;
+                }
                 let why = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 // An operation that comes twice is refused the second time; the first
                 // time is what counts.

@@ -60,8 +60,12 @@ pub const OPERATION_SIZE_MAX: usize = 64 * 1024;
 /// [`OPERATION_OVERHEAD`].
 pub const OPERATIONS_SIZE_MAX: usize = 1024 * 1024;
 
-/// What an operation counts beyond its own bytes.
-pub const OPERATION_OVERHEAD: usize = 8;
+/// What an operation counts beyond its own bytes: however short it is, it costs
+/// every node some work, so a block has at most 4,096.
+pub const OPERATION_OVERHEAD: usize = 255;
+
+/// The most operations of a block that [nobody pays for](Kind::Free).
+pub const FREE_MAX: usize = 64;
 
 /// The most members of a committee, and the most observers beside them.
 pub const COMMITTEE_MAX: usize = 64;
@@ -143,6 +147,11 @@ pub trait Application: Send + Sync + 'static {
     /// What it says binds nobody: a lying leader may put anything in a block.
     fn admit(&self, operation: &[u8]) -> bool;
 
+    /// What an operation is, by its bytes alone: all honest nodes say the same. No
+    /// node votes for a block with one that is none, or with too many that nobody
+    /// pays for.
+    fn kind(&self, operation: &[u8]) -> Kind;
+
     /// Takes the next final block: its height is always one more than the last.
     /// When this returns, the block's effects must be durable, since the block
     /// may be pruned and is not delivered again. It may take its time: the next
@@ -164,6 +173,17 @@ pub trait Application: Send + Sync + 'static {
     /// A member signed two votes that contradict each other, and this node saw
     /// both. It must be quick, and may come again for the same pair of votes.
     fn accuse(&self, evidence: Evidence);
+}
+
+/// What an operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Somebody signed it, and pays for it with what they may do.
+    Paid,
+    /// Anybody can make it.
+    Free,
+    /// It is no operation.
+    Nonsense,
 }
 
 /// Why an operation was not taken.

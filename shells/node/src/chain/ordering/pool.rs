@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn operations_leave_in_the_order_in_which_they_came() {
-        let mut pool = Pool::new(10, 1_000);
+        let mut pool = Pool::new(10, 10_000);
         for byte in [3, 1, 2] {
             insert(&mut pool, byte, 10, Origin::Here).unwrap();
         }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_operation_that_waits_or_was_final_is_refused() {
-        let mut pool = Pool::new(10, 1_000);
+        let mut pool = Pool::new(10, 10_000);
         insert(&mut pool, 1, 10, Origin::Here).unwrap();
         assert_eq!(insert(&mut pool, 1, 10, Origin::Peer), Err(Refusal::Duplicate));
         pool.finalized(&[operation(1, 10).1]);
@@ -206,18 +206,18 @@ mod tests {
 
     #[test]
     fn a_full_pool_refuses_by_count_and_by_bytes() {
-        let mut pool = Pool::new(2, 1_000);
+        let mut pool = Pool::new(2, 10_000);
         insert(&mut pool, 1, 10, Origin::Here).unwrap();
         insert(&mut pool, 2, 10, Origin::Here).unwrap();
         assert_eq!(insert(&mut pool, 3, 10, Origin::Here), Err(Refusal::Full));
-        let mut pool = Pool::new(10, 100);
+        let mut pool = Pool::new(10, 400);
         insert(&mut pool, 1, 60, Origin::Here).unwrap();
         assert_eq!(insert(&mut pool, 2, 60, Origin::Here), Err(Refusal::Full));
     }
 
     #[test]
     fn peers_leave_a_quarter_for_what_is_submitted_here() {
-        let mut pool = Pool::new(4, 1_000);
+        let mut pool = Pool::new(4, 10_000);
         for byte in 0..3 {
             insert(&mut pool, byte, 10, Origin::Peer).unwrap();
         }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_an_unfinished_block_has_is_not_chosen_again() {
-        let mut pool = Pool::new(10, 1_000);
+        let mut pool = Pool::new(10, 10_000);
         insert(&mut pool, 1, 10, Origin::Here).unwrap();
         let taken = BTreeSet::from([operation(1, 10).1]);
         assert!(!pool.has_candidates(&taken));
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn only_what_was_submitted_here_and_waits_long_is_passed_on_again() {
-        let mut pool = Pool::new(10, 1_000);
+        let mut pool = Pool::new(10, 10_000);
         let (own, own_hash) = operation(1, 10);
         let (other, other_hash) = operation(2, 10);
         pool.insert(own.clone(), own_hash, Origin::Here).unwrap();
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_has_a_limit() {
-        let mut pool = Pool::new(10, 1_000);
+        let mut pool = Pool::new(10, 10_000);
         let hashes: Vec<OperationHash> = (0..REMEMBERED as u64 + 5)
             .map(|number| {
                 let mut hash = OperationHash::default();

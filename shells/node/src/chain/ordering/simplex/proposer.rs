@@ -18,7 +18,9 @@ use commonware_cryptography::{Digested, Digestible};
 use commonware_runtime::Clock;
 use futures_util::StreamExt;
 
-use super::super::{Block, BlockDigest, Header, OperationHash, TIME_AHEAD_MS_MAX};
+use super::super::{
+    self as ordering, Block, BlockDigest, FREE_MAX, Header, Kind, Operation, OperationHash, TIME_AHEAD_MS_MAX,
+};
 use super::convert::{Scheme, verifying_key};
 use super::shared::Shared;
 
@@ -58,7 +60,9 @@ impl<E: Clock> Application<E> for Proposer {
         }
         let taken = self.taken(&parent, ancestry).await;
         self.wait_for_operations(&clock, &taken).await;
-        let operations = self.shared.pool().candidates(&taken);
+        let candidates = self.shared.pool().candidates(&taken);
+        let mut budget = Budget::new(&*self.shared.application);
+        let operations = candidates.into_iter().filter(|one| budget.takes(one)).collect();
         let earliest = parent.inner().header().time.plus_ms(1);
         let header = Header {
             height: parent.inner().header().height + 1,
@@ -91,7 +95,8 @@ impl<E: Clock> Application<E> for Proposer {
             && header.parent_view == context.parent.0.get()
             && header.leader == verifying_key(&context.leader).0
             && header.time > before.time
-            && distinct(block.inner().hashes());
+            && distinct(block.inner().hashes())
+            && acceptable(&*self.shared.application, block.inner().operations());
         if good {
             let acceptable_ms = header.time.0.saturating_sub(TIME_AHEAD_MS_MAX);
             match UNIX_EPOCH.checked_add(Duration::from_millis(acceptable_ms)) {
@@ -103,6 +108,37 @@ impl<E: Clock> Application<E> for Proposer {
         }
         good
     }
+}
+
+/// How much of what nobody pays for a block may have yet.
+struct Budget<'a> {
+    application: &'a dyn ordering::Application,
+    free: usize,
+}
+
+impl<'a> Budget<'a> {
+    fn new(application: &'a dyn ordering::Application) -> Self {
+        Self { application, free: FREE_MAX }
+    }
+
+    /// Whether the block may have this operation, after those before.
+    fn takes(&mut self, operation: &Operation) -> bool {
+        match self.application.kind(operation.bytes()) {
+            Kind::Paid => true,
+            Kind::Free => {
+                let left = self.free.checked_sub(1);
+                self.free = left.unwrap_or(0);
+                left.is_some()
+            }
+            Kind::Nonsense => false,
+        }
+    }
+}
+
+/// Whether an honest leader could have chosen these operations.
+pub(super) fn acceptable(application: &dyn ordering::Application, operations: &[Operation]) -> bool {
+    let mut budget = Budget::new(application);
+    operations.iter().all(|operation| budget.takes(operation))
 }
 
 impl Proposer {

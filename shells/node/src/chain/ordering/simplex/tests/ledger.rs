@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::chain::ordering::{
-    Application, Applied, BlockDigest, Certificate, Committee, Evidence, FinalBlock, Halt, Operation,
+    Application, Applied, BlockDigest, Certificate, Committee, Evidence, FinalBlock, Halt, Kind, Operation,
 };
 
 /// Who takes part in which epoch.
@@ -76,6 +76,15 @@ impl Application for Ledger {
     /// Garbage is what begins with a zero.
     fn admit(&self, operation: &[u8]) -> bool {
         operation.first() != Some(&0)
+    }
+
+    /// What begins with a one, anybody could have made.
+    fn kind(&self, operation: &[u8]) -> Kind {
+        match operation.first() {
+            None | Some(0) => Kind::Nonsense,
+            Some(1) => Kind::Free,
+            Some(_) => Kind::Paid,
+        }
     }
 
     fn apply(&self, block: &FinalBlock) -> Result<(), Halt> {
