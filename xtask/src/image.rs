@@ -19,8 +19,6 @@ use crate::paint;
 use crate::repository;
 use crate::run::Invocation;
 
-pub(crate) use binary::TARGET;
-
 /// What the image is called on this machine.
 const NAME: &str = "localhost/allod";
 

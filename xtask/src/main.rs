@@ -17,6 +17,7 @@ mod needs;
 mod paint;
 mod repository;
 mod run;
+mod target;
 mod tidy;
 mod up;
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
-use crate::image::TARGET;
 use crate::run::Invocation;
+use crate::target::TARGET;
 
 /// A command of this tool, as far as its needs go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -183,7 +183,7 @@ fn a_network_in_kubernetes_has_addresses_that_stay_and_keeps_its_quorum() {
     }
     // Nothing that holds a guardian back is lost.
     assert_eq!(guardian["securityContext"]["readOnlyRootFilesystem"], true);
-    assert_eq!(guardian["startupProbe"]["httpGet"], json!({ "path": "/readyz", "port": "admin" }));
+    assert_eq!(guardian["startupProbe"]["httpGet"], json!({ "path": "/livez", "port": "admin" }));
 
     // The genesis and the configuration come from one object, side by side.
     let configuration = all(&objects, "ConfigMap")[0];

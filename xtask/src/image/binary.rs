@@ -11,11 +11,8 @@ use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
 use crate::run::Invocation;
+use crate::target::TARGET;
 use crate::up;
-
-/// The target that the binary is built for: this processor, musl's C library.
-pub(crate) const TARGET: &str =
-    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-musl" } else { "x86_64-unknown-linux-musl" };
 
 /// What was built.
 pub(super) struct Built {

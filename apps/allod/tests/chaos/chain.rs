@@ -145,7 +145,7 @@ async fn part(links: &str, file: &str) {
         let event = of(&events, "order").find(|event| event["order"] == order).unwrap();
         event["at_ms"].as_u64().unwrap()
     };
-    let (parted, cut_off) = (given("partition 1,2 | 3,4"), given("partition 1 | 2,3,4"));
+    let parted = given("partition 1,2 | 3,4");
     let healed = of(&events, "order").find(|event| event["order"] == "heal").unwrap()["at_ms"].as_u64();
     for guardian in all {
         let series = series(&events, guardian);
@@ -162,6 +162,7 @@ async fn part(links: &str, file: &str) {
             .iter()
             .any(|(at, _, ready)| (parted..healed.unwrap()).contains(at) && *ready == Some(false));
         assert!(said, "guardian {guardian}: {series:?}");
-        assert!(within(healed.unwrap(), cut_off).max() > within(parted, healed.unwrap()).max());
+        // A height a second is written down, so the last of one part may be missing.
+        assert!(within(healed.unwrap(), u64::MAX).max() > within(parted, healed.unwrap()).max());
     }
 }

@@ -152,7 +152,8 @@ impl Store {
         let height = state.get(HEIGHT).map_err(text)?.map(|height| height.value());
         drop(state);
         let height = height.ok_or(ChainError::NotKept { height: 0 })?;
-        Ok(At { read, height })
+        let values = read.open_table(VALUES).map_err(text)?;
+        Ok(At { read, values, height })
     }
 
     /// The ledger as it was at `height`.
@@ -168,7 +169,7 @@ impl Store {
         if height > newest.height || height < pruned {
             return Err(ChainError::NotKept { height });
         }
-        Ok(At { read: newest.read, height })
+        Ok(At { height, ..newest })
     }
 
     /// Writes what a network begins with.

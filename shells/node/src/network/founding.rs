@@ -6,7 +6,7 @@ use std::path::Path;
 use allod_ledger::Parameters;
 
 use super::NetworkError;
-use super::setup::guardian_folder;
+use super::folders::guardian_folder;
 use crate::chain::founding::{Operator, Place, genesis};
 use crate::chain::{ChainError, guardian_key};
 use crate::files;

@@ -21,6 +21,7 @@ mod control;
 mod count;
 mod description;
 mod equivocator;
+mod folders;
 mod founding;
 mod guarded;
 mod liar;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use allod_crypto::CryptoRng;
 
+use super::folders::guardian_folder;
 use super::founding::{GENESIS, found};
 use super::links::{GUARDIANS_MAX, Subnet};
 use super::{Description, Links, NetworkError};
@@ -39,10 +40,6 @@ const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// How many of them are tried.
 const TRIES: usize = 64;
-
-pub(super) fn guardian_folder(network: &Path, number: usize) -> PathBuf {
-    network.join(format!("guardian-{number}"))
-}
 
 /// Takes the folder for this process, for as long as the file is held.
 pub(super) fn lock(folder: &Path) -> Result<File, NetworkError> {

@@ -9,9 +9,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::control::{self, Given, Orders};
+use super::folders::guardian_folder;
 use super::guarded::{Guarded, Setting, Task};
 use super::links::{Rules, Wiring};
-use super::setup::{self, Plan, guardian_folder};
+use super::setup::{self, Plan};
 use super::{Description, Links, Member, NetworkError, News, Obeyed, Status};
 use crate::guardian::Config;
 

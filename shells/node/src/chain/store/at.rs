@@ -6,13 +6,15 @@ use std::sync::Arc;
 use allod_ledger::Values;
 use allod_ledger::jellyfish::{self, KeyHash, Leaf, Node, NodeKey, Nodes, Root};
 use allod_ledger::record::{Record, place};
-use redb::{ReadTransaction, ReadableTable};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
 
-use super::{ChainError, NODES, VALUES, text, tree, value_key};
+use super::{ChainError, NODES, ValueKey, text, tree, value_key};
 
 /// The ledger as it was at one height.
 pub struct At {
     pub(super) read: Arc<ReadTransaction>,
+    /// Opened once, since a block reads hundreds of values.
+    pub(super) values: ReadOnlyTable<ValueKey, &'static [u8]>,
     pub(super) height: u64,
 }
 
@@ -92,9 +94,8 @@ impl Values for At {
             tracing::error!(%why, "reading the ledger failed");
             allod_ledger::Error::Unavailable
         };
-        let values = self.read.open_table(VALUES).map_err(|why| unavailable(&why))?;
         let range = value_key(place, 0)..=value_key(place, self.height);
-        let newest = values.range(range).map_err(|why| unavailable(&why))?.next_back();
+        let newest = self.values.range(range).map_err(|why| unavailable(&why))?.next_back();
         match newest.transpose().map_err(|why| unavailable(&why))? {
             Some((_, value)) => match value.value() {
                 [] => Ok(None),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
-use super::super::setup::guardian_folder;
+use super::super::folders::guardian_folder;
 use super::super::{NetworkError, Order};
 use super::namespaces::{Namespaces, Subnet};
 use super::relay::{self, Relay};
