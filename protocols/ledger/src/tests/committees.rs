@@ -109,6 +109,7 @@ fn a_key_that_was_chosen_to_be_drawn_is_drawn_last() {
     let consent = Signature::Ed25519(chosen.key.sign(&message));
     let join = Action::Join { guardian: chosen.id(), terms: terms(0), bond: 500, consent };
     world.does(EVE, join).unwrap();
+    world.admit(chosen.id());
     world.end_epoch();
     assert!(observers(&world, 1).contains(&chosen.id()));
     assert_eq!(members(&world, 1).len(), 4);

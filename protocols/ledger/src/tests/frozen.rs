@@ -33,7 +33,8 @@ use crate::lock::{Lock, lock_id};
 use crate::name::{Commitment, NameRecord};
 use crate::offer::{Offer, offer_id};
 use crate::record::{Record, place};
-use crate::shared_key::{Dealt, KeyName, Keys, Proposal, SharedKey, Sharing};
+use crate::shared_key::{Dealt, KeyName, Keys, SharedKey, Sharing};
+use crate::voting::{Ballot, Proposal};
 use crate::{
     Action, Block, Certificate, Chain, Checkpoint, Genesis, NetworkKey, Operation, Parameters, tree,
 };
@@ -117,7 +118,7 @@ fn compare(found: &[(String, String)], frozen: &[(&str, &str)]) {
 variants!(ACTIONS, action_name, Action:
     Found, Log, Veto, Complete, CommitName, RegisterName, RenewName, DefineAsset, Issue, Retire, Entitle,
     Transfer, Lock, Claim, Unlock, Offer, Accept, Withdraw, Join, Restate, Bond, Leave, Unbond, Approve,
-    Announce, Deal, Complain, Ready, Beacon, Accuse, ClaimBounty, DeclareIssuer, Revoke,
+    Admit, Announce, Deal, Complain, Ready, Beacon, Accuse, ClaimBounty, DeclareIssuer, Revoke,
 );
 
 /// The first operation of each kind in these blocks.
@@ -234,6 +235,7 @@ fn records_keep_their_form_and_place() {
         Roster: (),
         Committee: 1,
         Proposal: proposed,
+        Ballot: Keeper::new(2).id(),
         SharedKey: key.clone(),
         Keys: (),
         Sharing: (key, 0),

@@ -27,6 +27,7 @@ fn join(world: &mut World, operator: usize, number: u64) {
         "guardians are numbered in the order in which they join"
     );
     world.guardians.push(Keeper::new(number));
+    world.admit(Keeper::new(number).id());
 }
 
 fn seated(world: &World, epoch: u64, guardian: &GuardianId) -> bool {
@@ -42,7 +43,7 @@ fn unbond(world: &World, guardian: usize) -> Action {
 }
 
 #[test]
-fn who_joins_puts_up_a_bond_and_votes_from_the_next_epoch_on() {
+fn who_joins_puts_up_a_bond_is_admitted_and_votes_from_the_next_epoch_on() {
     let mut world = World::new();
     let wealth = world.wealth(EVE);
     join(&mut world, EVE, 4);
@@ -90,8 +91,9 @@ fn nobody_joins_without_what_it_takes() {
     };
     assert_eq!(ask(&mut world, widest.clone(), min), Ok(()));
     assert_eq!(ask(&mut world, terms(4), min), Err(Rejection::GuardianPresent));
-    world.end_epoch();
     let id = Keeper::new(4).id();
+    world.admit(id);
+    world.end_epoch();
     let committee: Committee = world.get(&(world.epoch() + 1));
     assert!(committee.members.iter().any(|seat| seat.guardian == id && seat.peers == widest.peers));
 }

@@ -20,8 +20,9 @@ use crate::name::{Name, NameRecord};
 use crate::offer::Offer;
 use crate::record::Record;
 use crate::shared_key::{
-    Ceremony, Holder, KEYS_MAX, KeyName, KeySpec, Keys, Member, Phase, Proposal, SharedKey, Sharing,
+    Ceremony, Holder, KEYS_MAX, KeyName, KeySpec, Keys, Member, Phase, SharedKey, Sharing,
 };
+use crate::voting::{Ballot, Proposal};
 use crate::{Certificate, Chain, Checkpoint, Parameters};
 
 const FULL: [u8; 32] = [0xFF; 32];
@@ -170,4 +171,5 @@ fn the_widest_record_of_a_shared_key_can_be_read_again() {
     });
     record(&Keys(names.collect()));
     record(&Proposal { approved: guardians(GUARDIANS_MAX) });
+    record(&Ballot { key: Some(FULL), admission: Some(FULL) });
 }
