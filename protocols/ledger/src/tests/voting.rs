@@ -42,7 +42,7 @@ fn open(world: &World, ids: &[[u8; 32]]) -> usize {
 
 #[test]
 fn a_guardian_that_votes_for_one_thing_after_another_leaves_one_of_each_kind_on_the_ledger() {
-    let mut world = World::new();
+    let mut world = World::with(4, |genesis| genesis.parameters.epoch_heights = 100);
     let candidates: alloc::vec::Vec<_> = (50..56).map(|number| candidate(&mut world, number)).collect();
     let records = world.values.0.len();
     let mut seen = alloc::vec::Vec::new();
