@@ -159,7 +159,8 @@ impl Guardian {
     }
 
     /// Whether the ledger still takes its word: it has not been evicted, and has
-    /// not taken its bond back. Who left still deals for those who come after.
+    /// not taken its bond back. Who left still deals for those who come after, and a
+    /// candidate says where it is.
     pub(crate) fn has_a_say(&self) -> bool {
         self.bond > 0 && !matches!(self.standing, Standing::Evicted { .. })
     }

@@ -270,6 +270,7 @@ fn what_is_signed_and_hashed_keeps_its_form() {
         ("checkpoint".into(), short(certificate.checkpoint.message().point().bytes())),
         ("beacon".into(), short(crate::beacon_message(&network, 5).point().bytes())),
         form("contradictory votes", &*conflict),
+        form("candidate", &Guardian::candidate(Person::new(4).did(), terms(5), 500, 7)),
     ];
     compare(&found, FORMS);
 }
@@ -310,4 +311,5 @@ const FORMS: &[(&str, &str)] = &[
     ("checkpoint", "01723de672babf4f985284e9aaf3e27a"),
     ("beacon", "405ab1735b0b60b45060473fc80ebd71"),
     ("contradictory votes", "59ac1c741d728f581fa7ce46f8f28e1d"),
+    ("candidate", "c861b11a747e8b7e887d106708e381fd"),
 ];
