@@ -17,7 +17,7 @@ use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> Result<(), Failure> {
     let ledger = open(home, &args.through, screen).await?;
-    let listed = find(&ledger, &args.who, "guardian", |_| true).await?;
+    let listed = find(&ledger, 0, &args.who, "guardian", |_| true).await?;
     let receipts = Receipts::of(home.path());
     let waiting = Waiting::new(screen);
     waiting.say("reading the guardian's log");

@@ -125,7 +125,8 @@ impl With {
 
     /// Votes for a candidate.
     async fn admit(&self, who: &str, screen: &Screen) -> Result<(), Failure> {
-        let listed = find(&self.ledger, who, "candidate", Guardian::is_candidate)
+        let now = self.ledger.height().await?;
+        let listed = find(&self.ledger, now, who, "candidate", Guardian::is_candidate)
             .await
             .map_err(|why| why.next("`allod guardian admit` without a name lists those who wait"))?;
         let text = format!(
@@ -153,7 +154,7 @@ impl With {
 
 /// Shows who put up a bond and waits to be admitted.
 async fn candidates(ledger: &Ledger, screen: &Screen) -> Result<(), Failure> {
-    let mut waiting = ledger.roster().await?;
+    let mut waiting = ledger.roster(ledger.height().await?).await?;
     waiting.retain(|listed| listed.record.is_candidate());
     let value = |listed: &Listed| {
         let Guardian { terms, bond, .. } = &listed.record;

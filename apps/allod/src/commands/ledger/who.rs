@@ -8,16 +8,17 @@ use allod_wire::GuardianId;
 use crate::failure::{Failure, Kind};
 
 /// The one guardian with this id, at this address, or of this operator, among those
-/// that are `wanted`; `what` says in an error what those are.
+/// that are `wanted` as of `height` or later; `what` says in an error what those are.
 pub(super) async fn find(
     ledger: &Ledger,
+    height: u64,
     who: &str,
     what: &str,
     wanted: impl Fn(&Guardian) -> bool,
 ) -> Result<Listed, Failure> {
     let none = || Failure::new(Kind::Failed, format!("the network has no {what} {who:?}"));
     if let Ok(id) = who.parse::<GuardianId>() {
-        return ledger.guardian(&id).await?.filter(|listed| wanted(&listed.record)).ok_or_else(none);
+        return ledger.guardian(&id, height).await?.filter(|listed| wanted(&listed.record)).ok_or_else(none);
     }
     let address = who.parse::<Address>().ok();
     let fits = |listed: &Listed| match &address {
@@ -31,7 +32,7 @@ pub(super) async fn find(
         }
         None => listed.record.terms.operator == who,
     };
-    let roster = ledger.roster().await?;
+    let roster = ledger.roster(height).await?;
     let mut found: Vec<_> =
         roster.into_iter().filter(|listed| wanted(&listed.record) && fits(listed)).collect();
     match (found.pop(), found.is_empty()) {
