@@ -90,6 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Action::Accuse { evidence: Evidence::FalseAnswer { answer: answer.clone() }, reporter: None },
         Action::Accuse { evidence: Evidence::Fork { first: answer.clone(), second: answer }, reporter: None },
         Action::Revoke { list: RevocationList { number: 1, root: [1; 32], source: "x".into() } },
+        Action::Admit { guardian: founder.guardian },
     ];
     for (number, action) in actions.into_iter().enumerate() {
         let claim = Claim::Device { did, device: id, nonce: 1 };

@@ -338,7 +338,7 @@ pub(crate) enum GuardianCommand {
     },
     /// Read a guardian's log of answers, and hold it against the ledger and your receipts
     Audit(ledger::Audit),
-    /// Put up a bond and become a guardian of the network
+    /// Put up a bond and become a candidate, a guardian once the others admit it
     Join {
         /// The bond, in units of the network's first asset
         #[arg(long, value_name = "UNITS")]
@@ -370,6 +370,14 @@ pub(crate) enum GuardianCommand {
     Approve {
         #[command(flatten)]
         approve: ledger::Approve,
+        #[command(flatten)]
+        operate: ledger::Operate,
+    },
+    /// Vote for a candidate to become a guardian; without one, list those who wait
+    Admit {
+        /// The candidate: its id, its address, or its operator's label
+        #[arg(value_name = "ID|ADDRESS|LABEL")]
+        who: Option<String>,
         #[command(flatten)]
         operate: ledger::Operate,
     },

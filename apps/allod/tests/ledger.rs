@@ -125,6 +125,7 @@ fn people_trade_seal_evaluate_and_prove() {
     to_a_quorum(&net, &bob);
     evaluated_and_audited(&net);
     let proof = a_name_is_bought(&net, &alice, &bob);
+    a_candidate_is_admitted(&net);
 
     // The guardians are gone, and nobody can be asked any more.
     net.stop();
@@ -200,6 +201,59 @@ fn evaluated_and_audited(net: &Net) {
     net.json("alice", &["guardian", "audit", "operator 2", "--from", "2"]);
     let none = net.run("alice", &["guardian", "audit", "operator 9"]);
     assert_eq!(none.code, 1, "{none:?}");
+}
+
+/// Who puts up a bond waits until the other guardians admit it.
+fn a_candidate_is_admitted(net: &Net) {
+    let config = net.text("newcomer.toml");
+    let state = net.text("newcomer-state");
+    At { home: &net.path("prober"), pin: PIN }
+        .run(&["guardian", "init", "--config", config, "--listen", "127.0.0.1:0", "--state", state])
+        .done();
+    let guardian = |number: usize| net.path(&format!("network/network/guardian-{number}"));
+    // Somebody who has units answers for it: the operator of the first guardian.
+    let operator = guardian(1);
+    let bonded = [
+        "guardian",
+        "join",
+        "--config",
+        config,
+        "--bond",
+        "10000",
+        "--operator-label",
+        "newcomer",
+        "--jurisdiction",
+        "Iceland",
+        "--peers",
+        "127.0.0.1:9",
+        "--service",
+        "http://127.0.0.1:9",
+        "--operator",
+        operator.to_str().unwrap(),
+    ];
+    let id = net.json("prober", &bonded)["guardian"].as_str().unwrap().to_owned();
+    let waiting = net.json("prober", &["guardian", "admit", "--config", config]);
+    let candidate = &waiting["candidates"][0];
+    assert_eq!(
+        (&candidate["guardian"], &candidate["bond"]),
+        (&id.clone().into(), &10_000.into()),
+        "{waiting}"
+    );
+
+    let admit = |number: usize, who: &str| {
+        let config = guardian(number).join("guardian.toml");
+        net.run("prober", &["--json", "guardian", "admit", who, "--config", config.to_str().unwrap()])
+    };
+    let itself = net.run("prober", &["guardian", "admit", &id, "--config", config]);
+    assert_ne!(itself.code, 0, "{itself:?}");
+    assert_eq!(admit(1, "operator 2").code, 1, "a guardian is no candidate");
+    admit(1, &id).done();
+    admit(2, "newcomer").done();
+    admit(3, "http://127.0.0.1:9").done();
+    let late = admit(4, &id);
+    assert_eq!(late.code, 1, "three of four have decided: {late:?}");
+    let waiting = net.json("prober", &["guardian", "admit", "--config", config]);
+    assert_eq!(waiting["candidates"], Value::Array(Vec::new()));
 }
 
 /// Alice sells a name to Bob for units; a proof that he has it.

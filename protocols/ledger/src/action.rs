@@ -144,7 +144,7 @@ pub enum Action {
         /// For whom.
         #[n(1)]
         recipient: Did,
-        /// Until when the recipient may claim it.
+        /// Until when the recipient may claim it; for a name not beyond its own time.
         #[n(2)]
         expires: Instant,
         /// SHA-256 of 32 bytes without which the recipient cannot claim it: they
@@ -182,7 +182,7 @@ pub enum Action {
         /// The only one who may buy, or anybody.
         #[n(2)]
         buyer: Option<Did>,
-        /// Until when.
+        /// Until when; for a name not beyond its own time.
         #[n(3)]
         expires: Instant,
     },
@@ -205,8 +205,8 @@ pub enum Action {
         offer: OfferId,
     },
 
-    /// Puts up a bond and becomes a guardian from the next epoch on (a device of
-    /// the operator).
+    /// Puts up a bond and becomes a candidate, a guardian as soon as the others
+    /// [admit](Action::Admit) it (a device of the operator).
     #[n(40)]
     Join {
         /// The guardian's key.
@@ -240,7 +240,8 @@ pub enum Action {
         #[n(1)]
         amount: u64,
     },
-    /// Stops being a guardian after this epoch (a device of the operator).
+    /// Stops being a guardian after this epoch, or a candidate at once (a device of
+    /// the operator).
     #[n(43)]
     Leave {
         /// The guardian.
@@ -255,12 +256,22 @@ pub enum Action {
         guardian: GuardianId,
     },
     /// Votes for a new shared key, or for another size, threshold or limit of
-    /// one (the guardian). More than two thirds decide.
+    /// one (the guardian). More than two thirds decide. A guardian has one such vote:
+    /// another takes its place.
     #[n(45)]
     Approve {
         /// What is voted for.
         #[n(0)]
         spec: KeySpec,
+    },
+    /// Votes for a candidate to be a guardian from the next epoch on (the guardian).
+    /// More than two thirds decide. A guardian has one such vote: another takes its
+    /// place.
+    #[n(46)]
+    Admit {
+        /// The candidate.
+        #[n(0)]
+        guardian: GuardianId,
     },
 
     /// Tells the key to which this session's shares are encrypted (the guardian).

@@ -23,7 +23,6 @@ use allod_wire::{BlockId, Instant, OperationId};
 use crate::authority::authorise;
 use crate::context::{Author, Context};
 use crate::draft::{Changes, Draft, Stop, Values};
-use crate::guardian::Guardian;
 use crate::lock::Lock;
 use crate::offer::Offer;
 use crate::operation::{Operation, id_of};
@@ -251,13 +250,8 @@ fn act<V: Values + ?Sized>(
         }
         Action::Leave { guardian } => membership::leave(draft, context, author.person()?, guardian),
         Action::Unbond { guardian } => membership::unbond(draft, context, author.person()?, guardian),
-        Action::Approve { spec } => {
-            let id = author.guardian()?;
-            if !draft.expect::<Guardian>(&id)?.is_active() {
-                return Err(Rejection::NotActive.into());
-            }
-            shared_key::approve(draft, id, spec)
-        }
+        Action::Approve { spec } => shared_key::approve(draft, author.guardian()?, spec),
+        Action::Admit { guardian } => membership::admit(draft, &author.guardian()?, guardian),
 
         Action::Announce { session, key } => shared_key::announce(draft, author.guardian()?, session, key),
         Action::Deal { session, dealing } => shared_key::deal(draft, author.guardian()?, session, dealing),

@@ -10,12 +10,21 @@ use minicbor::{Decode, Encode};
 use crate::beacon::Beacon;
 use crate::context::Context;
 use crate::draft::{Draft, Values};
-use crate::guardian::{GUARDIANS_MAX, Guardian, Terms, active};
+use crate::guardian::{Guardian, Terms, active};
 use crate::record::Record;
 use crate::{Error, Parameters};
 
 /// Epochs whose committees are remembered.
 pub const COMMITTEES_KEPT: u64 = 64;
+
+/// Guardians that may vote in one epoch: every message of the ordering has room for
+/// the votes of so many, and refuses more. Written down here because the ledger says
+/// who is seated: a committee that the ordering refuses would stop every guardian
+/// for good.
+pub const MEMBERS_MAX: usize = 64;
+
+/// Guardians that may follow an epoch without a vote, for the same reason.
+pub const OBSERVERS_MAX: usize = 64;
 
 /// A place in a committee.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -34,7 +43,8 @@ pub struct Committee {
     /// Who votes.
     #[n(0)]
     pub members: Vec<Seat>,
-    /// Active guardians that do not, and follow.
+    /// Active guardians that do not, and follow: all of them, or as many as there
+    /// are places.
     #[n(1)]
     pub observers: Vec<Seat>,
 }
@@ -45,7 +55,7 @@ impl Record for Committee {
 }
 
 impl Wire for Committee {
-    const SIZE_MAX: usize = 64 + GUARDIANS_MAX * 320;
+    const SIZE_MAX: usize = 64 + (MEMBERS_MAX + OBSERVERS_MAX) * 320;
 }
 
 /// Somebody who can be drawn.
@@ -102,8 +112,10 @@ pub(crate) fn draw(
 }
 
 /// Writes down who votes in `epoch`: all active guardians, or as many of them as
-/// there are places. Without an active guardian the committee before goes on, so
-/// that the ledger never stops by its own hand.
+/// there are places; and who follows: the others, or as many as there are places.
+/// Both are drawn. Whoever is in neither waits for another epoch. Without an active
+/// guardian the committee before goes on, so that the ledger never stops by its own
+/// hand.
 pub(crate) fn seat<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     rules: &Parameters,
@@ -115,19 +127,21 @@ pub(crate) fn seat<V: Values + ?Sized>(
         draft.put(&epoch, &before);
         return Ok(());
     }
-    let candidates: Vec<Candidate<'_>> = guardians.iter().map(|(id, guardian)| (id, guardian)).collect();
     let seed = seed(draft)?;
-    let size = usize::from(rules.committee_max);
-    let purpose = [b"committee".as_slice(), &epoch.to_be_bytes()].concat();
-    let drawn = draw(&seed, &purpose, &candidates, size, Limits::default());
-    let seat =
-        |(id, guardian): &(GuardianId, Guardian)| Seat { guardian: *id, peers: guardian.terms.peers.clone() };
-    let (members, observers): (Vec<_>, Vec<_>) =
-        guardians.iter().partition(|(id, _)| drawn.binary_search(id).is_ok());
-    let committee = Committee {
-        members: members.into_iter().map(seat).collect(),
-        observers: observers.into_iter().map(seat).collect(),
+    let drawn = |role: &[u8], among: &[Candidate<'_>], size| {
+        draw(&seed, &[role, &epoch.to_be_bytes()].concat(), among, size, Limits::default())
     };
+    let all: Vec<Candidate<'_>> = guardians.iter().map(|(id, guardian)| (id, guardian)).collect();
+    let members = drawn(b"committee", &all, usize::from(rules.committee_max).min(MEMBERS_MAX));
+    let others: Vec<Candidate<'_>> =
+        all.iter().copied().filter(|(id, _)| members.binary_search(id).is_err()).collect();
+    let observers = drawn(b"observers", &others, OBSERVERS_MAX);
+    let seats = |among: &[Candidate<'_>], drawn: &[GuardianId]| {
+        let seat =
+            |(id, guardian): &Candidate<'_>| Seat { guardian: **id, peers: guardian.terms.peers.clone() };
+        among.iter().filter(|(id, _)| drawn.binary_search(id).is_ok()).map(seat).collect()
+    };
+    let committee = Committee { members: seats(&all, &members), observers: seats(&others, &observers) };
     draft.put(&epoch, &committee);
     if let Some(old) = epoch.checked_sub(COMMITTEES_KEPT) {
         draft.remove::<Committee>(&old);

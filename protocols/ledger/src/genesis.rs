@@ -12,6 +12,7 @@ use allod_wire::{GuardianId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
 use crate::asset::ASSET_NAME_MAX;
+use crate::committee::MEMBERS_MAX;
 use crate::guardian::{GUARDIANS_MAX, Terms};
 use crate::label::is_label;
 use crate::shared_key::KeySpec;
@@ -95,7 +96,7 @@ impl Genesis {
             (is_label(&self.asset, ASSET_NAME_MAX), "the asset's name"),
             ((1..=GUARDIANS_MAX).contains(&self.founders.len()), "the number of guardians"),
             (p.epoch_heights >= 2, "the length of an epoch"),
-            (p.committee_max >= 1 && usize::from(p.committee_max) <= GUARDIANS_MAX, "the committee's size"),
+            ((1..=MEMBERS_MAX).contains(&usize::from(p.committee_max)), "the committee's size"),
             (p.checkpoint_every >= 1, "the checkpoints' distance"),
             (p.beacon_period_ms >= 1, "the beacon's period"),
             (p.reward_permille < 1000, "the reward: all of a bond"),

@@ -74,6 +74,10 @@ pub enum Standing {
         #[n(1)]
         fault: Fault,
     },
+    /// It put up a bond and waits for the others to admit it: it has no vote and no
+    /// share, and is not drawn.
+    #[n(3)]
+    Candidate,
 }
 
 /// What a guardian was evicted for.
@@ -112,8 +116,9 @@ pub struct Guardian {
     /// The epoch in which it last vouched for somebody, and how often.
     #[n(5)]
     sponsored: (u64, u32),
-    /// The first round of the beacon that nobody knew when it joined. A guardian's
-    /// key could be chosen so that it is drawn by what was known before.
+    /// The first round of the beacon that nobody knew when it joined, or, once it was
+    /// admitted, when it was. A guardian's key, or the moment of its admission, could
+    /// be chosen so that it is drawn by what was known before.
     #[n(6)]
     pub since_round: u64,
 }
@@ -127,7 +132,7 @@ impl Wire for Guardian {
     const SIZE_MAX: usize = 1024;
 }
 
-/// All guardians that are active or hold a bond, in ascending order.
+/// All guardians that are active, candidates or hold a bond, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Roster(#[n(0)] pub Vec<GuardianId>);
@@ -142,13 +147,20 @@ impl Wire for Roster {
 }
 
 impl Guardian {
+    /// One that is active.
     pub(crate) fn new(operator: Did, terms: Terms, bond: u64, since_round: u64) -> Self {
         let (standing, window) = (Standing::Active, Window::default());
         Self { operator, terms, bond, standing, window, sponsored: (0, 0), since_round }
     }
 
+    /// One that waits to be admitted.
+    pub(crate) fn candidate(operator: Did, terms: Terms, bond: u64, since_round: u64) -> Self {
+        Self { standing: Standing::Candidate, ..Self::new(operator, terms, bond, since_round) }
+    }
+
     /// Whether the ledger still takes its word: it has not been evicted, and has
-    /// not taken its bond back. Who left still deals for those who come after.
+    /// not taken its bond back. Who left still deals for those who come after, and a
+    /// candidate says where it is.
     pub(crate) fn has_a_say(&self) -> bool {
         self.bond > 0 && !matches!(self.standing, Standing::Evicted { .. })
     }
@@ -156,6 +168,11 @@ impl Guardian {
     /// Whether it may act as a guardian.
     pub fn is_active(&self) -> bool {
         self.standing == Standing::Active
+    }
+
+    /// Whether it waits to be admitted.
+    pub fn is_candidate(&self) -> bool {
+        self.standing == Standing::Candidate
     }
 
     /// The number that it should give its next operation.

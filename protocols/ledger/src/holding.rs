@@ -154,25 +154,6 @@ pub(crate) fn take<V: Values + ?Sized>(
     Ok(())
 }
 
-/// Checks that `what`, which was set aside under the name `aside`, is still worth a
-/// price.
-///
-/// # Errors
-/// [`Rejection::NameOver`] where the time of a name has passed meanwhile, or
-/// somebody registered it anew since.
-pub(crate) fn check_aside<V: Values + ?Sized>(
-    draft: &Draft<'_, V>,
-    context: &Context,
-    what: &Holding,
-    aside: &[u8; 32],
-) -> Result<(), Stop> {
-    let Holding::Name(name) = what else { return Ok(()) };
-    match draft.find::<NameRecord>(name)? {
-        Some(held) if held.aside == Some(*aside) && context.at <= held.until => Ok(()),
-        _ => Err(Rejection::NameOver.into()),
-    }
-}
-
 /// Gives `what`, which was [taken](take) and set aside under the same name, to
 /// `owner`.
 pub(crate) fn give<V: Values + ?Sized>(

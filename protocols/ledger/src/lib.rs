@@ -49,6 +49,7 @@ pub mod shared_key;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+pub mod voting;
 mod window;
 
 pub use action::Action;

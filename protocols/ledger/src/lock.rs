@@ -7,6 +7,10 @@
 //! (32 bytes whose hash it names), the owner hands it over when the deal is
 //! struck; without it the recipient cannot claim.
 //!
+//! A lock of a name ends with the name's own time at the latest: nobody can renew a
+//! name that is set aside, so a longer lock would promise what may be somebody else's
+//! by then, and who reads its proof could not know.
+//!
 //! A lock never promises more: a claim counts when the ledger has it, and after
 //! the expiry the owner may take the thing back.
 
@@ -20,6 +24,7 @@ use crate::asset::check_recipient;
 use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::holding::{Holding, give, take};
+use crate::name::NameRecord;
 use crate::record::Record;
 
 /// Something set aside.
@@ -66,6 +71,7 @@ pub(crate) fn lock<V: Values + ?Sized>(
     check_recipient(draft, &lock.recipient)?;
     let id = lock_id(&context.operation);
     take(draft, context, &lock.what, lock.owner, id.as_bytes())?;
+    check_lasts(draft, &lock.what, lock.expires)?;
     draft.put(&id, lock);
     Ok(())
 }
@@ -109,6 +115,21 @@ pub(crate) fn unlock<V: Values + ?Sized>(
     }
     draft.remove::<Lock>(id);
     give(draft, &lock.what, lock.owner, id.as_bytes())
+}
+
+/// A name lasts as long as it is set aside: nobody can renew it meanwhile, and a
+/// lock that outlived it would promise what somebody else may hold by then.
+///
+/// # Errors
+/// [`Rejection::OutlivesName`].
+pub(crate) fn check_lasts<V: Values + ?Sized>(
+    draft: &Draft<'_, V>,
+    what: &Holding,
+    expires: Instant,
+) -> Result<(), Stop> {
+    let Holding::Name(name) = what else { return Ok(()) };
+    let until = draft.expect::<NameRecord>(name)?.until;
+    if expires <= until { Ok(()) } else { Err(Rejection::OutlivesName { until }.into()) }
 }
 
 /// What is set aside has an end, and not too late a one.

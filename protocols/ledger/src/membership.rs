@@ -1,10 +1,22 @@
 //! How guardians come and go.
 //!
-//! A guardian's life: it joins with a bond; it votes and holds shares from the
-//! next epoch on; it leaves, or is evicted when a fault of its is proven. A bond
-//! can be taken back only some time after leaving, and never while the guardian
-//! still holds shares that count; until then evidence still costs it.
+//! A guardian's life: it joins with a bond and is a candidate; the guardians admit
+//! it, and it votes and holds shares from the next epoch on; it leaves, or is evicted
+//! when a fault of its is proven. A bond can be taken back only some time after
+//! leaving, and never while the guardian still holds shares that count; until then
+//! evidence still costs it. The guardians of the genesis are active from the first.
+//!
+//! Why a bond alone makes nobody a guardian: a guardian that is silent commits no
+//! fault that could be proven, so its bond is never lost. Whoever joined with enough
+//! keys that never run would halt the ledger for good, for the price of bonds that
+//! they keep: of four honest guardians and two such keys five have to vote for a
+//! block, and four do; and a ledger that is halted can evict nobody. So it takes more
+//! than two thirds of the guardians to let another in ([`crate::Action::Admit`]), as
+//! many as could halt or rewrite the ledger anyway. Until then a candidate has no
+//! vote, no share, and no place in any draw; all it has is a place on the roster, of
+//! which there are so many ([`GUARDIANS_MAX`]), each for the least bond.
 
+use allod_crypto::hash;
 use allod_crypto::sign::VerifyingKey;
 use allod_did::{Did, PublicKey, Signature};
 use allod_wire::{AssetId, GuardianId, NetworkId};
@@ -17,6 +29,7 @@ use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::guardian::{Fault, GUARDIANS_MAX, Guardian, Roster, Standing, Terms, active, joining};
 use crate::holding::{Units, destroy_units, give_units, take_units};
+use crate::voting::{self, Kind};
 use crate::{Error, Rejection, shared_key};
 
 /// [`crate::Action::Join`].
@@ -51,8 +64,32 @@ pub(crate) fn join<V: Values + ?Sized>(
     roster.0.insert(place, *id);
     draft.put(&(), &roster);
     let known: Beacon = draft.expect(&())?;
-    draft.put(id, &Guardian::new(operator, terms.clone(), bond, known.round.saturating_add(1)));
+    draft.put(id, &Guardian::candidate(operator, terms.clone(), bond, known.round.saturating_add(1)));
     Ok(())
+}
+
+/// [`crate::Action::Admit`].
+pub(crate) fn admit<V: Values + ?Sized>(
+    draft: &mut Draft<'_, V>,
+    author: &GuardianId,
+    id: &GuardianId,
+) -> Result<(), Stop> {
+    let mut guardian = draft.find::<Guardian>(id)?.ok_or(Rejection::NoGuardian)?;
+    if !guardian.is_candidate() {
+        return Err(Rejection::NoCandidate.into());
+    }
+    if voting::vote(draft, author, Kind::Admission, &admission(id))? {
+        let known: Beacon = draft.expect(&())?;
+        guardian.standing = Standing::Active;
+        guardian.since_round = known.round.saturating_add(1);
+        draft.put(id, &guardian);
+    }
+    Ok(())
+}
+
+/// What guardians vote for who vote to admit `candidate`.
+pub(crate) fn admission(candidate: &GuardianId) -> [u8; 32] {
+    hash::tagged("allod/ledger/admission", &[candidate.as_bytes()])
 }
 
 /// [`crate::Action::Restate`].
@@ -77,7 +114,7 @@ pub(crate) fn bond<V: Values + ?Sized>(
     amount: u64,
 ) -> Result<(), Stop> {
     let mut guardian = owned(draft, operator, id)?;
-    if !guardian.is_active() {
+    if !guardian.is_active() && !guardian.is_candidate() {
         return Err(Rejection::NotActive.into());
     }
     take_units(draft, &units(&context.network, amount), operator)?;
@@ -94,14 +131,15 @@ pub(crate) fn leave<V: Values + ?Sized>(
     id: &GuardianId,
 ) -> Result<(), Stop> {
     let mut guardian = owned(draft, operator, id)?;
-    if !guardian.is_active() {
+    if !guardian.is_active() && !guardian.is_candidate() {
         return Err(Rejection::NotActive.into());
     }
-    if active(draft)?.len() < 2 {
+    if guardian.is_active() && active(draft)?.len() < 2 {
         return Err(Rejection::LastGuardian.into());
     }
     guardian.standing = Standing::Left { at: context.at };
     draft.put(id, &guardian);
+    end_votes(draft, id)?;
     shared_key::hand_over_from(draft, id, false)
 }
 
@@ -160,7 +198,14 @@ pub(crate) fn evict<V: Values + ?Sized>(
     }
     destroy_units(draft, &units(&context.network, bond - reward))?;
     forget(draft, id)?;
+    end_votes(draft, id)?;
     shared_key::hand_over_from(draft, id, true)
+}
+
+/// Forgets the votes of a guardian that is gone, and those for its admission.
+fn end_votes<V: Values + ?Sized>(draft: &mut Draft<'_, V>, id: &GuardianId) -> Result<(), Error> {
+    voting::withdraw(draft, id)?;
+    voting::end(draft, Kind::Admission, &admission(id))
 }
 
 /// Takes a guardian without a bond off the roster. Its record stays.

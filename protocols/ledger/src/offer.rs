@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use crate::Rejection;
 use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
-use crate::holding::{Asset, Holding, Units, check_aside, give, give_units, take, take_units};
-use crate::lock::check_expiry;
+use crate::holding::{Asset, Holding, Units, give, give_units, take, take_units};
+use crate::lock::{check_expiry, check_lasts};
 use crate::record::Record;
 
 /// Something offered. It is set aside until it is bought or taken back.
@@ -59,6 +59,7 @@ pub(crate) fn offer<V: Values + ?Sized>(
     draft.find::<Asset>(&offer.price.asset)?.ok_or(Rejection::NoAsset)?;
     let id = offer_id(&context.operation);
     take(draft, context, &offer.what, offer.seller, id.as_bytes())?;
+    check_lasts(draft, &offer.what, offer.expires)?;
     draft.put(&id, offer);
     Ok(())
 }
@@ -81,7 +82,6 @@ pub(crate) fn accept<V: Values + ?Sized>(
     if offer.price != *price {
         return Err(Rejection::OtherPrice.into());
     }
-    check_aside(draft, context, &offer.what, id.as_bytes())?;
     take_units(draft, price, buyer)?;
     give_units(draft, price, offer.seller)?;
     draft.remove::<Offer>(id);

@@ -11,7 +11,7 @@ pub struct Parameters {
     /// Heights of a consensus epoch; the committee changes between epochs.
     #[n(0)]
     pub epoch_heights: u64,
-    /// Guardians that vote in one epoch.
+    /// Guardians that vote in one epoch: 1 to [`crate::committee::MEMBERS_MAX`].
     #[n(1)]
     pub committee_max: u16,
     /// A checkpoint is signed at every height divisible by this.

@@ -75,6 +75,11 @@ pub enum Rejection {
     NoName,
     /// The time of the name has passed.
     NameOver,
+    /// What is set aside would be so beyond the name's end.
+    OutlivesName {
+        /// The name's end.
+        until: Instant,
+    },
     /// The name, the decimals or the supply of an asset are not allowed, or the
     /// label of a title.
     BadAsset,
@@ -109,8 +114,10 @@ pub enum Rejection {
     NoGuardian,
     /// The guardian is here, or was.
     GuardianPresent,
-    /// The guardian left, took its bond back or was evicted.
+    /// The guardian left, took its bond back or was evicted, or was not admitted yet.
     NotActive,
+    /// The guardian does not wait to be admitted.
+    NoCandidate,
     /// The guardian was evicted already.
     AlreadyEvicted,
     /// The last guardian cannot leave.
@@ -183,6 +190,9 @@ impl fmt::Display for Rejection {
             }
             Self::Log(reason) => return write!(f, "the identity's log does not take it: {reason}"),
             Self::TooEarly { until } => return write!(f, "it is too early, until {} ms", until.0),
+            Self::OutlivesName { until } => {
+                return write!(f, "the name's own time ends before that, at {} ms", until.0);
+            }
             Self::TooLittle { held } => return write!(f, "only {held} units are held"),
             Self::BondTooSmall { needed } => return write!(f, "the least bond is {needed} units"),
             Self::Dealing(reason) => return write!(f, "{reason}"),
@@ -225,7 +235,8 @@ impl fmt::Display for Rejection {
             Self::OtherPrice => "the offer asks for another price",
             Self::NoGuardian => "there is no such guardian",
             Self::GuardianPresent => "the guardian is here, or was",
-            Self::NotActive => "the guardian left or was evicted",
+            Self::NotActive => "the guardian left, was evicted, or was not admitted yet",
+            Self::NoCandidate => "the guardian does not wait to be admitted",
             Self::AlreadyEvicted => "the guardian was evicted already",
             Self::LastGuardian => "the last guardian cannot leave",
             Self::RosterFull => "there is no place for another guardian",

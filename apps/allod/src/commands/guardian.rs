@@ -35,7 +35,8 @@ pub(super) async fn run(home: &Home, args: Guardian, screen: &Screen) -> Result<
         | GuardianCommand::Bond { .. }
         | GuardianCommand::Unbond(_)
         | GuardianCommand::Restate { .. }
-        | GuardianCommand::Approve { .. }) => ledger::operate::run(home, command, screen).await,
+        | GuardianCommand::Approve { .. }
+        | GuardianCommand::Admit { .. }) => ledger::operate::run(home, command, screen).await,
         GuardianCommand::Health { config, ready } => {
             let health = guardian::health(&Config::read(&config)?).await?;
             tell_health(&health, ready, screen)

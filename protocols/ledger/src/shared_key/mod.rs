@@ -38,7 +38,7 @@ pub use ceremony::{Ceremony, Dealt, Member, Phase};
 pub(crate) use ceremony::{announce, complain, deal, ready};
 pub(crate) use outcome::knows_share;
 pub use outcome::{share_context, sharing_terms, terms};
-pub use spec::{KeyName, KeySpec, NETWORK_KEY, Proposal};
+pub use spec::{KeyName, KeySpec, NETWORK_KEY};
 pub(crate) use spec::{approve, establish};
 
 use crate::draft::{Draft, Stop, Values};

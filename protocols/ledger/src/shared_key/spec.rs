@@ -6,15 +6,15 @@ use core::fmt;
 
 use allod_crypto::hash;
 use allod_threshold::GroupName;
-use allod_wire::{GuardianId, Wire};
+use allod_wire::GuardianId;
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::{Decode, Encode};
 
 use super::{KEYS_MAX, Keys, SharedKey};
 use crate::Rejection;
 use crate::draft::{Draft, Stop, Values};
-use crate::guardian::{GUARDIANS_MAX, active};
-use crate::record::{Identifier, Record};
+use crate::record::Identifier;
+use crate::voting::{self, Kind};
 
 /// The name of the key that signs checkpoints and the beacon.
 pub const NETWORK_KEY: &str = "network";
@@ -119,24 +119,6 @@ impl KeySpec {
     }
 }
 
-/// Guardians who want the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Proposal {
-    /// Who.
-    #[n(0)]
-    pub approved: Vec<GuardianId>,
-}
-
-impl Record for Proposal {
-    /// The hash of what is proposed.
-    type Id = [u8; 32];
-    const KIND: &'static str = "proposal";
-}
-
-impl Wire for Proposal {
-    const SIZE_MAX: usize = 8 + GUARDIANS_MAX * 34;
-}
-
 /// [`crate::Action::Approve`].
 pub(crate) fn approve<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
@@ -155,19 +137,10 @@ pub(crate) fn approve<V: Values + ?Sized>(
             return Err(Rejection::NothingNew.into());
         }
     }
-    let active: Vec<GuardianId> = active(draft)?.into_iter().map(|(id, _)| id).collect();
-    let mut proposal: Proposal = draft.find(&id)?.unwrap_or_default();
-    if proposal.approved.contains(&author) {
-        return Err(Rejection::NothingNew.into());
+    if voting::vote(draft, &author, Kind::Key, &id)? {
+        establish(draft, spec, current)?;
     }
-    proposal.approved.push(author);
-    proposal.approved.retain(|guardian| active.binary_search(guardian).is_ok());
-    if proposal.approved.len() * 3 <= active.len() * 2 {
-        draft.put(&id, &proposal);
-        return Ok(());
-    }
-    draft.remove::<Proposal>(&id);
-    establish(draft, spec, current)
+    Ok(())
 }
 
 /// Puts a decision into effect: the next session makes it true.

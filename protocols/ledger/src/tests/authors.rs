@@ -37,6 +37,7 @@ fn asks(action: &Action) -> Asks {
         | Action::Revoke { .. } => Asks::Device,
         Action::Restate { .. }
         | Action::Approve { .. }
+        | Action::Admit { .. }
         | Action::Announce { .. }
         | Action::Deal { .. }
         | Action::Ready { .. } => Asks::Guardian,

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Action;
 use crate::beacon::Beacon;
-use crate::committee::{COMMITTEES_KEPT, Candidate, Committee, Limits, draw};
+use crate::committee::{COMMITTEES_KEPT, Candidate, Committee, Limits, OBSERVERS_MAX, draw};
 use crate::guardian::{Guardian, Terms, joining};
 
 fn members(world: &World, epoch: u64) -> Vec<GuardianId> {
@@ -39,6 +39,21 @@ fn a_committee_has_its_places_filled_and_the_others_follow() {
         world.empty(1);
     }
     assert!(seen.len() > 1, "another epoch, another draw");
+}
+
+#[test]
+fn no_more_guardians_follow_than_the_ordering_takes_and_others_from_epoch_to_epoch() {
+    let mut world = World::with(OBSERVERS_MAX + 6, |genesis| genesis.parameters.committee_max = 4);
+    let mut followed = BTreeSet::new();
+    for epoch in 0..3 {
+        let (members, observers) = (members(&world, epoch), observers(&world, epoch));
+        assert_eq!((members.len(), observers.len()), (4, OBSERVERS_MAX));
+        assert!(observers.is_sorted() && observers.iter().all(|id| !members.contains(id)));
+        followed.insert(observers);
+        world.end_epoch();
+        world.empty(1);
+    }
+    assert!(followed.len() > 1, "another epoch, another draw");
 }
 
 #[test]
@@ -94,6 +109,7 @@ fn a_key_that_was_chosen_to_be_drawn_is_drawn_last() {
     let consent = Signature::Ed25519(chosen.key.sign(&message));
     let join = Action::Join { guardian: chosen.id(), terms: terms(0), bond: 500, consent };
     world.does(EVE, join).unwrap();
+    world.admit(chosen.id());
     world.end_epoch();
     assert!(observers(&world, 1).contains(&chosen.id()));
     assert_eq!(members(&world, 1).len(), 4);

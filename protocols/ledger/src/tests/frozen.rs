@@ -33,7 +33,8 @@ use crate::lock::{Lock, lock_id};
 use crate::name::{Commitment, NameRecord};
 use crate::offer::{Offer, offer_id};
 use crate::record::{Record, place};
-use crate::shared_key::{Dealt, KeyName, Keys, Proposal, SharedKey, Sharing};
+use crate::shared_key::{Dealt, KeyName, Keys, SharedKey, Sharing};
+use crate::voting::{Ballot, Proposal};
 use crate::{
     Action, Block, Certificate, Chain, Checkpoint, Genesis, NetworkKey, Operation, Parameters, tree,
 };
@@ -117,7 +118,7 @@ fn compare(found: &[(String, String)], frozen: &[(&str, &str)]) {
 variants!(ACTIONS, action_name, Action:
     Found, Log, Veto, Complete, CommitName, RegisterName, RenewName, DefineAsset, Issue, Retire, Entitle,
     Transfer, Lock, Claim, Unlock, Offer, Accept, Withdraw, Join, Restate, Bond, Leave, Unbond, Approve,
-    Announce, Deal, Complain, Ready, Beacon, Accuse, ClaimBounty, DeclareIssuer, Revoke,
+    Admit, Announce, Deal, Complain, Ready, Beacon, Accuse, ClaimBounty, DeclareIssuer, Revoke,
 );
 
 /// The first operation of each kind in these blocks.
@@ -234,6 +235,7 @@ fn records_keep_their_form_and_place() {
         Roster: (),
         Committee: 1,
         Proposal: proposed,
+        Ballot: Keeper::new(2).id(),
         SharedKey: key.clone(),
         Keys: (),
         Sharing: (key, 0),
@@ -268,6 +270,7 @@ fn what_is_signed_and_hashed_keeps_its_form() {
         ("checkpoint".into(), short(certificate.checkpoint.message().point().bytes())),
         ("beacon".into(), short(crate::beacon_message(&network, 5).point().bytes())),
         form("contradictory votes", &*conflict),
+        form("candidate", &Guardian::candidate(Person::new(4).did(), terms(5), 500, 7)),
     ];
     compare(&found, FORMS);
 }
@@ -283,15 +286,16 @@ const RECORDS: &[(&str, &str)] = &[
     ("asset", "f094495e4b4ebdc165366746072a486d"),
     ("balance", "f87997d686933e7e07a0bbb1e14f9cdd"),
     ("title", "b09b6e8f7694ef47507fa8bfaeaa5ae7"),
-    ("lock", "f497deba03b1a1084bcdb5971de9a1d8"),
-    ("offer", "bdc0b96190bb1ddf2c92fe1d28a47c08"),
-    ("guardian", "bcd22d7c9386e5d0ec8eda613aaad663"),
+    ("lock", "2699e59aedb2d9761ee42de48bc1e38c"),
+    ("offer", "41bc72d93f3019b8a84763fc57c78604"),
+    ("guardian", "92795a1de0928d7c9849412c1596e37d"),
     ("roster", "19247841cf045e2ed2cac99f18e024e0"),
     ("committee", "1db3af84518296e34107bf0ebaa9de81"),
     ("proposal", "0fe9d5e20f6a9100d1fd4078701a425a"),
-    ("shared key", "7610915cd2efa1a91402d71fb32429c3"),
+    ("ballot", "11bd37d7262191b66be60427cfd6190b"),
+    ("shared key", "fd9e1394258b0935a4e60213e3cf11f9"),
     ("list of shared keys", "3dd5bdd73c0dfbf61916cefe9cbd4436"),
-    ("sharing", "946e6ad790fb2fa90142f251aeede66a"),
+    ("sharing", "9a6f28fa8204d3d12663be5aabb70929"),
     ("dealing", "eeef6491b3c39aa24824cce07e6ac3c4"),
     ("issuer", "2c520823e8ca02fa7e7911418ca8aa4c"),
     ("revocations", "fb96ab105de6c71bf0b6e4e75aa7ee6d"),
@@ -304,7 +308,8 @@ const FORMS: &[(&str, &str)] = &[
     ("signed message", "3207553558012bdc5e73bbef7c63fb32"),
     ("signed message with work", "a0e4ab5188988c580af0d0bc770f1509"),
     ("work", "d6564f40d58d6ecf4798ef6cea62427d"),
-    ("checkpoint", "05cdd463411aee0b204b766d7ed9b2e1"),
+    ("checkpoint", "01723de672babf4f985284e9aaf3e27a"),
     ("beacon", "405ab1735b0b60b45060473fc80ebd71"),
     ("contradictory votes", "59ac1c741d728f581fa7ce46f8f28e1d"),
+    ("candidate", "c861b11a747e8b7e887d106708e381fd"),
 ];

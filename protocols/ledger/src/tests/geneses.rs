@@ -3,7 +3,7 @@
 use allod_wire::{Instant, NetworkId};
 
 use super::*;
-use crate::committee::Committee;
+use crate::committee::{Committee, MEMBERS_MAX, OBSERVERS_MAX};
 use crate::guardian::GUARDIANS_MAX;
 use crate::guardian::{Roster, Terms};
 use crate::shared_key::Keys;
@@ -50,7 +50,7 @@ fn rules_under_which_nothing_could_go_on_are_refused() {
         (|genesis| genesis.parameters.epoch_heights = 0, "the length of an epoch"),
         (|genesis| genesis.parameters.epoch_heights = 1, "the length of an epoch"),
         (|genesis| genesis.parameters.committee_max = 0, "the committee's size"),
-        (|genesis| genesis.parameters.committee_max = GUARDIANS_MAX as u16 + 1, "the committee's size"),
+        (|genesis| genesis.parameters.committee_max = MEMBERS_MAX as u16 + 1, "the committee's size"),
         (|genesis| genesis.parameters.checkpoint_every = 0, "the checkpoints' distance"),
         (|genesis| genesis.parameters.beacon_period_ms = 0, "the beacon's period"),
         (|genesis| genesis.parameters.reward_permille = 1000, "the reward: all of a bond"),
@@ -128,11 +128,14 @@ fn a_network_may_have_as_many_guardians_as_there_are_places_and_go_on() {
                 jurisdiction: "j".repeat(64),
             };
         }
-        genesis.parameters.committee_max = GUARDIANS_MAX as u16;
+        genesis.parameters.committee_max = MEMBERS_MAX as u16;
         genesis.keys.push(ceremony::spec("key", 255, 170));
     });
     // Every record has its widest form, and can be read again.
     world.end_epoch();
     world.empty(2);
-    assert_eq!(world.get::<Committee>(&1).members.len(), GUARDIANS_MAX);
+    for epoch in [0, 1] {
+        let committee: Committee = world.get(&epoch);
+        assert_eq!((committee.members.len(), committee.observers.len()), (MEMBERS_MAX, OBSERVERS_MAX));
+    }
 }

@@ -16,6 +16,7 @@ macro_rules! variants {
 mod allowance;
 mod authority;
 mod authors;
+mod candidates;
 mod ceremony;
 mod committees;
 mod conservation;
@@ -35,6 +36,7 @@ mod refused;
 mod rejections;
 mod stores;
 mod story;
+mod voting;
 mod widths;
 mod world;
 

@@ -232,10 +232,10 @@ fn a_retired_name_is_free_at_once() {
 }
 
 /// Ann locks a name for Cleo, or offers it; it runs out meanwhile, and Ben has it
-/// registered anew. Gives the id of what was set aside.
-fn outlived(world: &mut World, set_aside: impl FnOnce(&World) -> Action) -> crate::Operation {
+/// registered anew. Gives what set it aside.
+fn outlived(world: &mut World, set_aside: impl FnOnce(&World, Instant) -> Action) -> crate::Operation {
     let until = give(world, ANN, "ann", 5 * STEP);
-    let operation = world.by(ANN, set_aside(world));
+    let operation = world.by(ANN, set_aside(world, until));
     world.ask(operation.clone()).unwrap();
     assert_eq!(owner(world, "ann"), None, "while it is set aside nobody owns it");
     let longer = until.plus_ms(50 * STEP);
@@ -248,42 +248,35 @@ fn outlived(world: &mut World, set_aside: impl FnOnce(&World) -> Action) -> crat
 }
 
 #[test]
-fn a_lock_that_outlived_its_name_touches_nothing_of_the_new_owners() {
-    for claims in [true, false] {
-        let mut world = World::new();
-        let operation = outlived(&mut world, |world| Action::Lock {
-            what: Holding::Name(name("ann")),
-            recipient: world.did(CLEO),
-            expires: world.at.plus_ms(40 * STEP),
-            release: None,
-        });
-        let lock = lock_id(&operation.id());
-        let before: NameRecord = world.get(&name("ann"));
-        let (author, action) = if claims {
-            (CLEO, Action::Claim { lock, release: None })
-        } else {
-            world.pass(40 * STEP);
-            (ANN, Action::Unlock { lock })
-        };
-        assert_eq!(world.does(author, action), Ok(()));
-        assert_eq!(world.get::<NameRecord>(&name("ann")), before);
-        assert_eq!(world.find::<Lock>(&lock), None);
-    }
+fn a_lock_that_nobody_ended_touches_nothing_of_the_names_new_owner() {
+    let mut world = World::new();
+    let operation = outlived(&mut world, |world, expires| Action::Lock {
+        what: Holding::Name(name("ann")),
+        recipient: world.did(CLEO),
+        expires,
+        release: None,
+    });
+    let lock = lock_id(&operation.id());
+    let before: NameRecord = world.get(&name("ann"));
+    assert_eq!(world.does(CLEO, Action::Claim { lock, release: None }), Err(Rejection::LockOver));
+    assert_eq!(world.does(ANN, Action::Unlock { lock }), Ok(()));
+    assert_eq!(world.get::<NameRecord>(&name("ann")), before);
+    assert_eq!(world.find::<Lock>(&lock), None);
 }
 
 #[test]
 fn nobody_pays_for_a_name_that_somebody_else_registered_since() {
     let mut world = World::new();
-    let operation = outlived(&mut world, |world| Action::Offer {
+    let operation = outlived(&mut world, |world, expires| Action::Offer {
         what: Holding::Name(name("ann")),
         price: world.marks(500),
         buyer: None,
-        expires: world.at.plus_ms(100 * STEP),
+        expires,
     });
     let offer = offer_id(&operation.id());
     let wealth = world.wealth(CLEO);
     let price = world.marks(500);
-    assert_eq!(world.does(CLEO, Action::Accept { offer, price }), Err(Rejection::NameOver));
+    assert_eq!(world.does(CLEO, Action::Accept { offer, price }), Err(Rejection::OfferOver));
     assert_eq!(world.wealth(CLEO), wealth);
     assert_eq!(owner(&world, "ann"), Some(world.did(BEN)));
     assert_eq!(world.does(ANN, Action::Withdraw { offer }), Ok(()));
@@ -291,19 +284,40 @@ fn nobody_pays_for_a_name_that_somebody_else_registered_since() {
 }
 
 #[test]
-fn nobody_pays_for_a_name_whose_time_has_passed() {
+fn a_name_is_set_aside_to_its_end_at_most() {
+    let mut world = World::new();
+    let until = give(&mut world, ANN, "ann", 8 * STEP);
+    let (recipient, price) = (world.did(CLEO), world.marks(500));
+    let what = || Holding::Name(name("ann"));
+    let lock = |expires| Action::Lock { what: what(), recipient, expires, release: None };
+    let offer = |expires| Action::Offer { what: what(), price, buyer: None, expires };
+    let before: NameRecord = world.get(&name("ann"));
+    for late in [until.plus_ms(1), until.plus_ms(50 * STEP)] {
+        assert_eq!(world.does(ANN, lock(late)), Err(Rejection::OutlivesName { until }));
+        assert_eq!(world.does(ANN, offer(late)), Err(Rejection::OutlivesName { until }));
+    }
+    assert_eq!(world.get::<NameRecord>(&name("ann")), before);
+    let operation = world.by(ANN, lock(until));
+    world.ask(operation.clone()).unwrap();
+    wait_for(&mut world, until);
+    let claim = Action::Claim { lock: lock_id(&operation.id()), release: None };
+    assert_eq!(world.does(CLEO, claim), Ok(()), "in the last moment of both");
+    assert_eq!(owner(&world, "ann"), Some(world.did(CLEO)));
+}
+
+#[test]
+fn who_did_not_sell_a_name_in_its_time_may_renew_it() {
     let mut world = World::new();
     let until = give(&mut world, ANN, "ann", 5 * STEP);
-    let expires = world.at.plus_ms(100 * STEP);
     let price = world.marks(500);
-    let offered = Action::Offer { what: Holding::Name(name("ann")), price, buyer: None, expires };
+    let offered = Action::Offer { what: Holding::Name(name("ann")), price, buyer: None, expires: until };
     let operation = world.by(ANN, offered);
     let offer = offer_id(&operation.id());
     world.ask(operation).unwrap();
     wait_for(&mut world, until.plus_ms(1));
-    assert_eq!(world.does(CLEO, Action::Accept { offer, price }), Err(Rejection::NameOver));
+    assert_eq!(world.does(CLEO, Action::Accept { offer, price }), Err(Rejection::OfferOver));
     assert_eq!(world.does(ANN, Action::Withdraw { offer }), Ok(()));
-    assert_eq!(world.does(ANN, renew("ann", until.plus_ms(50 * STEP))), Ok(()), "and may renew it");
+    assert_eq!(world.does(ANN, renew("ann", until.plus_ms(50 * STEP))), Ok(()));
 }
 
 #[test]

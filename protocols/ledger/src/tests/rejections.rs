@@ -24,9 +24,9 @@ variants!(ALL, reason, Rejection:
     Malformed, OtherNetwork, Over, NonceUsed, BadSignature, WrongAuthor, NoIdentity, IdentityPresent, NoDevice,
     AllowanceUsedUp, StampNeeded, BadStamp, QuotaUsedUp, SponsorshipOver, Log, RecoveryUnderWay, NoRecovery,
     RecoveryVetoed, TooEarly, NotYours, NoRecipient, BadName, BadTerm, NotCommitted, CommitmentPresent,
-    CommitmentTooYoung, CommitmentOver, NameTaken, NoName, NameOver, BadAsset, NoAsset, SupplyExceeded, NoAmount,
+    CommitmentTooYoung, CommitmentOver, NameTaken, NoName, NameOver, OutlivesName, BadAsset, NoAsset, SupplyExceeded, NoAmount,
     TooLittle, NoTitle, TitlePresent, NoLock, LockOver, WrongRelease, NoOffer, OfferOver, OtherPrice, NoGuardian,
-    GuardianPresent, NotActive, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
+    GuardianPresent, NotActive, NoCandidate, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
     BadKey, NoKey, NoNetworkKey, NothingNew, NoSession, OtherPhase, NotMember, BadAnnouncement, Dealing,
     ComplaintRefuted, BeaconKnown, NoContradiction, NoIssuer, OldList,
 );
@@ -168,8 +168,11 @@ fn names() -> BTreeSet<&'static str> {
     all.done(ANN, announce.clone());
     all.person("CommitmentPresent", ANN, announce.clone());
     all.person("BadTerm", ANN, register(Instant(0)));
-    let until = all.world.at.plus_ms(6 * STEP);
+    let until = all.world.at.plus_ms(7 * STEP);
     all.done(ANN, register(until));
+    let what = Holding::Name(name("ann"));
+    let expires = until.plus_ms(1);
+    all.person("OutlivesName", ANN, Action::Lock { what, recipient: did, expires, release: None });
     all.done(ANN, announce.clone());
     all.person("CommitmentTooYoung", ANN, register(until));
     all.person("NameTaken", ANN, register(until));
@@ -234,6 +237,7 @@ fn guardians() -> BTreeSet<&'static str> {
     all.person("NotActive", ANN, Action::Leave { guardian: first });
     all.person("StillNeeded", ANN, Action::Unbond { guardian: first });
     all.person("LastGuardian", BEN, Action::Leave { guardian: second });
+    all.guardian("NoCandidate", 1, Action::Admit { guardian: first });
     let mut twice = all.world.conflict(0);
     if let crate::evidence::Evidence::Votes(conflict) = &mut twice {
         conflict.second = conflict.first;

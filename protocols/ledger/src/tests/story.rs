@@ -19,7 +19,7 @@ use crate::guardian::joining;
 use crate::holding::{Holding, Units};
 use crate::issuer::{IssuerTerms, RevocationList};
 use crate::lock::lock_id;
-use crate::name::commitment;
+use crate::name::{NameRecord, commitment};
 use crate::offer::offer_id;
 use crate::shared_key::{KeySpec, share_context, terms as session_terms};
 use crate::{Action, Genesis, Operation, beacon_message};
@@ -138,7 +138,9 @@ fn deals(world: &mut World) {
     does(world, BEN, Action::Claim { lock: lock_id(&made.id()), release: Some(secret) });
     let made = does(world, ANN, lock(some, None));
     does(world, BEN, Action::Unlock { lock: lock_id(&made.id()) });
-    does(world, ANN, lock(Holding::Name(name("ann-s-other-name")), Some([6; 32])));
+    let what = Holding::Name(name("ann-s-other-name"));
+    let expires = world.get::<NameRecord>(&name("ann-s-other-name")).until;
+    does(world, ANN, Action::Lock { what, recipient, expires, release: Some([6; 32]) });
     let title = Holding::Title(title_id(&world.did(DAN), &[5; 32]));
     let price = world.marks(200);
     let offer = |what, buyer| Action::Offer { what, price, buyer, expires };
@@ -157,6 +159,7 @@ fn guards(world: &mut World, network: &mut Holders<Bls12381G2>) {
     let consent = Signature::Ed25519(joiner.key.sign(&message));
     does(world, EVE, Action::Join { guardian: joiner.id(), terms: terms(5), bond: 500, consent });
     world.guardians.push(joiner);
+    world.admit(world.guardians[5].id());
     does(world, EVE, Action::Bond { guardian: world.guardians[5].id(), amount: 55 });
     world.guard(1, Action::Restate { terms: terms(11) }).unwrap();
     let wanted = KeySpec { per_operator: 2, ..spec("oprf/pin", 5, 3) };

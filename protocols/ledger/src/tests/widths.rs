@@ -10,7 +10,7 @@ use allod_wire::{AssetId, BlockId, GuardianId, Instant, NetworkId, SessionId, Wi
 use super::*;
 use crate::account::Sponsorship;
 use crate::beacon::Beacon;
-use crate::committee::{Committee, Seat};
+use crate::committee::{Committee, MEMBERS_MAX, OBSERVERS_MAX, Seat};
 use crate::guardian::GUARDIANS_MAX;
 use crate::guardian::Roster;
 use crate::holding::{Asset, Balance, Holding, Title, Units};
@@ -20,8 +20,9 @@ use crate::name::{Name, NameRecord};
 use crate::offer::Offer;
 use crate::record::Record;
 use crate::shared_key::{
-    Ceremony, Holder, KEYS_MAX, KeyName, KeySpec, Keys, Member, Phase, Proposal, SharedKey, Sharing,
+    Ceremony, Holder, KEYS_MAX, KeyName, KeySpec, Keys, Member, Phase, SharedKey, Sharing,
 };
+use crate::voting::{Ballot, Proposal};
 use crate::{Certificate, Chain, Checkpoint, Parameters};
 
 const FULL: [u8; 32] = [0xFF; 32];
@@ -100,8 +101,7 @@ fn the_widest_record_of_the_network_can_be_read_again() {
         let seat = |guardian| Seat { guardian, peers: "x".repeat(255) };
         guardians(count).into_iter().map(seat).collect()
     };
-    record(&Committee { members: seats(GUARDIANS_MAX), observers: Vec::new() });
-    record(&Committee { members: seats(1), observers: seats(GUARDIANS_MAX - 1) });
+    record(&Committee { members: seats(MEMBERS_MAX), observers: seats(OBSERVERS_MAX) });
     let checkpoint = Checkpoint { network, height: u64::MAX, at: LATE, block, root: FULL };
     fits("checkpoint", &checkpoint);
     fits("certificate", &Certificate { checkpoint, signature: [0xFF; 48] });
@@ -171,4 +171,5 @@ fn the_widest_record_of_a_shared_key_can_be_read_again() {
     });
     record(&Keys(names.collect()));
     record(&Proposal { approved: guardians(GUARDIANS_MAX) });
+    record(&Ballot { key: Some(FULL), admission: Some(FULL) });
 }

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use allod_crypto::hash;
 use allod_did::Did;
-use allod_wire::{AssetId, BlockId, Instant, NetworkId, OperationId};
+use allod_wire::{AssetId, BlockId, GuardianId, Instant, NetworkId, OperationId};
 
 use super::{Keeper, Person};
 use crate::account::Account;
@@ -391,6 +391,18 @@ impl World {
             SignedVote { vote, signature: keeper.key.sign(&vote.signed_bytes(&self.network)).0 }
         };
         Evidence::Votes(Conflict { offender: keeper.id(), first: vote(1), second: vote(2) }.into())
+    }
+
+    /// Has the active guardians admit a candidate, as many of them as it takes.
+    pub(super) fn admit(&mut self, id: GuardianId) {
+        for guardian in 0..self.guardians.len() {
+            if self.get::<Guardian>(&id).is_active() {
+                return;
+            }
+            if self.guardian(guardian).is_active() {
+                self.guard(guardian, Action::Admit { guardian: id }).unwrap();
+            }
+        }
     }
 
     /// Evicts a guardian for contradictory votes; nobody has the reward.

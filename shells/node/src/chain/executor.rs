@@ -209,7 +209,17 @@ impl Application for Executor {
 
 #[cfg(test)]
 mod tests {
+    use allod_ledger::committee::{MEMBERS_MAX, OBSERVERS_MAX};
+
+    use super::super::ordering::COMMITTEE_MAX;
     use super::*;
+
+    #[test]
+    fn the_ledger_seats_no_more_than_the_ordering_takes() {
+        assert_eq!(MEMBERS_MAX, COMMITTEE_MAX);
+        assert_eq!(OBSERVERS_MAX, COMMITTEE_MAX);
+        assert!(usize::from(crate::chain::founding::local_rules().committee_max) <= MEMBERS_MAX);
+    }
 
     #[test]
     fn what_was_checked_is_remembered_up_to_a_limit_and_the_oldest_is_forgotten_first() {

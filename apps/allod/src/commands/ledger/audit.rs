@@ -4,12 +4,12 @@
 use allod_guardian::answering::{Evidence, Finding};
 use allod_ledger::Action;
 use allod_ledger::evidence::Evidence as Proof;
-use allod_node::person::ledger::{Ledger, Listed, Receipts};
-use allod_node::person::{Address, Home};
-use allod_wire::GuardianId;
+use allod_node::person::Home;
+use allod_node::person::ledger::Receipts;
 use serde_json::json;
 
 use super::open;
+use super::who::find;
 use crate::cli::ledger::Audit;
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
@@ -17,7 +17,7 @@ use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> Result<(), Failure> {
     let ledger = open(home, &args.through, screen).await?;
-    let listed = find(&ledger, &args.who).await?;
+    let listed = find(&ledger, 0, &args.who, "guardian", |_| true).await?;
     let receipts = Receipts::of(home.path());
     let waiting = Waiting::new(screen);
     waiting.say("reading the guardian's log");
@@ -80,36 +80,5 @@ fn proof(evidence: &Evidence) -> Proof {
     match evidence {
         Evidence::False(answer) => Proof::FalseAnswer { answer: answer.encode() },
         Evidence::Fork(first, second) => Proof::Fork { first: first.encode(), second: second.encode() },
-    }
-}
-
-/// The guardian with this id, at this address, or of this operator.
-async fn find(ledger: &Ledger, who: &str) -> Result<Listed, Failure> {
-    let none = || Failure::new(Kind::Failed, format!("the network has no guardian {who:?}"));
-    if let Ok(id) = who.parse::<GuardianId>() {
-        return ledger.guardian(&id).await?.ok_or_else(none);
-    }
-    let address = who.parse::<Address>().ok();
-    let fits = |listed: &Listed| match &address {
-        Some(address) => {
-            listed.link.as_ref().is_some_and(|link| {
-                let known = link.address();
-                // The pin may be left out: the ledger has it.
-                (known.tls, &known.host, known.port) == (address.tls, &address.host, address.port)
-                    && (address.pin.is_none() || address.pin == known.pin)
-            })
-        }
-        None => listed.record.terms.operator == who,
-    };
-    let mut found: Vec<_> = ledger.roster().await?.into_iter().filter(fits).collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (Some(one), false) => {
-            let more = found.iter().chain([&one]);
-            let more = more.map(|listed| format!("{} at {}", listed.guardian, listed.record.terms.service));
-            Err(Failure::usage(format!("several guardians are of {who:?}; name one by its id"))
-                .with_details(more))
-        }
-        (None, _) => Err(none().next("name it by its address, its id, or its operator's label")),
     }
 }

@@ -15,6 +15,7 @@ pub(super) mod own;
 pub(super) mod seal;
 pub(super) mod title;
 pub(super) mod unseal;
+mod who;
 
 use std::sync::Arc;
 use std::time::Duration;

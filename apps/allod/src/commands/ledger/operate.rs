@@ -5,17 +5,18 @@ use std::path::Path;
 use allod_crypto::sign::SigningKey;
 use allod_did::Signature;
 use allod_ledger::Action;
-use allod_ledger::guardian::{Terms, joining};
+use allod_ledger::guardian::{Guardian, Terms, joining};
 use allod_ledger::shared_key::{KeyName, KeySpec};
 use allod_node::chain::founding::Operator;
 use allod_node::chain::{ChainError, guardian_key};
 use allod_node::guardian::Config;
-use allod_node::person::ledger::{Asked, Author, Ledger};
+use allod_node::person::ledger::{Asked, Author, Ledger, Listed};
 use allod_node::person::{Home, Person};
 use allod_threshold::GroupName;
 use allod_wire::GuardianId;
 use serde_json::json;
 
+use super::who::find;
 use super::{done, open};
 use crate::cli::GuardianCommand;
 use crate::cli::ledger::{Approve, Group, Operate, Terms as TermsArgs};
@@ -36,7 +37,12 @@ pub(in super::super) async fn run(
             let message = joining(&with.ledger.trust().network, &operator, &terms, bond);
             let consent = Signature::Ed25519(with.key.sign(&message));
             let action = Action::Join { guardian: with.guardian, terms, bond, consent };
-            with.as_operator(action, "It is a guardian from the next epoch on.", screen).await
+            let text = format!(
+                "It is a candidate now. The other guardians have to admit it, more than two thirds of them, \
+                 each with:\nallod guardian admit {}",
+                with.guardian
+            );
+            with.as_operator(action, &text, screen).await
         }
         GuardianCommand::Leave(operate) => {
             let with = With::new(home, &operate, false, screen).await?;
@@ -62,8 +68,15 @@ pub(in super::super) async fn run(
         GuardianCommand::Approve { approve, operate } => {
             let with = With::new(home, &operate, false, screen).await?;
             let action = Action::Approve { spec: spec(&approve)? };
-            with.as_guardian(action, "The vote counts. More than two thirds of the guardians decide.", screen)
-                .await
+            let text = "The vote counts. More than two thirds of the guardians decide.";
+            with.as_guardian(action, text, screen).await
+        }
+        GuardianCommand::Admit { who, operate } => {
+            let with = With::new(home, &operate, false, screen).await?;
+            match who {
+                Some(who) => with.admit(&who, screen).await,
+                None => candidates(&with.ledger, screen).await,
+            }
         }
         _ => Ok(()),
     }
@@ -110,6 +123,20 @@ impl With {
         Ok(())
     }
 
+    /// Votes for a candidate.
+    async fn admit(&self, who: &str, screen: &Screen) -> Result<(), Failure> {
+        let now = self.ledger.height().await?;
+        let listed = find(&self.ledger, now, who, "candidate", Guardian::is_candidate)
+            .await
+            .map_err(|why| why.next("`allod guardian admit` without a name lists those who wait"))?;
+        let text = format!(
+            "The vote for {} counts. When more than two thirds of the guardians admit it, it is a guardian \
+             from the next epoch on.",
+            listed.record.terms.service
+        );
+        self.as_guardian(Action::Admit { guardian: listed.guardian }, &text, screen).await
+    }
+
     async fn as_guardian(&self, action: Action, text: &str, screen: &Screen) -> Result<(), Failure> {
         let waiting = Waiting::new(screen);
         waiting.say("waiting for the ledger");
@@ -123,6 +150,35 @@ impl With {
         let operator = self.author().ok().map(|author| author.did().to_string());
         done(screen, asked, json!({ "guardian": self.guardian.to_string(), "operator": operator }), text);
     }
+}
+
+/// Shows who put up a bond and waits to be admitted.
+async fn candidates(ledger: &Ledger, screen: &Screen) -> Result<(), Failure> {
+    let mut waiting = ledger.roster(ledger.height().await?).await?;
+    waiting.retain(|listed| listed.record.is_candidate());
+    let value = |listed: &Listed| {
+        let Guardian { terms, bond, .. } = &listed.record;
+        json!({
+            "guardian": listed.guardian.to_string(),
+            "address": terms.service,
+            "operator": terms.operator,
+            "jurisdiction": terms.jurisdiction,
+            "bond": bond,
+        })
+    };
+    let line = |listed: &Listed| {
+        let Guardian { terms, bond, .. } = &listed.record;
+        format!(
+            "{}\n  at {}, of {:?} under the law of {:?}, bond {bond}",
+            listed.guardian, terms.service, terms.operator, terms.jurisdiction
+        )
+    };
+    let text = match waiting.as_slice() {
+        [] => "Nobody waits to be admitted.".into(),
+        waiting => waiting.iter().map(line).collect::<Vec<_>>().join("\n"),
+    };
+    screen.result(&json!({ "candidates": waiting.iter().map(value).collect::<Vec<_>>() }), &text);
+    Ok(())
 }
 
 /// The operator's file, or the folder that has it.

@@ -65,6 +65,7 @@ impl Both {
             locks: Vec::new(),
             offers: Vec::new(),
             guardians: [(0, founder(0)), (1, founder(1))].into(),
+            admits: BTreeMap::new(),
             voting: [0, 1].into(),
         };
         let assets = [world.mark()].into();
@@ -136,6 +137,7 @@ impl Both {
                 Action::Join { guardian: id(guardian), terms: terms(guardian), bond, consent }
             }
             Step::Bond { guardian, amount } => Action::Bond { guardian: id(guardian), amount },
+            Step::Admit { guardian, .. } => Action::Admit { guardian: id(guardian) },
             Step::Leave(guardian) => Action::Leave { guardian: id(guardian) },
             Step::Unbond(guardian) => Action::Unbond { guardian: id(guardian) },
             Step::Accuse(guardian) => {
@@ -153,7 +155,11 @@ impl Both {
         let mut steps = Vec::new();
         for attempt in tries {
             let (who, step) = guide(&self.model, attempt);
-            let operation = self.world.by(who, self.action(who, step));
+            let action = self.action(who, step);
+            let operation = match step {
+                Step::Admit { voter, .. } => self.world.by_guardian(voter, action),
+                _ => self.world.by(who, action),
+            };
             let id = operation.id();
             operations.push(operation);
             steps.push((who, step));
@@ -210,6 +216,7 @@ impl Both {
         for (number, guardian) in &model.guardians {
             let said = world.guardian(*number);
             let standing = match said.standing {
+                guardian::Standing::Candidate => Standing::Candidate,
                 guardian::Standing::Active => Standing::Active,
                 guardian::Standing::Left { at } => Standing::Left(at.0),
                 guardian::Standing::Evicted { .. } => Standing::Evicted,
@@ -242,7 +249,7 @@ fn of_what_is_tried_everything_is_done_now_and_then_and_refused_now_and_then() {
             model.end_block();
         }
     }
-    assert_eq!(seen.len(), 19, "{seen:?}");
+    assert_eq!(seen.len(), 20, "{seen:?}");
     assert!(seen.values().flatten().all(|times| *times > 3), "{seen:?}");
 }
 

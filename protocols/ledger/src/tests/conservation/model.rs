@@ -63,6 +63,11 @@ pub(super) enum Step {
         guardian: usize,
         amount: u64,
     },
+    /// The guardian `voter` votes for the candidate `guardian`.
+    Admit {
+        guardian: usize,
+        voter: usize,
+    },
     Leave(usize),
     Unbond(usize),
     /// The author is the reporter.
@@ -110,6 +115,7 @@ pub(super) struct Offer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
+    Candidate,
     Active,
     Left(u64),
     Evicted,
@@ -138,6 +144,8 @@ pub(super) struct Model {
     pub(super) locks: Vec<Option<Lock>>,
     pub(super) offers: Vec<Option<Offer>>,
     pub(super) guardians: BTreeMap<usize, Guardian>,
+    /// For whose admission each guardian votes.
+    pub(super) admits: BTreeMap<usize, usize>,
     /// Who votes in this epoch.
     pub(super) voting: BTreeSet<usize>,
 }
@@ -181,8 +189,18 @@ impl Model {
         }
     }
 
-    fn ends_well(&self, ms: u64) -> bool {
-        (1..=self.rules.lock_max_ms).contains(&ms)
+    /// Whether `what` may be set aside for so long: a name to its end at most.
+    fn ends_well(&self, what: Thing, ms: u64) -> bool {
+        let lasts = match what {
+            Thing::Name(number) => self.names.get(&number).is_some_and(|name| self.at + ms <= name.until),
+            _ => true,
+        };
+        lasts && (1..=self.rules.lock_max_ms).contains(&ms)
+    }
+
+    /// Forgets the votes of a guardian that is gone, and those for it.
+    fn end_votes(&mut self, guardian: usize) {
+        self.admits.retain(|voter, candidate| *voter != guardian && *candidate != guardian);
     }
 
     fn active(&self) -> BTreeSet<usize> {
@@ -255,7 +273,7 @@ impl Model {
                 held.until = at + ms;
             }
             Step::Lock { what, to, ms } => {
-                self.ends_well(ms).then_some(())?;
+                self.ends_well(what, ms).then_some(())?;
                 self.take(what, who, Some(Aside::Lock(self.locks.len())))?;
                 self.locks.push(Some(Lock { what, owner: who, to, expires: at + ms }));
             }
@@ -271,7 +289,7 @@ impl Model {
                 self.give(lock.what, lock.owner, Some(Aside::Lock(number)));
             }
             Step::Offer { what, price, buyer, ms } => {
-                (self.ends_well(ms) && price > 0).then_some(())?;
+                (self.ends_well(what, ms) && price > 0).then_some(())?;
                 self.take(what, who, Some(Aside::Offer(self.offers.len())))?;
                 self.offers.push(Some(Offer { what, seller: who, price, buyer, expires: at + ms }));
             }
@@ -282,9 +300,6 @@ impl Model {
                         && offer.price == price
                 })?;
                 let aside = Some(Aside::Offer(number));
-                if let Thing::Name(name) = offer.what {
-                    self.names.get(&name).filter(|name| name.aside == aside && at <= name.until)?;
-                }
                 let price = Thing::Units { asset: 0, amount: price };
                 self.take(price, who, None)?;
                 self.give(price, offer.seller, None);
@@ -299,20 +314,42 @@ impl Model {
             Step::Join { guardian, bond } => {
                 (bond >= self.rules.bond_min && !self.guardians.contains_key(&guardian)).then_some(())?;
                 self.take(Thing::Units { asset: 0, amount: bond }, who, None)?;
-                let standing = Standing::Active;
+                let standing = Standing::Candidate;
                 self.guardians.insert(guardian, Guardian { operator: who, bond, standing });
+            }
+            Step::Admit { guardian, voter } => {
+                let active = self.active();
+                let of = self.guardians.get(&guardian)?;
+                (of.standing == Standing::Candidate && active.contains(&voter)).then_some(())?;
+                let is_new = self.admits.get(&voter) != Some(&guardian);
+                let votes = |admits: &BTreeMap<usize, usize>| {
+                    admits.values().filter(|candidate| **candidate == guardian).count()
+                };
+                let decided = 3 * (votes(&self.admits) + usize::from(is_new)) > 2 * active.len();
+                (is_new || decided).then_some(())?;
+                self.admits.insert(voter, guardian);
+                if decided {
+                    self.admits.retain(|_, candidate| *candidate != guardian);
+                    self.guardians.get_mut(&guardian)?.standing = Standing::Active;
+                }
             }
             Step::Bond { guardian, amount } => {
                 let of = self.guardians.get(&guardian)?;
-                (of.operator == who && of.standing == Standing::Active).then_some(())?;
+                let here = matches!(of.standing, Standing::Active | Standing::Candidate);
+                (of.operator == who && here).then_some(())?;
                 self.take(Thing::Units { asset: 0, amount }, who, None)?;
                 self.guardians.get_mut(&guardian)?.bond += amount;
             }
             Step::Leave(guardian) => {
                 let others = self.active().len() > 1;
                 let of = self.guardians.get_mut(&guardian).filter(|of| of.operator == who)?;
-                (of.standing == Standing::Active && others).then_some(())?;
+                let may = match of.standing {
+                    Standing::Active => others,
+                    standing => standing == Standing::Candidate,
+                };
+                may.then_some(())?;
                 of.standing = Standing::Left(at);
+                self.end_votes(guardian);
             }
             Step::Unbond(guardian) => {
                 let of = self.guardians.get_mut(&guardian).filter(|of| of.operator == who)?;
@@ -330,6 +367,7 @@ impl Model {
                 let reward = bond * u64::from(self.rules.reward_permille) / 1000;
                 *self.held_mut(0, who) += reward;
                 self.assets[0].retired += bond - reward;
+                self.end_votes(guardian);
             }
         }
         Some(())

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::model::{Model, Step, Thing};
+use super::model::{Model, Standing, Step, Thing};
 use super::{PEOPLE, STEP};
 
 /// Somebody tries something.
@@ -66,6 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => number.prop_map(Step::Withdraw),
         1 => (guardian.clone(), 50u64..900).prop_map(|(guardian, bond)| Step::Join { guardian, bond }),
         1 => (guardian.clone(), amount()).prop_map(|(guardian, amount)| Step::Bond { guardian, amount }),
+        4 => (guardian.clone(), 0usize..5).prop_map(|(guardian, voter)| Step::Admit { guardian, voter }),
         2 => guardian.clone().prop_map(Step::Leave),
         5 => guardian.clone().prop_map(Step::Unbond),
         1 => guardian.prop_map(Step::Accuse),
@@ -88,6 +89,17 @@ fn held(model: &Model, who: usize, pick: usize, amount: u64) -> Option<Thing> {
     choose(pick, units.chain(names.clone()).chain(names).chain(titles))
 }
 
+/// A time for which `what` can be set aside: of a name about as much as is left.
+fn lasting(model: &Model, what: Thing, ms: u64) -> u64 {
+    match what {
+        Thing::Name(number) => {
+            let left = model.names.get(&number).map_or(0, |name| name.until.saturating_sub(model.at));
+            ms.min(left + ms % 2)
+        }
+        _ => ms,
+    }
+}
+
 /// What is tried, and by whom: something like the step that makes sense as the
 /// world is.
 pub(super) fn guide(model: &Model, attempt: &Try) -> (usize, Step) {
@@ -106,8 +118,14 @@ fn sensible(model: &Model, who: usize, step: Step, pick: usize) -> Option<(usize
         Step::Accuse(_) | Step::Join { .. } => (who, step),
         Step::Retire(_) => (who, Step::Retire(mine()?)),
         Step::Transfer(_, to) => (who, Step::Transfer(mine()?, to)),
-        Step::Lock { to, ms, .. } => (who, Step::Lock { what: mine()?, to, ms }),
-        Step::Offer { price, buyer, ms, .. } => (who, Step::Offer { what: mine()?, price, buyer, ms }),
+        Step::Lock { to, ms, .. } => {
+            let what = mine()?;
+            (who, Step::Lock { what, to, ms: lasting(model, what, ms) })
+        }
+        Step::Offer { price, buyer, ms, .. } => {
+            let what = mine()?;
+            (who, Step::Offer { what, price, buyer, ms: lasting(model, what, ms) })
+        }
         Step::Issue { amount, to, .. } => {
             let assets = model.assets.iter().enumerate().filter(|(_, of)| of.supply > of.issued);
             let (asset, of) = choose(pick, assets)?;
@@ -139,6 +157,10 @@ fn sensible(model: &Model, who: usize, step: Step, pick: usize) -> Option<(usize
             (offer.seller, Step::Withdraw(number))
         }
         Step::Bond { guardian, amount } => (operator(guardian)?, Step::Bond { guardian, amount }),
+        Step::Admit { voter, .. } => {
+            let waiting = model.guardians.iter().filter(|(_, of)| of.standing == Standing::Candidate);
+            (who, Step::Admit { guardian: choose(pick, waiting.map(|(number, _)| *number))?, voter })
+        }
         Step::Leave(guardian) => (operator(guardian)?, step),
         Step::Unbond(guardian) => (operator(guardian)?, step),
     })

@@ -112,8 +112,9 @@ pub struct Committee {
     /// The voters: 1 to [`COMMITTEE_MAX`], no key twice. Their order does not
     /// matter. With `3f + 1` of them, `f` may lie or be silent.
     pub members: Vec<Member>,
-    /// Nodes that may follow without a vote, at most [`COMMITTEE_MAX`]. A key
-    /// that is a member too counts as a member.
+    /// Nodes that may follow without a vote. A key that is a member too counts as
+    /// a member. Of more than [`COMMITTEE_MAX`] those with the highest keys are
+    /// left out.
     pub observers: Vec<Member>,
 }
 

@@ -127,32 +127,33 @@ impl Ledger {
         .map_err(|_| missing())?;
         let mut guardians = Vec::new();
         for holder in &sharing.holders {
-            guardians.extend(self.guardian(&holder.guardian).await?);
+            guardians.extend(self.guardian(&holder.guardian, 0).await?);
         }
         Ok(Keyholders { committee, guardians })
     }
 
-    /// What the ledger has of a guardian.
+    /// What the ledger has of a guardian, as of `height` or later.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn guardian(&self, id: &GuardianId) -> Result<Option<Listed>, LedgerError> {
-        let (_, shown) = self.prove::<Guardian>(id, 0).await?;
+    pub async fn guardian(&self, id: &GuardianId, height: u64) -> Result<Option<Listed>, LedgerError> {
+        let (_, shown) = self.prove::<Guardian>(id, height).await?;
         Ok(shown.record.map(|record| {
             let address = record.terms.service.parse::<Address>();
             Listed { guardian: *id, link: address.ok().map(|address| Arc::new(Link::new(address))), record }
         }))
     }
 
-    /// All guardians that are active or hold a bond.
+    /// All guardians that are active, candidates or hold a bond, as of `height` or
+    /// later.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn roster(&self) -> Result<Vec<Listed>, LedgerError> {
-        let (_, shown) = self.prove::<Roster>(&(), 0).await?;
+    pub async fn roster(&self, height: u64) -> Result<Vec<Listed>, LedgerError> {
+        let (_, shown) = self.prove::<Roster>(&(), height).await?;
         let mut guardians = Vec::new();
         for id in shown.record.unwrap_or_default().0 {
-            guardians.extend(self.guardian(&id).await?);
+            guardians.extend(self.guardian(&id, height).await?);
         }
         Ok(guardians)
     }

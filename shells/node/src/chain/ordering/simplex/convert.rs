@@ -144,7 +144,8 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Checks a committee.
+    /// Checks a committee. Observers beyond [`COMMITTEE_MAX`] are left out: they
+    /// have no vote, and the others go on without them.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -152,12 +153,10 @@ impl Roster {
         if !(1..=COMMITTEE_MAX).contains(&committee.members.len()) {
             return Err(format!("it has {} members, not 1 to {COMMITTEE_MAX}", committee.members.len()));
         }
-        if committee.observers.len() > COMMITTEE_MAX {
-            return Err(format!("it has {} observers, more than {COMMITTEE_MAX}", committee.observers.len()));
-        }
         let members = sorted(&committee.members)?;
         let mut observers = sorted(&committee.observers)?;
         observers.retain(|(key, _)| members.binary_search_by(|(member, _)| member.cmp(key)).is_err());
+        observers.truncate(COMMITTEE_MAX);
         Ok(Self { members, observers })
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::super::convert::Roster;
 use super::ledger::Committees;
 use super::world::{World, committee, key, ledgers, operation, simulate};
-use crate::chain::ordering::{Committee, Ended, Ordering as _, Role};
+use crate::chain::ordering::{COMMITTEE_MAX, Committee, Ended, Ordering as _, Role};
 
 /// Epochs of 20 heights.
 const HEIGHTS: u64 = 20;
@@ -142,4 +143,19 @@ fn a_committee_that_makes_no_sense_ends_the_node() {
             assert!(matches!(world.try_start(0).await, Err(Ended::Committee { epoch: 1, .. })));
         });
     }
+}
+
+#[test]
+fn observers_beyond_the_places_are_left_out_and_stop_nobody() {
+    let observers: Vec<usize> = (1..=COMMITTEE_MAX + 6).collect();
+    let crowd = committee(&[0], &observers);
+    let roster = Roster::new(&crowd).unwrap();
+    assert_eq!((roster.members.len(), roster.observers.len()), (1, COMMITTEE_MAX));
+    let committees: Committees = Arc::new(move |_| Some(crowd.clone()));
+    simulate(1, |context| async move {
+        let mut world = World::new(context, ledgers(1, &committees), 5).await;
+        world.start(0).await;
+        world.height(60, &[0], 7).await;
+        world.assert_agreement();
+    });
 }
