@@ -21,10 +21,18 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
             let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
             let parsed = parse_name(&name)?;
             let did = person.log.state().did();
-            let salt = *Secret::random(&mut allod_node::entropy()).expose();
-            let announced = commitment(&parsed, &did, &salt);
-            ask(&ledger, &person, Action::CommitName { commitment: announced }, screen).await?;
-            let until = after(now(&ledger).await?, &term)?;
+            let same =
+                |action: &Action| matches!(action, Action::RegisterName { name, .. } if *name == parsed);
+            let (salt, until) = match ledger.earlier(&person, same).await? {
+                // It was announced before, and it is not known what came of it.
+                Some(Action::RegisterName { salt, until, .. }) => (salt, until),
+                _ => {
+                    let salt = *Secret::random(&mut allod_node::entropy()).expose();
+                    let announced = commitment(&parsed, &did, &salt);
+                    ask(&ledger, &person, Action::CommitName { commitment: announced }, screen).await?;
+                    (salt, after(now(&ledger).await?, &term)?)
+                }
+            };
             // The announcement has to grow a little older first.
             let mut tries = 0;
             let asked = loop {
@@ -39,8 +47,13 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
         }
         NameCommand::Renew { name, term } => {
             let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
-            let until = after(now(&ledger).await?, &term)?;
-            let action = Action::RenewName { name: parse_name(&name)?, until };
+            let parsed = parse_name(&name)?;
+            let same = |action: &Action| matches!(action, Action::RenewName { name, .. } if *name == parsed);
+            let until = match ledger.earlier(&person, same).await? {
+                Some(Action::RenewName { until, .. }) => until,
+                _ => after(now(&ledger).await?, &term)?,
+            };
+            let action = Action::RenewName { name: parsed, until };
             let asked = ask(&ledger, &person, action, screen).await?;
             let text = format!("{name} is yours until {}.", time(until));
             done(screen, &asked, json!({ "name": name, "until": until.0 }), &text);
