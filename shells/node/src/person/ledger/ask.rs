@@ -162,7 +162,7 @@ impl Ledger {
             let record = shown
                 .record
                 .ok_or_else(|| LedgerError::Refused("the ledger knows no such guardian".into()))?;
-            let told = self.told::<Guardian>(&guardian).await.0;
+            let told = self.told::<Guardian>(&guardian).await;
             let told = told.iter().map(Guardian::next_nonce);
             let nonce = bounded(record.next_nonce(), told);
             let claim = Claim::Guardian { guardian, nonce };
@@ -197,7 +197,7 @@ impl Ledger {
         }
         let standing = self.standing().await?;
         let rules = self.rules().await?;
-        let told = self.told::<Account>(&did).await.0;
+        let told = self.told::<Account>(&did).await;
         let nonce = bounded(account.next_nonce(&device), told.iter().map(|told| told.next_nonce(&device)));
         let nonce = match &self.kept {
             Some(kept) => kept.number(&device, nonce)?,
@@ -346,7 +346,7 @@ impl Ledger {
     async fn account(&self, did: &Did) -> Result<Option<Account>, LedgerError> {
         let height = self.standing().await?.checkpoint.height;
         let (_, shown) = self.prove::<Account>(did, height).await?;
-        if shown.record.is_some() || self.told::<Account>(did).await.0.is_empty() {
+        if shown.record.is_some() || self.told::<Account>(did).await.is_empty() {
             return Ok(shown.record);
         }
         Ok(self.prove_now::<Account>(did).await?.1.record)

@@ -268,19 +268,6 @@ impl Ledger {
         self.record(id).await?.ok_or_else(|| LedgerError::Garbage(format!("there is no {}", R::KIND)))
     }
 
-    /// The height that the ledger has now, as most of the guardians tell it: who
-    /// stays behind, and who lies, is outvoted.
-    ///
-    /// # Errors
-    /// [`LedgerError::Unreachable`], [`LedgerError::NoGuardian`].
-    pub async fn height(&self) -> Result<u64, LedgerError> {
-        let (told, last) = self.told::<Chain>(&()).await;
-        let mut heights: Vec<_> = told.into_iter().map(|chain| chain.height).collect();
-        heights.sort_unstable();
-        let middle = heights.get(heights.len() / 2).copied();
-        middle.ok_or_else(|| last.map_or(LedgerError::NoGuardian, LedgerError::Unreachable))
-    }
-
     /// A proof of a record as of now: what the ledger had when this was called is
     /// in it. Takes until the guardians have signed that.
     ///

@@ -153,7 +153,7 @@ impl Ledger {
 
     /// The ways to all active guardians of the network, as it proves them; nothing for
     /// one whose address makes no sense.
-    async fn active(&self) -> Result<&[Option<Arc<Link>>], LedgerError> {
+    pub(super) async fn active(&self) -> Result<&[Option<Arc<Link>>], LedgerError> {
         let found = self.active.get_or_try_init(|| async {
             let height = self.standing().await?.checkpoint.height;
             let (_, roster) = self.prove::<Roster>(&(), height).await?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use allod_guardian::client::Fault;
 use allod_ledger::record::Record;
-use allod_ledger::{Certificate, Checkpoint, Genesis, Parameters};
+use allod_ledger::{Certificate, Chain, Checkpoint, Genesis, Parameters};
 use allod_wire::{Instant, Wire};
 use tokio::task::JoinSet;
 
-use super::{GLANCE, LOOK, Ledger, LedgerError, escape, named, trust};
+use super::{GLANCE, LOOK, Ledger, LedgerError, Link, escape, named, trust};
 
 /// How far the network's time and this device's clock may be apart, in milliseconds.
 const APART_MS: u64 = 2 * 60 * 60 * 1000;
@@ -60,7 +60,7 @@ impl Ledger {
     pub async fn certificate(&self) -> Result<Certificate, LedgerError> {
         let key = self.key()?;
         let (mut newest, mut bad, mut silent) = (None::<Certificate>, None, None);
-        for (link, answer) in self.ask_all("/chain/certificate", Certificate::SIZE_MAX).await {
+        for (link, answer) in ask_all(&self.links, "/chain/certificate", Certificate::SIZE_MAX).await {
             let certificate = match answer {
                 Ok(Some(bytes)) => allod_wire::decode::<Certificate>(&bytes)
                     .map_err(|why| LedgerError::Garbage(why.to_string()))
@@ -128,31 +128,61 @@ impl Ledger {
     }
 
     /// A record as each of the guardians tells it, not proven.
-    pub(super) async fn told<R: Record>(&self, id: &R::Id) -> (Vec<R>, Option<Fault>) {
-        let path = format!("/chain/record/{}/{}", escape(R::KIND), named(id));
-        let (mut told, mut silent) = (Vec::new(), None);
-        for (_, answer) in self.ask_all(&path, R::SIZE_MAX).await {
-            match answer {
-                Ok(Some(bytes)) => told.extend(allod_wire::decode::<R>(&bytes)),
-                Ok(None) => {}
-                Err(fault) => silent = Some(fault),
-            }
-        }
-        (told, silent)
+    pub(super) async fn told<R: Record>(&self, id: &R::Id) -> Vec<R> {
+        told_by(&self.links, id).await.0
     }
 
-    /// What each guardian has at `path`, by its place, as far as it answers at once.
-    async fn ask_all(&self, path: &str, size_max: usize) -> Vec<(usize, Result<Option<Vec<u8>>, Fault>)> {
-        let mut asked = JoinSet::new();
-        for (place, link) in self.links.iter().enumerate() {
-            let (link, path) = (Arc::clone(link), path.to_owned());
-            asked.spawn(async move {
-                let answer = tokio::time::timeout(GLANCE, link.get(&path, size_max)).await;
-                (place, answer.unwrap_or(Err(Fault::Slow)))
-            });
-        }
-        asked.join_all().await
+    /// The height that the ledger has now, as the guardians of the network tell it: no
+    /// more than one of them has that is honest, and no less than what has an outcome
+    /// in which more than a third agree, while no more than a third lie.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unreachable`] where too few of them answer; [`LedgerError`].
+    pub async fn height(&self) -> Result<u64, LedgerError> {
+        let links = self.active().await?;
+        let liars = links.len() / 3;
+        let links: Vec<_> = links.iter().flatten().cloned().collect();
+        let (told, silent) = told_by::<Chain>(&links, &()).await;
+        let heights = told.into_iter().map(|chain| chain.height).collect();
+        beyond(heights, liars).ok_or_else(|| silent.map_or(LedgerError::NoGuardian, LedgerError::Unreachable))
     }
+}
+
+/// The highest of these that is left when as many as may lie are taken away.
+fn beyond(mut heights: Vec<u64>, liars: usize) -> Option<u64> {
+    heights.sort_unstable_by(|one, other| other.cmp(one));
+    heights.get(liars).copied()
+}
+
+/// A record as each of these tells it, and the trouble of one that does not.
+async fn told_by<R: Record>(links: &[Arc<Link>], id: &R::Id) -> (Vec<R>, Option<Fault>) {
+    let path = format!("/chain/record/{}/{}", escape(R::KIND), named(id));
+    let (mut told, mut silent) = (Vec::new(), None);
+    for (_, answer) in ask_all(links, &path, R::SIZE_MAX).await {
+        match answer {
+            Ok(Some(bytes)) => told.extend(allod_wire::decode::<R>(&bytes)),
+            Ok(None) => {}
+            Err(fault) => silent = Some(fault),
+        }
+    }
+    (told, silent)
+}
+
+/// What each of these has at `path`, by its place, as far as it answers at once.
+async fn ask_all(
+    links: &[Arc<Link>],
+    path: &str,
+    size_max: usize,
+) -> Vec<(usize, Result<Option<Vec<u8>>, Fault>)> {
+    let mut asked = JoinSet::new();
+    for (place, link) in links.iter().enumerate() {
+        let (link, path) = (Arc::clone(link), path.to_owned());
+        asked.spawn(async move {
+            let answer = tokio::time::timeout(GLANCE, link.get(&path, size_max)).await;
+            (place, answer.unwrap_or(Err(Fault::Slow)))
+        });
+    }
+    asked.join_all().await
 }
 
 /// The time now, of what the network signed and what this device's clock says;
@@ -165,6 +195,14 @@ fn compare(signed: Instant, device: Instant) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_third_of_the_guardians_make_the_height_neither_too_high_nor_too_low() {
+        assert_eq!(beyond(vec![9, u64::MAX, 8, 9], 1), Some(9));
+        assert_eq!(beyond(vec![9, 0, 8, 9], 1), Some(9));
+        assert_eq!(beyond(vec![7], 0), Some(7));
+        assert_eq!(beyond(vec![u64::MAX], 1), None);
+    }
 
     #[test]
     fn the_time_is_near_what_the_network_signed_or_nobody_acts() {
