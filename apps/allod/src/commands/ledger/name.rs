@@ -1,9 +1,11 @@
 //! `allod name`: a short word that stands for a person.
 
+use std::time::Duration;
+
 use allod_crypto::Secret;
-use allod_ledger::Action;
 use allod_ledger::holding::Holding;
 use allod_ledger::name::{NameRecord, commitment};
+use allod_ledger::{Action, Rejection};
 use allod_node::person::Home;
 use serde_json::json;
 
@@ -14,6 +16,9 @@ use crate::screen::Screen;
 
 /// How often a registration is tried while its announcement is too young.
 const TRIES: usize = 40;
+
+/// How long it is waited in between.
+const PAUSE: Duration = Duration::from_millis(400);
 
 pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> Result<(), Failure> {
     match args.command {
@@ -38,7 +43,10 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
             let asked = loop {
                 let action = Action::RegisterName { name: parsed.clone(), salt, until };
                 match ask(&ledger, &person, action, screen).await {
-                    Err(_) if tries < TRIES && is_young(&ledger, &parsed, tries).await => tries += 1,
+                    Err(why) if tries < TRIES && is_young(&why) => {
+                        tries += 1;
+                        tokio::time::sleep(PAUSE).await;
+                    }
                     asked => break asked?,
                 }
             };
@@ -93,16 +101,11 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
     Ok(())
 }
 
-/// Whether a registration that failed may succeed a moment later: nobody holds
-/// the name as far as the network has signed. Waits that moment.
-async fn is_young(
-    ledger: &allod_node::person::ledger::Ledger,
-    name: &allod_ledger::name::Name,
-    tries: usize,
-) -> bool {
-    if tries > 0 && !matches!(ledger.record::<NameRecord>(name).await, Ok(None)) {
-        return false;
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-    true
+/// Whether a registration failed because its announcement is too young, or has not come
+/// to the guardian that was asked.
+fn is_young(why: &Failure) -> bool {
+    let why = why.to_string();
+    [Rejection::CommitmentTooYoung, Rejection::NotCommitted]
+        .iter()
+        .any(|young| why.contains(&young.to_string()))
 }

@@ -145,7 +145,7 @@ mod tests {
         let claim = Claim::Device { did, device, nonce: 9 };
         let operation = Body { network, until: Instant(5), claim, action: Action::Veto }.sign(&key);
         kept.keep(&operation).unwrap();
-        assert_eq!(kept.of_device(&network, &did, &device).unwrap(), [operation.clone()]);
+        assert_eq!(kept.of_device(&network, &did, &device).unwrap(), std::slice::from_ref(&operation));
         assert_eq!(kept.of_device(&NetworkId([3; 32]), &did, &device).unwrap(), []);
         assert_eq!(kept.of_device(&network, &Did([3; 32]), &device).unwrap(), []);
 

@@ -85,7 +85,7 @@ impl Ledger {
                 }
             }
         }
-        newest.ok_or_else(|| match (bad, silent) {
+        newest.ok_or(match (bad, silent) {
             (Some(why), _) => why,
             (None, Some(fault)) => LedgerError::Unreachable(fault),
             (None, None) if self.links.is_empty() => LedgerError::NoGuardian,
