@@ -173,15 +173,43 @@ impl From<LedgerError> for Failure {
             LedgerError::NoGuardian => {
                 (Kind::Failed, "start a local network with `allod up`, or name a guardian with --guardian")
             }
-            LedgerError::Pending(_) => {
-                (Kind::TooFewGuardians, "look again before you ask for the same thing twice")
+            LedgerError::Pending { until, .. } | LedgerError::Declined { until, .. } => {
+                let kind = match &error {
+                    LedgerError::Pending { .. } => Kind::TooFewGuardians,
+                    _ => Kind::Failed,
+                };
+                let until_text = crate::commands::ledger::time(*until);
+                let next = format!(
+                    "it may still happen until {until_text}: ask for the same again, and until then the same \
+                     operation is sent again, never a second one"
+                );
+                let data = json!({ "may_happen_until": until.0 });
+                return Self::new(kind, error.to_string()).next(next).data(data);
             }
+            LedgerError::Unclear(_) => {
+                (Kind::Failed, "look what came of it before you ask for the same thing again")
+            }
+            LedgerError::Apart { network, device } => {
+                let (network, device) =
+                    (crate::commands::ledger::time(*network), crate::commands::ledger::time(*device));
+                let message = format!(
+                    "the network's time and this device's clock are hours apart: the guardians signed last at {network}, \
+                     and here it is {device}"
+                );
+                return Self::new(Kind::Failed, message)
+                    .next("nothing was changed; set the clock, or wait until the guardians sign again");
+            }
+            LedgerError::TooMuchWork { .. } => (
+                Kind::Failed,
+                "nothing was changed; have yourself registered with a guardian of this network, which vouches for you",
+            ),
             LedgerError::Disagree { .. } => {
                 (Kind::Failed, "some of these guardians are of another network, or lie; name others")
             }
-            LedgerError::Proof(_) | LedgerError::Garbage(_) => {
-                (Kind::Failed, "believe nothing that this guardian says; name another with --guardian")
-            }
+            LedgerError::Proof(_) | LedgerError::Garbage(_) => (
+                Kind::Failed,
+                "no guardian that was asked sends what can be believed; name others with --guardian",
+            ),
             LedgerError::NoSuchKey(_) => {
                 (Kind::Failed, "nothing was changed; if the network is new, try again in a minute")
             }

@@ -147,6 +147,14 @@ impl Account {
         window.map_or_else(Window::default, |numbers| numbers.window).next()
     }
 
+    /// Whether `device` can use this number now: it belongs to the identity, and the
+    /// number was not used and is not too old to tell.
+    pub fn can_use(&self, device: &DeviceId, nonce: u64) -> bool {
+        let window = self.windows.iter().find(|numbers| numbers.device == *device);
+        let window = window.map_or_else(Window::default, |numbers| numbers.window);
+        self.state.device(device).is_some() && window.is_free(nonce)
+    }
+
     /// Whether the identity is new and nobody vouched for it.
     pub fn is_new(&self, now: Instant, rules: &Parameters) -> bool {
         self.sponsor.is_none() && now.ms_since(self.founded) < rules.settle_ms

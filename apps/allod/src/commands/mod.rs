@@ -8,7 +8,7 @@ mod guardian;
 mod guardians;
 mod init;
 mod key;
-mod ledger;
+pub(crate) mod ledger;
 mod local;
 mod pin;
 mod recover;

@@ -245,7 +245,7 @@ impl Net {
             match self.run(vote).unwrap() {
                 Ok(_) => {}
                 // The decision was made already, by those before.
-                Err(LedgerError::Refused(_)) => {}
+                Err(LedgerError::Refused(_) | LedgerError::Declined { .. }) => {}
                 Err(why) => panic!("{why}"),
             }
         }

@@ -52,9 +52,26 @@ pub(in super::super) async fn run(home: &Home, args: Lock, screen: &Screen) -> R
         LockCommand::Make { what, to, term, release } => {
             let what = holding(&what)?;
             let recipient = identity(&ledger, &to).await?;
-            let expires = after(now(&ledger).await?, &term)?;
-            let secret: Option<Secret<32>> = release.then(|| Secret::random(&mut allod_node::entropy()));
-            let hashed = secret.as_ref().map(|secret| hash::sha256(secret.expose()));
+            let mut expires = after(now(&ledger).await?, &term)?;
+            let mut secret: Option<Secret<32>> = release.then(|| Secret::random(&mut allod_node::entropy()));
+            let mut hashed = secret.as_ref().map(|secret| hash::sha256(secret.expose()));
+            // The same lock with an outcome that is not known ends when it said, and has
+            // the release that it had.
+            let same = |action: &Action| {
+                matches!(action, Action::Lock { what: w, recipient: r, release: h, .. }
+                    if (w, r, h.is_some()) == (&what, &recipient, release))
+            };
+            if let Some(Action::Lock { expires: earlier, release: known, .. }) =
+                ledger.earlier(&person, same).await?
+            {
+                (expires, hashed) = (earlier, known);
+                secret = match &known {
+                    Some(known) => ledger.secret(known)?,
+                    None => None,
+                };
+            } else if let (Some(secret), Some(hashed)) = (&secret, &hashed) {
+                ledger.keep_secret(hashed, secret)?;
+            }
             let action = Action::Lock { what: what.clone(), recipient, expires, release: hashed };
             let asked = ask(&ledger, &person, action, screen).await?;
             let lock = lock_id(&asked.id);
@@ -75,6 +92,9 @@ pub(in super::super) async fn run(home: &Home, args: Lock, screen: &Screen) -> R
                 json!({ "lock": lock.to_string(), "release": release, "expires": expires.0 }),
                 &text,
             );
+            if let Some(hashed) = &hashed {
+                ledger.forget_secret(hashed)?;
+            }
         }
         LockCommand::Claim { lock, release } => {
             let release = release.as_deref().map(parse_release).transpose()?;

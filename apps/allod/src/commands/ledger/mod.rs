@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use allod_did::Did;
-use allod_ledger::Chain;
 use allod_ledger::holding::{Holding, Units};
 use allod_ledger::name::{Name, NameRecord};
 use allod_node::person::ledger::{Asked, Ledger, LedgerError, Trust};
@@ -69,7 +68,8 @@ async fn open(home: &Home, through: &Through, screen: &Screen) -> Result<Ledger,
             trust
         }
     };
-    Ok(Ledger::new(links, trust))
+    let screen = *screen;
+    Ok(Ledger::new(links, trust).keeping(home.path()).telling(move |text| screen.warn(text)))
 }
 
 /// Has the ledger do something, and shows that it takes a moment.
@@ -185,14 +185,14 @@ fn moment(now: Instant, text: &str) -> Result<Instant, Failure> {
 }
 
 /// A time as people and programs read it.
-pub(super) fn time(at: Instant) -> String {
+pub(crate) fn time(at: Instant) -> String {
     let known = i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     known.map_or_else(|| format!("{} ms", at.0), |time| format!("{time:.0}"))
 }
 
-/// The ledger's time.
+/// The time now, as the network proves it and this device's clock has it.
 async fn now(ledger: &Ledger) -> Result<Instant, Failure> {
-    Ok(ledger.expect::<Chain>(&()).await?.at)
+    Ok(ledger.standing().await?.now)
 }
 
 /// The person, and the way to the ledger.

@@ -1,9 +1,11 @@
 //! `allod name`: a short word that stands for a person.
 
+use std::time::Duration;
+
 use allod_crypto::Secret;
-use allod_ledger::Action;
 use allod_ledger::holding::Holding;
 use allod_ledger::name::{NameRecord, commitment};
+use allod_ledger::{Action, Rejection};
 use allod_node::person::Home;
 use serde_json::json;
 
@@ -15,22 +17,36 @@ use crate::screen::Screen;
 /// How often a registration is tried while its announcement is too young.
 const TRIES: usize = 40;
 
+/// How long it is waited in between.
+const PAUSE: Duration = Duration::from_millis(400);
+
 pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> Result<(), Failure> {
     match args.command {
         NameCommand::Register { name, term } => {
             let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
             let parsed = parse_name(&name)?;
             let did = person.log.state().did();
-            let salt = *Secret::random(&mut allod_node::entropy()).expose();
-            let announced = commitment(&parsed, &did, &salt);
-            ask(&ledger, &person, Action::CommitName { commitment: announced }, screen).await?;
-            let until = after(now(&ledger).await?, &term)?;
+            let same =
+                |action: &Action| matches!(action, Action::RegisterName { name, .. } if *name == parsed);
+            let (salt, until) = match ledger.earlier(&person, same).await? {
+                // It was announced before, and it is not known what came of it.
+                Some(Action::RegisterName { salt, until, .. }) => (salt, until),
+                _ => {
+                    let salt = *Secret::random(&mut allod_node::entropy()).expose();
+                    let announced = commitment(&parsed, &did, &salt);
+                    ask(&ledger, &person, Action::CommitName { commitment: announced }, screen).await?;
+                    (salt, after(now(&ledger).await?, &term)?)
+                }
+            };
             // The announcement has to grow a little older first.
             let mut tries = 0;
             let asked = loop {
                 let action = Action::RegisterName { name: parsed.clone(), salt, until };
                 match ask(&ledger, &person, action, screen).await {
-                    Err(_) if tries < TRIES && is_young(&ledger, &parsed, tries).await => tries += 1,
+                    Err(why) if tries < TRIES && is_young(&why) => {
+                        tries += 1;
+                        tokio::time::sleep(PAUSE).await;
+                    }
                     asked => break asked?,
                 }
             };
@@ -39,8 +55,13 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
         }
         NameCommand::Renew { name, term } => {
             let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
-            let until = after(now(&ledger).await?, &term)?;
-            let action = Action::RenewName { name: parse_name(&name)?, until };
+            let parsed = parse_name(&name)?;
+            let same = |action: &Action| matches!(action, Action::RenewName { name, .. } if *name == parsed);
+            let until = match ledger.earlier(&person, same).await? {
+                Some(Action::RenewName { until, .. }) => until,
+                _ => after(now(&ledger).await?, &term)?,
+            };
+            let action = Action::RenewName { name: parsed, until };
             let asked = ask(&ledger, &person, action, screen).await?;
             let text = format!("{name} is yours until {}.", time(until));
             done(screen, &asked, json!({ "name": name, "until": until.0 }), &text);
@@ -80,16 +101,11 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
     Ok(())
 }
 
-/// Whether a registration that failed may succeed a moment later: nobody holds
-/// the name as far as the network has signed. Waits that moment.
-async fn is_young(
-    ledger: &allod_node::person::ledger::Ledger,
-    name: &allod_ledger::name::Name,
-    tries: usize,
-) -> bool {
-    if tries > 0 && !matches!(ledger.record::<NameRecord>(name).await, Ok(None)) {
-        return false;
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-    true
+/// Whether a registration failed because its announcement is too young, or has not come
+/// to the guardian that was asked.
+fn is_young(why: &Failure) -> bool {
+    let why = why.to_string();
+    [Rejection::CommitmentTooYoung, Rejection::NotCommitted]
+        .iter()
+        .any(|young| why.contains(&young.to_string()))
 }

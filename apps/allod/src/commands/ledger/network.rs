@@ -1,7 +1,7 @@
 //! `allod network`: which network of guardians this is.
 
+use allod_ledger::Chain;
 use allod_ledger::committee::Committee;
-use allod_ledger::{Chain, Parameters};
 use allod_node::person::Home;
 use data_encoding::HEXLOWER;
 use serde_json::json;
@@ -20,8 +20,8 @@ pub(in super::super) async fn run(home: &Home, args: Network, screen: &Screen) -
     }
     let certificate = ledger.certificate().await?;
     let chain: Chain = ledger.expect(&()).await?;
-    let rules: Parameters = ledger.expect(&()).await?;
-    let epoch = chain.height / rules.epoch_heights;
+    let rules = ledger.rules().await?;
+    let epoch = chain.height / rules.epoch_heights.max(1);
     let committee: Option<Committee> = ledger.record(&epoch).await?;
     let voters = committee.map_or(0, |committee| committee.members.len());
     let signed = certificate.checkpoint;

@@ -46,7 +46,12 @@ pub(in super::super) async fn run(home: &Home, args: Offer, screen: &Screen) -> 
                 Some(to) => Some(identity(&ledger, &to).await?),
                 None => None,
             };
-            let expires = after(now(&ledger).await?, &term)?;
+            let mut expires = after(now(&ledger).await?, &term)?;
+            // The same offer with an outcome that is not known ends when it said.
+            let same = |action: &Action| matches!(action, Action::Offer { what: w, price: p, buyer: b, .. } if (w, p, b) == (&what, &price, &buyer));
+            if let Some(Action::Offer { expires: earlier, .. }) = ledger.earlier(&person, same).await? {
+                expires = earlier;
+            }
             let action = Action::Offer { what: what.clone(), price, buyer, expires };
             let asked = ask(&ledger, &person, action, screen).await?;
             let offer = offer_id(&asked.id);

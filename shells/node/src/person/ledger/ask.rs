@@ -1,15 +1,19 @@
 //! Asking the ledger: the identity is brought there when it is not, the operation
 //! is signed by this device, handed to a guardian, and waited for.
 
+use std::time::{Duration, Instant as Moment};
+
+use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{DeviceId, Log, PublicKey};
 use allod_ledger::Rejection;
 use allod_ledger::guardian::Guardian;
 use allod_wire::GuardianId;
 
+use super::outcome::ANSWER_MAX;
 use super::{
-    Account, Action, Body, Chain, Claim, Did, Fault, LOOK, Ledger, LedgerError, Operation, OperationId,
-    PATIENCE, Parameters, Person, Sponsorship, Stamp,
+    Account, Action, Body, Chain, Claim, Did, Kept, Ledger, LedgerError, Operation, OperationId, Parameters,
+    Person, Sponsorship, Stamp, Standing,
 };
 use crate::chain::founding::Operator;
 
@@ -19,8 +23,18 @@ const LIFE_MS: u64 = 10 * 60 * 1000;
 /// How often a guardian's operation is tried whose number was taken meanwhile.
 const TRIES: usize = 5;
 
-/// Bytes of a guardian's short answers.
-const ANSWER_MAX: usize = 4096;
+/// How far ahead of the proven one a number may be that guardians tell: less than the
+/// ledger's window, so that nothing that is under way is lost.
+const AHEAD: u64 = 32;
+
+/// The most bits of work that are begun with.
+const WORK_BITS_MAX: u8 = 32;
+
+/// How long is worked at most: what takes longer is not taken in time.
+const WORK: Duration = Duration::from_secs(4 * 60);
+
+/// Numbers that are tried before the clock is looked at again.
+const WORK_STEP: u64 = 1 << 16;
 
 /// An operation that the ledger took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +81,75 @@ impl Author<'_> {
 
 impl Ledger {
     /// Has the ledger do something as this author. Brings the identity there first.
+    /// Where a home folder is [kept](Self::keeping) and the same was asked before with
+    /// an outcome that is not known, that operation is sent again, and no other.
+    ///
+    /// # Errors
+    /// [`LedgerError`]. After [`LedgerError::Declined`] and [`LedgerError::Pending`] it
+    /// may still happen.
+    pub async fn ask(&self, author: impl Into<Author<'_>>, action: Action) -> Result<Asked, LedgerError> {
+        let author = author.into();
+        let account = self.anchored(author).await?;
+        self.sign_and_hand_in(author, &account, action).await
+    }
+
+    /// What this author asked for before that fits and has no known outcome: to be
+    /// asked for again as it is, where asking anew would make another of it. What is
+    /// proven never to have happened is forgotten.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn ask(&self, author: impl Into<Author<'_>>, action: Action) -> Result<Asked, LedgerError> {
-        let author = author.into();
-        self.anchor(author).await?;
-        let account: Account = self.expect(&author.did()).await?;
-        self.sign_and_hand_in(author, &account, action).await
+    pub async fn earlier<'a>(
+        &self,
+        author: impl Into<Author<'a>>,
+        fits: impl Fn(&Action) -> bool,
+    ) -> Result<Option<Action>, LedgerError> {
+        for operation in self.kept_of(author.into())? {
+            if !fits(&operation.body.action) {
+                continue;
+            }
+            let checkpoint = self.standing().await?.checkpoint;
+            if checkpoint.at <= operation.body.until || self.is_used(&operation, checkpoint.height).await? {
+                return Ok(Some(operation.body.action));
+            }
+            self.forget(&operation.id())?;
+        }
+        Ok(None)
+    }
+
+    /// Keeps a secret in the home folder, if one is kept: an operation has the hash.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`].
+    pub fn keep_secret(&self, hash: &[u8; 32], secret: &Secret<32>) -> Result<(), LedgerError> {
+        Ok(self.kept.as_ref().map_or(Ok(()), |kept| kept.keep_secret(hash, secret))?)
+    }
+
+    /// The secret with this hash.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`].
+    pub fn secret(&self, hash: &[u8; 32]) -> Result<Option<Secret<32>>, LedgerError> {
+        Ok(self.kept.as_ref().map_or(Ok(None), |kept| kept.secret(hash))?)
+    }
+
+    /// Forgets the secret with this hash.
+    ///
+    /// # Errors
+    /// [`LedgerError::File`].
+    pub fn forget_secret(&self, hash: &[u8; 32]) -> Result<(), LedgerError> {
+        Ok(self.kept.as_ref().map_or(Ok(()), |kept| kept.forget_secret(hash))?)
+    }
+
+    fn kept_of(&self, author: Author<'_>) -> Result<Vec<Operation>, LedgerError> {
+        let Some(kept) = &self.kept else { return Ok(Vec::new()) };
+        kept.of_device(&self.trust.network, &author.did(), &author.device_id())
     }
 
     /// Has the ledger do something as the guardian with this key. Where the
     /// guardian runs, it may use the same number at the same moment; then this is
-    /// tried again.
+    /// tried again. Nothing is kept: what guardians ask for has its effect once,
+    /// however often it is asked.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -87,25 +157,29 @@ impl Ledger {
         let guardian = GuardianId(key.verifying_key().0);
         let mut tries = 0;
         loop {
-            let chain: Chain = self.expect(&()).await?;
-            let record: Option<Guardian> = self.record(&guardian).await?;
-            let record =
-                record.ok_or_else(|| LedgerError::Refused("the ledger knows no such guardian".into()))?;
-            let body = Body {
-                network: self.trust.network,
-                until: chain.at.plus_ms(LIFE_MS),
-                claim: Claim::Guardian { guardian, nonce: record.next_nonce() },
-                action: action.clone(),
-            };
+            let standing = self.standing().await?;
+            let (_, shown) = self.prove::<Guardian>(&guardian, standing.checkpoint.height).await?;
+            let record = shown
+                .record
+                .ok_or_else(|| LedgerError::Refused("the ledger knows no such guardian".into()))?;
+            let told = self.told::<Guardian>(&guardian).await;
+            let told = told.iter().map(Guardian::next_nonce);
+            let nonce = bounded(record.next_nonce(), told);
+            let claim = Claim::Guardian { guardian, nonce };
+            let body = self.body(&standing, claim, action.clone());
             match self.hand_in(&body.sign(key)).await {
-                Err(LedgerError::Refused(why))
-                    if tries < TRIES && why.contains(&Rejection::NonceUsed.to_string()) =>
+                Err(LedgerError::Refused(why) | LedgerError::Declined { why, .. })
+                    if tries < TRIES && is_used(&why) =>
                 {
                     tries += 1;
                 }
                 asked => return asked,
             }
         }
+    }
+
+    fn body(&self, standing: &Standing, claim: Claim, action: Action) -> Body {
+        Body { network: self.trust.network, until: standing.now.plus_ms(LIFE_MS), claim, action }
     }
 
     async fn sign_and_hand_in(
@@ -115,32 +189,118 @@ impl Ledger {
         action: Action,
     ) -> Result<Asked, LedgerError> {
         let (did, device) = (author.did(), author.device_id());
-        let rules: Parameters = self.expect(&()).await?;
-        let chain: Chain = self.expect(&()).await?;
-        let body = Body {
-            network: self.trust.network,
-            until: chain.at.plus_ms(LIFE_MS),
-            claim: Claim::Device { did, device, nonce: account.next_nonce(&device) },
-            action,
+        let earlier = self.kept_of(author)?.into_iter().find(|earlier| earlier.body.action == action);
+        if let Some(earlier) = earlier
+            && let Some(asked) = self.again(&earlier).await?
+        {
+            return Ok(asked);
+        }
+        let standing = self.standing().await?;
+        let rules = self.rules().await?;
+        let told = self.told::<Account>(&did).await;
+        let nonce = bounded(account.next_nonce(&device), told.iter().map(|told| told.next_nonce(&device)));
+        let nonce = match &self.kept {
+            Some(kept) => kept.number(&device, nonce)?,
+            None => nonce,
         };
-        let needs_work = account.is_new(chain.at, &rules) || account.allowed(chain.at, &rules) == 0;
-        let work = if needs_work { work(&body, &chain, &rules).await } else { None };
+        let body = self.body(&standing, Claim::Device { did, device, nonce }, action);
+        let needs_work = account.is_new(standing.now, &rules) || account.allowed(standing.now, &rules) == 0;
         // The signature covers the work.
-        let operation = match work {
-            Some(stamp) => body.sign_stamped(stamp, author.device),
-            None => body.sign(author.device),
+        let operation = match needs_work {
+            true => {
+                let stamp = self.work(&body, &standing, &rules).await?;
+                body.sign_stamped(stamp, author.device)
+            }
+            false => body.sign(author.device),
         };
-        self.hand_in(&operation).await
+        if let Some(kept) = &self.kept {
+            kept.keep(&operation)?;
+        }
+        self.conclude(&operation).await
     }
 
-    /// Hands in an operation that proves itself.
+    /// Sends once more what was asked before, or learns what became of it. Nothing
+    /// where it is proven that it never happened and never will.
+    async fn again(&self, operation: &Operation) -> Result<Option<Asked>, LedgerError> {
+        let id = operation.id();
+        let checkpoint = self.standing().await?.checkpoint;
+        let is_over = checkpoint.at > operation.body.until;
+        if !is_over {
+            self.say(format!(
+                "the same was asked before, and it is not known what became of it: operation {id} is sent again, and no other"
+            ));
+            return self.conclude(operation).await.map(Some);
+        }
+        if !self.is_used(operation, checkpoint.height).await? {
+            self.forget(&id)?;
+            return Ok(None);
+        }
+        match self.became(operation).await {
+            Ok(Some(asked)) => {
+                self.forget(&id)?;
+                self.say(format!(
+                    "the same was asked before, and came about at height {}: nothing was sent; ask again if you want it twice",
+                    asked.height
+                ));
+                Ok(Some(asked))
+            }
+            Ok(None) => {
+                self.forget(&id)?;
+                Err(LedgerError::Unclear(id))
+            }
+            Err(LedgerError::Refused(why)) if is_used(&why) => {
+                self.forget(&id)?;
+                Err(LedgerError::Unclear(id))
+            }
+            // Its time is over.
+            Err(LedgerError::Refused(_)) => {
+                self.forget(&id)?;
+                Ok(None)
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    /// Hands in what a device asks, and forgets it when its outcome is known.
+    async fn conclude(&self, operation: &Operation) -> Result<Asked, LedgerError> {
+        let id = operation.id();
+        let outcome = self.settle(operation).await?;
+        let Some(why) = outcome.refused else {
+            self.forget(&id)?;
+            return Ok(Asked { id, height: outcome.height });
+        };
+        // What a block refused before its number was looked at may come again in a
+        // later one, and what is refused for its number may have come about before.
+        let until = operation.body.until;
+        match self.is_used(operation, outcome.height).await {
+            Ok(true) if is_used(&why) => Err(LedgerError::Pending { id, until }),
+            Ok(true) => {
+                self.forget(&id)?;
+                Err(LedgerError::Refused(why))
+            }
+            _ => Err(LedgerError::Declined { why, until }),
+        }
+    }
+
+    /// Whether the number of a device's operation was used, or can never be, as of
+    /// `height` or later.
+    async fn is_used(&self, operation: &Operation, height: u64) -> Result<bool, LedgerError> {
+        let Claim::Device { did, device, nonce } = &operation.body.claim else { return Ok(true) };
+        let (_, shown) = self.prove::<Account>(did, height).await?;
+        Ok(shown.record.is_some_and(|account| !account.can_use(device, *nonce)))
+    }
+
+    fn forget(&self, id: &OperationId) -> Result<(), LedgerError> {
+        Ok(self.kept.as_ref().map_or(Ok(()), |kept: &Kept| kept.forget(id))?)
+    }
+
+    /// Hands in an operation that proves itself. It has its effect once, however often
+    /// it is handed in.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn ask_unsigned(&self, action: Action) -> Result<Asked, LedgerError> {
-        let chain: Chain = self.expect(&()).await?;
-        let until = chain.at.plus_ms(LIFE_MS);
-        let body = Body { network: self.trust.network, until, claim: Claim::Itself, action };
+        let body = self.body(&self.standing().await?, Claim::Itself, action);
         self.hand_in(&body.unsigned()).await
     }
 
@@ -149,54 +309,78 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn anchor(&self, author: impl Into<Author<'_>>) -> Result<(), LedgerError> {
-        let author = author.into();
+        self.anchored(author.into()).await.map(drop)
+    }
+
+    /// The same, and what the ledger then has of the identity.
+    async fn anchored(&self, author: Author<'_>) -> Result<Account, LedgerError> {
         let did = author.did();
         let operations = author.log.operations();
-        let known = match self.record::<Account>(&did).await? {
-            Some(account) => account.state.sequence(),
+        let mut account = match self.account(&did).await? {
+            Some(account) => account,
             None => {
-                let Some(genesis) = operations.first() else { return Ok(()) };
-                self.found(author, &did, genesis.clone()).await?;
-                0
+                let genesis =
+                    operations.first().ok_or_else(|| LedgerError::Garbage("an empty log".into()))?;
+                let asked = self.found(author, &did, genesis.clone()).await?;
+                self.account_at(&did, asked.height).await?
             }
         };
+        let known = account.state.sequence();
         for operation in operations.iter().filter(|operation| operation.sequence() > known) {
             let action = Action::Log { operation: operation.clone() };
             // Beside the root, a device that was there before has to sign.
-            let account: Account = self.expect(&did).await?;
             if account.state.device(&author.device_id()).is_none() {
                 self.ask_unsigned(action).await?;
                 return Err(LedgerError::Refused(
                     "this device is new to the ledger, and the person's others may object for a while".into(),
                 ));
             }
-            self.sign_and_hand_in(author, &account, action).await?;
+            let asked = self.sign_and_hand_in(author, &account, action).await?;
+            account = self.account_at(&did, asked.height).await?;
         }
-        Ok(())
+        Ok(account)
+    }
+
+    /// What the ledger has of an identity, proven. One that guardians know of already
+    /// is waited for until they have signed it.
+    async fn account(&self, did: &Did) -> Result<Option<Account>, LedgerError> {
+        let height = self.standing().await?.checkpoint.height;
+        let (_, shown) = self.prove::<Account>(did, height).await?;
+        if shown.record.is_some() || self.told::<Account>(did).await.is_empty() {
+            return Ok(shown.record);
+        }
+        Ok(self.prove_now::<Account>(did).await?.1.record)
+    }
+
+    async fn account_at(&self, did: &Did, height: u64) -> Result<Account, LedgerError> {
+        let (_, shown) = self.prove::<Account>(did, height).await?;
+        shown.record.ok_or_else(|| LedgerError::Garbage("the ledger has no such identity".into()))
     }
 
     /// Founds the identity: a guardian that knows the person vouches for it, or
-    /// this device works for it.
+    /// this device works for it, also where a guardian's word is no good. An identity
+    /// is founded once, however often that is asked.
     async fn found(
         &self,
         author: Author<'_>,
         did: &Did,
         genesis: allod_did::Operation,
     ) -> Result<Asked, LedgerError> {
-        let chain: Chain = self.expect(&()).await?;
-        let rules: Parameters = self.expect(&()).await?;
         let sponsorship = match author.person {
             Some(person) => self.sponsor(person, did).await,
             None => None,
         };
-        let needs_work = sponsorship.is_none();
-        let body = Body {
-            network: self.trust.network,
-            until: chain.at.plus_ms(LIFE_MS),
-            claim: Claim::Itself,
-            action: Action::Found { genesis, sponsorship },
-        };
-        let stamp = if needs_work { work(&body, &chain, &rules).await } else { None };
+        if sponsorship.is_some() {
+            let action = Action::Found { genesis: genesis.clone(), sponsorship };
+            match self.ask_unsigned(action).await {
+                Err(LedgerError::Refused(_) | LedgerError::Declined { .. }) => {}
+                asked => return asked,
+            }
+        }
+        let (standing, rules) = (self.standing().await?, self.rules().await?);
+        let action = Action::Found { genesis, sponsorship: None };
+        let body = self.body(&standing, Claim::Itself, action);
+        let stamp = Some(self.work(&body, &standing, &rules).await?);
         self.hand_in(&Operation { stamp, ..body.unsigned() }).await
     }
 
@@ -214,62 +398,70 @@ impl Ledger {
         None
     }
 
-    /// Hands an operation in, and waits until the ledger has it.
-    ///
-    /// # Errors
-    /// [`LedgerError::Refused`], [`LedgerError::Pending`], [`LedgerError::Unreachable`].
-    pub async fn hand_in(&self, operation: &Operation) -> Result<Asked, LedgerError> {
-        let bytes = allod_wire::encode(operation);
-        let id = allod_ledger::id_of(&bytes);
-        let mut last = None;
-        let mut taken = false;
-        for link in &self.links {
-            match link.post("/chain/operations", None, &bytes, ANSWER_MAX).await {
-                Ok(_) => {
-                    taken = true;
-                    break;
-                }
-                Err(Fault::Refused(why)) => return Err(LedgerError::Refused(why)),
-                Err(fault) => last = Some(fault),
-            }
-        }
-        if !taken {
-            return Err(last.map_or(LedgerError::NoGuardian, LedgerError::Unreachable));
-        }
-        let path = format!("/chain/operations/{id}");
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while tokio::time::Instant::now() < deadline {
-            if let Ok(Some(bytes)) = self.get(&path, ANSWER_MAX).await {
-                return settled(id, &bytes);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Err(LedgerError::Pending(id))
+    /// Does the work that stands in for a sponsor.
+    async fn work(&self, body: &Body, standing: &Standing, rules: &Parameters) -> Result<Stamp, LedgerError> {
+        let (_, chain) = self.prove::<Chain>(&(), standing.checkpoint.height).await?;
+        let chain = chain.record.ok_or_else(|| LedgerError::Garbage("the ledger has no height".into()))?;
+        let (bits, message) = (rules.stamp_bits, body.message());
+        let next = chain.height.saturating_add(1);
+        let epoch = next / rules.epoch_heights.max(1);
+        // At the first height of an epoch nobody knows its first block yet.
+        let epoch =
+            if next.is_multiple_of(rules.epoch_heights.max(1)) { epoch.saturating_sub(1) } else { epoch };
+        let found = tokio::task::spawn_blocking(move || search(&chain, epoch, bits, &message, WORK));
+        found.await.ok().flatten().ok_or(LedgerError::TooMuchWork { bits })
     }
 }
 
-/// What a guardian says became of an operation.
-fn settled(id: OperationId, bytes: &[u8]) -> Result<Asked, LedgerError> {
-    let garbage = || LedgerError::Garbage("what became of an operation".into());
-    let said: serde_json::Value = serde_json::from_slice(bytes).map_err(|_| garbage())?;
-    if let Some(why) = said.get("refused").and_then(serde_json::Value::as_str) {
-        return Err(LedgerError::Refused(why.into()));
+/// Searches for a stamp, for a while.
+fn search(chain: &Chain, epoch: u64, bits: u8, message: &[u8; 32], patience: Duration) -> Option<Stamp> {
+    if bits > WORK_BITS_MAX {
+        return None;
     }
-    let height = said.get("height").and_then(serde_json::Value::as_u64).ok_or_else(garbage)?;
-    Ok(Asked { id, height })
+    let begun = Moment::now();
+    let counters =
+        (0..u64::MAX).take_while(|counter| counter % WORK_STEP != 0 || begun.elapsed() <= patience);
+    let mut stamps = counters.map(|counter| Stamp { epoch, counter });
+    stamps.find(|stamp| Stamp::zero_bits(&stamp.work(&chain.mark, message)) >= u32::from(bits))
 }
 
-/// Does the work that stands in for a sponsor.
-async fn work(body: &Body, chain: &Chain, rules: &Parameters) -> Option<Stamp> {
-    let epoch = (chain.height + 1) / rules.epoch_heights;
-    // At the first height of an epoch nobody knows its first block yet.
-    let first = (chain.height + 1).is_multiple_of(rules.epoch_heights);
-    let epoch = if first { epoch.saturating_sub(1) } else { epoch };
-    let (mark, bits, message) = (chain.mark, u32::from(rules.stamp_bits), body.message());
-    let found = tokio::task::spawn_blocking(move || {
-        (0..u64::MAX)
-            .map(|counter| Stamp { epoch, counter })
-            .find(|stamp| Stamp::zero_bits(&stamp.work(&mark, &message)) >= bits)
-    });
-    found.await.ok().flatten()
+/// The next number: what guardians tell is taken only near what is proven.
+fn bounded(proven: u64, told: impl Iterator<Item = u64>) -> u64 {
+    told.max().unwrap_or(proven).clamp(proven, proven.saturating_add(AHEAD))
+}
+
+/// Whether a refusal is for a number that was used.
+fn is_used(why: &str) -> bool {
+    why.contains(&Rejection::NonceUsed.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use allod_wire::{BlockId, Instant, NetworkId};
+
+    #[test]
+    fn nobody_can_tell_a_number_far_from_the_proven_one() {
+        assert_eq!(bounded(7, [].into_iter()), 7);
+        assert_eq!(bounded(7, [3, 9].into_iter()), 9);
+        assert_eq!(bounded(7, [1].into_iter()), 7);
+        assert_eq!(bounded(7, [u64::MAX].into_iter()), 7 + AHEAD);
+        assert_eq!(bounded(u64::MAX, [5].into_iter()), u64::MAX);
+    }
+
+    #[test]
+    fn work_that_takes_too_long_is_given_up() {
+        let chain = Chain {
+            network: NetworkId([1; 32]),
+            genesis: Instant(0),
+            height: 5,
+            at: Instant(9),
+            mark: BlockId([2; 32]),
+            mark_before: BlockId([3; 32]),
+        };
+        let stamp = search(&chain, 1, 8, &[7; 32], WORK).unwrap();
+        assert!(Stamp::zero_bits(&stamp.work(&chain.mark, &[7; 32])) >= 8);
+        assert_eq!(search(&chain, 1, 255, &[7; 32], WORK), None);
+        assert_eq!(search(&chain, 1, WORK_BITS_MAX, &[7; 32], Duration::ZERO), None);
+    }
 }

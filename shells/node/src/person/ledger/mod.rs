@@ -1,40 +1,51 @@
 //! A person and the ledger: which network this is, what is asked of it, and what
 //! is proven by it.
 //!
-//! A guardian is believed in one thing only: that it passes operations on. What
-//! the ledger says is believed under the network's signature; what this device
-//! needs to know to ask (its next number, whether the identity is there) may be
-//! told wrong without harm, since the ledger would refuse the operation.
+//! No guardian is believed alone. What the ledger says is believed under the network's
+//! signature, the time and the numbers from which an operation is made among it; the
+//! network's rules are those of its genesis; and what became of an operation is believed
+//! when more than a third of the network's guardians say the same. One that is asked
+//! first and lies can be slow and say nothing, until the next one is asked. Until the
+//! outcome of an operation is known, the same bytes are sent again, never others for the
+//! same purpose.
 
 mod ask;
 mod audit;
 mod evaluate;
+mod kept;
 mod keyholders;
+mod outcome;
 mod receipts;
+mod standing;
 mod trust;
 mod unseal;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use allod_did::Did;
 use allod_guardian::client::Fault;
 use allod_ledger::account::{Account, Sponsorship};
 use allod_ledger::record::{Identifier, Record};
-use allod_ledger::{
-    Action, Body, Certificate, Chain, Claim, NetworkKey, Operation, Parameters, Proof, Shown, Stamp,
-};
-use allod_wire::{OperationId, Wire};
+use allod_ledger::{Action, Body, Chain, Claim, NetworkKey, Operation, Parameters, Proof, Shown, Stamp};
+use allod_wire::{Instant, OperationId, Wire};
 use data_encoding::HEXLOWER;
-use tokio::task::JoinSet;
+use tokio::sync::OnceCell;
 
 pub use ask::{Asked, Author};
 pub use audit::{Audited, BadNumber};
 pub use evaluate::{Evaluated, Evaluation};
 pub use keyholders::{GuardianFault, Keyholders, Listed, Wrong};
 pub use receipts::Receipts;
+pub use standing::Standing;
 pub use trust::Trust;
 pub use unseal::{Opened, Word};
+
+use kept::Kept;
 
 use super::{Link, Person};
 use crate::FileError;
@@ -78,12 +89,42 @@ pub enum LedgerError {
     /// What a guardian sent is not what was asked for.
     #[error("what a guardian sent makes no sense: {0}")]
     Garbage(String),
-    /// The ledger refused the operation.
+    /// The ledger refused the operation, for good.
     #[error("the ledger refused: {0}")]
     Refused(String),
+    /// No guardian passes the operation on. One that keeps it may do so later.
+    #[error("the guardians do not pass it on: {why}")]
+    Declined {
+        /// What one of them said.
+        why: String,
+        /// Until when it can still come about.
+        until: Instant,
+    },
     /// The operation did not come up in time. It may still.
-    #[error("operation {0} did not come up in the ledger in time; it still may")]
-    Pending(OperationId),
+    #[error("operation {id} did not come up in the ledger in time; it still may")]
+    Pending {
+        /// The operation.
+        id: OperationId,
+        /// Until when it can still come about.
+        until: Instant,
+    },
+    /// The operation was taken in, and nobody knows with what outcome.
+    #[error("operation {0} is in the ledger, but the guardians do not know any more what came of it")]
+    Unclear(OperationId),
+    /// The network's time and this device's clock are hours apart.
+    #[error("the network's time is {network}, and this device's clock says {device}", network = network.0, device = device.0)]
+    Apart {
+        /// What the network signed last, in milliseconds since 1970.
+        network: Instant,
+        /// What this device's clock says.
+        device: Instant,
+    },
+    /// The network asks for more work than this device does.
+    #[error("the network asks for {bits} bits of work, which takes this device too long")]
+    TooMuchWork {
+        /// Zero bits.
+        bits: u8,
+    },
     /// A proof was not good.
     #[error(transparent)]
     Proof(#[from] allod_ledger::Error),
@@ -98,17 +139,77 @@ pub enum LedgerError {
     },
 }
 
+/// Where a person is told what they should know.
+type Tell = Box<dyn Fn(&str) + Send + Sync>;
+
 /// A way to the ledger.
-#[derive(Debug)]
 pub struct Ledger {
     links: Vec<Arc<Link>>,
     trust: Trust,
+    kept: Option<Kept>,
+    tell: Option<Tell>,
+    /// What was told, so that nothing is told twice.
+    told: Mutex<BTreeSet<String>>,
+    /// The guardian that is asked first: the last one that answered well.
+    first: AtomicUsize,
+    /// The ways to all active guardians of the network, once they were needed.
+    active: OnceCell<Vec<Option<Arc<Link>>>>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("links", &self.links)
+            .field("trust", &self.trust)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Ledger {
     /// The ledger of the network that `trust` names, asked through these guardians.
     pub fn new(links: Vec<Arc<Link>>, trust: Trust) -> Self {
-        Self { links, trust }
+        Self {
+            links,
+            trust,
+            kept: None,
+            tell: None,
+            told: Mutex::default(),
+            first: AtomicUsize::new(0),
+            active: OnceCell::new(),
+        }
+    }
+
+    /// Keeps what is asked in the home folder at this path until its outcome is known,
+    /// so that nothing that is asked again comes about twice.
+    #[must_use]
+    pub fn keeping(mut self, home: &Path) -> Self {
+        self.kept = Some(Kept::of(home));
+        self
+    }
+
+    /// Has a person told by `tell` which guardian lies, and what is sent again.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.tell = Some(Box::new(tell));
+        self
+    }
+
+    /// Tells the person something, once.
+    fn say(&self, text: String) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tell) = &self.tell
+            && !told.contains(&text)
+        {
+            tell(&text);
+            told.insert(text);
+        }
+    }
+
+    /// Names a guardian whose answer is none.
+    fn accuse(&self, place: usize, why: &LedgerError) {
+        if let Some(link) = self.links.get(place) {
+            self.say(format!("{} sent what is no good ({why}); others are asked", link.address()));
+        }
     }
 
     /// Which network.
@@ -124,33 +225,32 @@ impl Ledger {
         Ok(NetworkKey::decode(&self.trust.key)?)
     }
 
+    /// The guardians by their places, beginning with the one that answered well last.
+    fn in_order(&self) -> impl Iterator<Item = (usize, &Arc<Link>)> {
+        let count = self.links.len();
+        let first = self.first.load(Ordering::Relaxed) % count.max(1);
+        self.links.iter().enumerate().cycle().skip(first).take(count)
+    }
+
     /// What the first guardian that answers has at `path`.
     ///
     /// # Errors
     /// [`LedgerError::Unreachable`], [`LedgerError::NoGuardian`].
     pub async fn get(&self, path: &str, size_max: usize) -> Result<Option<Vec<u8>>, LedgerError> {
-        self.get_from(0, path, size_max).await
-    }
-
-    /// The same, beginning with another guardian than the first.
-    async fn get_from(
-        &self,
-        begin: usize,
-        path: &str,
-        size_max: usize,
-    ) -> Result<Option<Vec<u8>>, LedgerError> {
-        let count = self.links.len();
         let mut last = None;
-        for link in self.links.iter().cycle().skip(begin % count.max(1)).take(count) {
+        for (place, link) in self.in_order() {
             match link.get(path, size_max).await {
-                Ok(found) => return Ok(found),
+                Ok(found) => {
+                    self.first.store(place, Ordering::Relaxed);
+                    return Ok(found);
+                }
                 Err(fault) => last = Some(fault),
             }
         }
         Err(last.map_or(LedgerError::NoGuardian, LedgerError::Unreachable))
     }
 
-    /// A record as of now, not proven.
+    /// A record as of now, not proven: for what is looked at, never for what is decided.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -168,38 +268,6 @@ impl Ledger {
         self.record(id).await?.ok_or_else(|| LedgerError::Garbage(format!("there is no {}", R::KIND)))
     }
 
-    /// The height that the ledger has now, as most of the guardians tell it: who
-    /// stays behind, and who lies, is outvoted.
-    ///
-    /// # Errors
-    /// [`LedgerError::Unreachable`], [`LedgerError::NoGuardian`].
-    pub async fn height(&self) -> Result<u64, LedgerError> {
-        let mut asked = JoinSet::new();
-        for link in &self.links {
-            let link = Arc::clone(link);
-            asked.spawn(async move {
-                let path = format!("/chain/record/{}/-", escape(Chain::KIND));
-                tokio::time::timeout(GLANCE, link.get(&path, Chain::SIZE_MAX))
-                    .await
-                    .unwrap_or(Err(Fault::Slow))
-            });
-        }
-        let mut heights = Vec::new();
-        let mut last = None;
-        while let Some(answer) = asked.join_next().await {
-            match answer {
-                Ok(Ok(Some(bytes))) => {
-                    heights.extend(allod_wire::decode::<Chain>(&bytes).map(|chain| chain.height))
-                }
-                Ok(Err(fault)) => last = Some(fault),
-                _ => {}
-            }
-        }
-        heights.sort_unstable();
-        let middle = heights.get(heights.len() / 2).copied();
-        middle.ok_or_else(|| last.map_or(LedgerError::NoGuardian, LedgerError::Unreachable))
-    }
-
     /// A proof of a record as of now: what the ledger had when this was called is
     /// in it. Takes until the guardians have signed that.
     ///
@@ -210,48 +278,67 @@ impl Ledger {
     }
 
     /// A proof of a record as of `height` or later, checked. With 0 it is the
-    /// newest that the guardians have signed, which may be some heights old.
+    /// newest that the guardians have signed, which may be some heights old. A guardian
+    /// whose proof is bad is named and not asked again.
     ///
     /// # Errors
     /// [`LedgerError::NotCertified`] where the network does not sign in time;
-    /// [`LedgerError::Proof`] where what was sent is not good.
+    /// [`LedgerError::Proof`], [`LedgerError::Garbage`] where nobody sends a good one.
     pub async fn prove<R: Record>(&self, id: &R::Id, height: u64) -> Result<(Proof, Shown<R>), LedgerError> {
         let path = format!("/chain/proof/{}/{}", escape(R::KIND), named(id));
         let key = self.key()?;
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        let mut tries = 0;
+        let (mut liars, mut bad) = (BTreeSet::new(), None);
         loop {
-            // One that stays behind must not hold this up.
-            if let Some(bytes) = self.get_from(tries, &path, Proof::SIZE_MAX).await? {
-                let proof: Proof =
-                    allod_wire::decode(&bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
-                if proof.id() != id.bytes() {
-                    return Err(LedgerError::Garbage("the proof is about something else".into()));
+            let (mut silent, mut hope) = (None, false);
+            for (place, link) in self.in_order() {
+                if liars.contains(&place) {
+                    continue;
                 }
-                let shown = proof.verify::<R>(&self.trust.network, &key)?;
-                if shown.height >= height {
-                    return Ok((proof, shown));
+                match link.get(&path, Proof::SIZE_MAX).await {
+                    Ok(Some(bytes)) => match self.checked::<R>(&key, id, &bytes) {
+                        Ok((proof, shown)) if shown.height >= height => {
+                            self.first.store(place, Ordering::Relaxed);
+                            return Ok((proof, shown));
+                        }
+                        // One that stays behind must not hold this up.
+                        Ok(_) => hope = true,
+                        Err(why) => {
+                            self.accuse(place, &why);
+                            liars.insert(place);
+                            bad = Some(why);
+                        }
+                    },
+                    Ok(None) => hope = true,
+                    Err(fault) => silent = Some(fault),
                 }
+            }
+            if !hope {
+                return Err(match (bad, silent) {
+                    (Some(why), _) => why,
+                    (None, Some(fault)) => LedgerError::Unreachable(fault),
+                    (None, None) => LedgerError::NoGuardian,
+                });
             }
             if tokio::time::Instant::now() > deadline {
                 return Err(LedgerError::NotCertified { height });
             }
             tokio::time::sleep(LOOK).await;
-            tries += 1;
         }
     }
 
-    /// The newest certificate, checked.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn certificate(&self) -> Result<Certificate, LedgerError> {
-        let bytes = self.get("/chain/certificate", Certificate::SIZE_MAX).await?;
-        let bytes = bytes.ok_or(LedgerError::NotCertified { height: 0 })?;
-        let certificate: Certificate =
-            allod_wire::decode(&bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
-        self.key()?.verify(&self.trust.network, &certificate)?;
-        Ok(certificate)
+    fn checked<R: Record>(
+        &self,
+        key: &NetworkKey,
+        id: &R::Id,
+        bytes: &[u8],
+    ) -> Result<(Proof, Shown<R>), LedgerError> {
+        let proof: Proof = allod_wire::decode(bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
+        if proof.id() != id.bytes() {
+            return Err(LedgerError::Garbage("the proof is about something else".into()));
+        }
+        let shown = proof.verify::<R>(&self.trust.network, key)?;
+        Ok((proof, shown))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use allod_ledger::{Genesis, NETWORK_KEY_LEN};
+use allod_ledger::{Genesis, NETWORK_KEY_LEN, Parameters};
 use allod_wire::{Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
@@ -34,6 +34,10 @@ pub struct Trust {
     /// Milliseconds between the beacon's rounds.
     #[n(4)]
     pub beacon_period_ms: u64,
+    /// The network's rules, which its id covers and which never change. A file of an
+    /// earlier version lacks them.
+    #[n(5)]
+    pub rules: Option<Parameters>,
 }
 
 impl Wire for Trust {
@@ -103,8 +107,7 @@ impl Trust {
     async fn ask(link: &Link) -> Result<Option<Self>, LedgerError> {
         let found = link.get("/chain/genesis", Genesis::SIZE_MAX).await.map_err(LedgerError::Unreachable)?;
         let Some(bytes) = found else { return Err(LedgerError::NoGuardian) };
-        let genesis: Genesis =
-            allod_wire::decode(&bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
+        let genesis = genesis(&bytes)?;
         let key = link.get("/chain/key", NETWORK_KEY_LEN).await.map_err(LedgerError::Unreachable)?;
         let Some(key) = key else { return Ok(None) };
         let key = key.try_into().map_err(|_| LedgerError::Garbage("a key of another length".into()))?;
@@ -114,14 +117,41 @@ impl Trust {
             name: genesis.name,
             genesis: genesis.at,
             beacon_period_ms: genesis.parameters.beacon_period_ms,
+            rules: Some(genesis.parameters),
         }))
     }
+}
+
+/// A genesis whose rules nobody stumbles over.
+pub(super) fn genesis(bytes: &[u8]) -> Result<Genesis, LedgerError> {
+    let genesis: Genesis = allod_wire::decode(bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
+    genesis.check()?;
+    Ok(genesis)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chain::founding::local_rules;
+
+    #[test]
+    fn what_an_earlier_version_kept_is_read_without_the_rules() {
+        let rules = local_rules();
+        let known = Trust {
+            network: NetworkId([1; 32]),
+            key: [7; NETWORK_KEY_LEN],
+            name: "local".into(),
+            genesis: Instant(1_000_000),
+            beacon_period_ms: rules.beacon_period_ms,
+            rules: None,
+        };
+        let bytes = allod_wire::encode(&known);
+        assert_eq!(bytes[0], 0x85, "an array of five");
+        assert_eq!(allod_wire::decode::<Trust>(&bytes).unwrap(), known);
+        let full = Trust { rules: Some(rules), ..known };
+        let bytes = allod_wire::encode(&full);
+        assert_eq!(allod_wire::decode::<Trust>(&bytes).unwrap(), full);
+    }
 
     #[test]
     fn rounds_are_due_as_the_ledger_has_it() {
@@ -132,6 +162,7 @@ mod tests {
             name: "local".into(),
             genesis: Instant(1_000_000),
             beacon_period_ms: rules.beacon_period_ms,
+            rules: Some(rules),
         };
         for at in [0, 999_999, 1_000_000, 1_000_001, 1_003_000, 1_003_001, 7_654_321] {
             let at = Instant(at);
