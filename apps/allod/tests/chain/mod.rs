@@ -17,7 +17,7 @@ use allod_guardian::keyholder::Record;
 use allod_ledger::guardian::Guardian;
 use allod_ledger::shared_key::{KeyName, KeySpec, SharedKey, Sharing};
 use allod_ledger::{Action, Body, Chain, Claim};
-use allod_node::chain::founding::Operator;
+use allod_node::chain::operator::Operator;
 use allod_node::chain::{Shares, guardian_key};
 use allod_node::person::Link;
 use allod_node::person::ledger::{Asked, Ledger, LedgerError, Trust};

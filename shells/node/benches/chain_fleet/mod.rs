@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use allod_ledger::Genesis;
 use allod_ledger::guardian::Terms;
-use allod_node::chain::founding::{Operator, Place, genesis, local_rules};
+use allod_node::chain::founding::{Place, genesis, local_rules};
 use allod_node::chain::guardian_key;
+use allod_node::chain::operator::Operator;
 use allod_node::guardian::{ChainSection, Config, Tls};
 use allod_node::person::Link;
 use allod_wire::{GuardianId, NetworkId, RealmId};

@@ -177,7 +177,8 @@ mod tests {
     use allod_wire::Instant;
 
     use super::*;
-    use crate::chain::founding::{Operator, genesis, lasting_rules, local_rules};
+    use crate::chain::founding::{genesis, lasting_rules, local_rules};
+    use crate::chain::operator::Operator;
 
     fn terms() -> Terms {
         Terms {

@@ -23,6 +23,7 @@ mod gather;
 mod http;
 mod keys;
 mod log;
+pub mod operator;
 pub mod ordering;
 mod readiness;
 mod routes;

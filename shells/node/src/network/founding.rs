@@ -7,7 +7,8 @@ use allod_ledger::Parameters;
 
 use super::NetworkError;
 use super::folders::guardian_folder;
-use crate::chain::founding::{Operator, Place, genesis};
+use crate::chain::founding::{Place, genesis};
+use crate::chain::operator::Operator;
 use crate::chain::{ChainError, guardian_key};
 use crate::files;
 use crate::guardian::{ChainSection, Config, load_identity};

@@ -7,7 +7,7 @@ use allod_did::Signature;
 use allod_ledger::Action;
 use allod_ledger::guardian::{Guardian, Terms, joining};
 use allod_ledger::shared_key::{KeyName, KeySpec};
-use allod_node::chain::founding::Operator;
+use allod_node::chain::operator::Operator;
 use allod_node::chain::{ChainError, guardian_key};
 use allod_node::guardian::Config;
 use allod_node::person::ledger::{Asked, Author, Ledger, Listed};

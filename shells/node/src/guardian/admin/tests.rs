@@ -16,8 +16,9 @@ use hyper_util::service::TowerToHyperService;
 
 use super::super::{Addresses, ChainSection, Config, Store, Tls, http, run};
 use super::*;
-use crate::chain::founding::{self, Operator, brisk_rules, genesis};
+use crate::chain::founding::{self, brisk_rules, genesis};
 use crate::chain::guardian_key;
+use crate::chain::operator::Operator;
 
 /// Asks with GET, and returns status and body.
 async fn get(router: &Router, path: &str) -> (u16, String) {

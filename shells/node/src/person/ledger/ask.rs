@@ -15,7 +15,7 @@ use super::{
     Account, Action, Body, Chain, Claim, Did, Kept, Ledger, LedgerError, Operation, OperationId, Parameters,
     Person, Sponsorship, Stamp, Standing,
 };
-use crate::chain::founding::Operator;
+use crate::chain::operator::Operator;
 
 /// How long an operation that was signed may have effect, in milliseconds.
 const LIFE_MS: u64 = 10 * 60 * 1000;

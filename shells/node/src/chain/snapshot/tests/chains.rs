@@ -17,7 +17,8 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::world::free_port;
-use crate::chain::founding::{Operator, Place, genesis, local_rules};
+use crate::chain::founding::{Place, genesis, local_rules};
+use crate::chain::operator::Operator;
 use crate::chain::ordering::simplex::Tuning;
 use crate::chain::{ChainConfig, ChainError, Kept, Routes, Running, guardian_key};
 use crate::person::Link;

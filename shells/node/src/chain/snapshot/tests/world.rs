@@ -25,7 +25,8 @@ use tokio::net::TcpListener;
 use super::super::fetch::CaughtUp;
 use super::super::{Serving, Wanted, catch_up, router};
 use crate::chain::Routes;
-use crate::chain::founding::{Operator, Place, genesis, local_rules};
+use crate::chain::founding::{Place, genesis, local_rules};
+use crate::chain::operator::Operator;
 use crate::chain::ordering::{
     self, Application, Block, BlockDigest, FinalBlock, Header, OperationHash, Ordering, Pending, Refusal,
     Status, Vote,
