@@ -106,6 +106,7 @@ pub fn apply_checked<V: Values + ?Sized>(
         height: block.height,
         at: block.at,
         epoch: block.height / rules.epoch_heights,
+        round: chain.round,
         operation: OperationId([0; 32]),
     };
 
@@ -154,6 +155,7 @@ pub fn check<V: Values + ?Sized>(values: &V, bytes: &[u8]) -> Result<Result<(), 
         height,
         at: chain.at,
         epoch: height / rules.epoch_heights,
+        round: chain.round,
         operation: id_of(bytes),
     };
     match operate(&mut draft, &context, &chain, bytes, false) {
@@ -256,7 +258,7 @@ fn act<V: Values + ?Sized>(
             if !draft.expect::<Guardian>(&id)?.is_active() {
                 return Err(Rejection::NotActive.into());
             }
-            shared_key::approve(draft, id, spec)
+            shared_key::approve(draft, context, id, spec)
         }
 
         Action::Announce { session, key } => shared_key::announce(draft, author.guardian()?, session, key),

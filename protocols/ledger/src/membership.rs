@@ -11,13 +11,12 @@ use allod_wire::{AssetId, GuardianId, NetworkId};
 
 use crate::account::Account;
 use crate::asset::{check_recipient, first_asset};
-use crate::beacon::Beacon;
 use crate::committee::Committee;
 use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::guardian::{Fault, GUARDIANS_MAX, Guardian, Roster, Standing, Terms, active, joining};
 use crate::holding::{Units, destroy_units, give_units, take_units};
-use crate::{Error, Rejection, shared_key};
+use crate::{Error, Rejection, beacon, shared_key};
 
 /// [`crate::Action::Join`].
 pub(crate) fn join<V: Values + ?Sized>(
@@ -50,8 +49,8 @@ pub(crate) fn join<V: Values + ?Sized>(
     take_units(draft, &units(&context.network, bond), operator)?;
     roster.0.insert(place, *id);
     draft.put(&(), &roster);
-    let known: Beacon = draft.expect(&())?;
-    draft.put(id, &Guardian::new(operator, terms.clone(), bond, known.round.saturating_add(1)));
+    let unknown = beacon::unknown_at(context.genesis, &context.rules, context.at);
+    draft.put(id, &Guardian::new(operator, terms.clone(), bond, unknown));
     Ok(())
 }
 
@@ -102,7 +101,7 @@ pub(crate) fn leave<V: Values + ?Sized>(
     }
     guardian.standing = Standing::Left { at: context.at };
     draft.put(id, &guardian);
-    shared_key::hand_over_from(draft, id, false)
+    shared_key::hand_over_from(draft, context, id, false)
 }
 
 /// [`crate::Action::Unbond`].
@@ -160,7 +159,7 @@ pub(crate) fn evict<V: Values + ?Sized>(
     }
     destroy_units(draft, &units(&context.network, bond - reward))?;
     forget(draft, id)?;
-    shared_key::hand_over_from(draft, id, true)
+    shared_key::hand_over_from(draft, context, id, true)
 }
 
 /// Takes a guardian without a bond off the roster. Its record stays.

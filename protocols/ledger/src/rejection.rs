@@ -148,6 +148,11 @@ pub enum Rejection {
     ComplaintRefuted,
     /// The round is known, or a later one is.
     BeaconKnown,
+    /// The beacon tells one round an epoch, and this is another.
+    OtherRound {
+        /// This epoch's.
+        expected: u64,
+    },
     /// The evidence does not show what it should.
     NoContradiction,
     /// The author has not declared that it issues credentials.
@@ -184,6 +189,7 @@ impl fmt::Display for Rejection {
             Self::Log(reason) => return write!(f, "the identity's log does not take it: {reason}"),
             Self::TooEarly { until } => return write!(f, "it is too early, until {} ms", until.0),
             Self::TooLittle { held } => return write!(f, "only {held} units are held"),
+            Self::OtherRound { expected } => return write!(f, "round {expected} of the beacon is this epoch's"),
             Self::BondTooSmall { needed } => return write!(f, "the least bond is {needed} units"),
             Self::Dealing(reason) => return write!(f, "{reason}"),
             Self::Over => "the time that its author set has passed",

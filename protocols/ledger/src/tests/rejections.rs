@@ -28,7 +28,7 @@ variants!(ALL, reason, Rejection:
     TooLittle, NoTitle, TitlePresent, NoLock, LockOver, WrongRelease, NoOffer, OfferOver, OtherPrice, NoGuardian,
     GuardianPresent, NotActive, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
     BadKey, NoKey, NoNetworkKey, NothingNew, NoSession, OtherPhase, NotMember, BadAnnouncement, Dealing,
-    ComplaintRefuted, BeaconKnown, NoContradiction, NoIssuer, OldList,
+    ComplaintRefuted, BeaconKnown, OtherRound, NoContradiction, NoIssuer, OldList,
 );
 
 /// A world, and the reasons for which it refused something.
@@ -290,7 +290,8 @@ fn keys() -> BTreeSet<&'static str> {
     let message = beacon_message(&network.world.network, 1);
     let signature = network::sign(&network.world, &holders, &message).to_vec();
     network.world.happens(Action::Beacon { round: 1, signature: signature.clone() }).unwrap();
-    network.nobody("BeaconKnown", Action::Beacon { round: 1, signature });
+    network.nobody("BeaconKnown", Action::Beacon { round: 1, signature: signature.clone() });
+    network.nobody("OtherRound", Action::Beacon { round: 2, signature });
     all.reasons.extend(network.reasons);
     all.reasons
 }
