@@ -189,7 +189,9 @@ impl fmt::Display for Rejection {
             Self::Log(reason) => return write!(f, "the identity's log does not take it: {reason}"),
             Self::TooEarly { until } => return write!(f, "it is too early, until {} ms", until.0),
             Self::TooLittle { held } => return write!(f, "only {held} units are held"),
-            Self::OtherRound { expected } => return write!(f, "round {expected} of the beacon is this epoch's"),
+            Self::OtherRound { expected } => {
+                return write!(f, "round {expected} of the beacon is this epoch's");
+            }
             Self::BondTooSmall { needed } => return write!(f, "the least bond is {needed} units"),
             Self::Dealing(reason) => return write!(f, "{reason}"),
             Self::Over => "the time that its author set has passed",

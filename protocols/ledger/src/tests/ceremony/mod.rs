@@ -2,6 +2,7 @@
 
 mod apart;
 mod bounty;
+mod draws;
 mod fresh;
 mod given_up;
 mod handover;

@@ -119,7 +119,7 @@ fn next_round(world: &World) -> u64 {
 }
 
 /// Tells the word of this epoch, as soon as it is due.
-fn tell_this_epochs(world: &mut World, holders: &Keys) {
+pub(super) fn tell_this_epochs(world: &mut World, holders: &Keys) {
     let round = next_round(world);
     while world.at.plus_ms(STEP) < due(world.genesis.at, &world.rules(), round) {
         world.empty(1);
@@ -154,7 +154,9 @@ fn one_round_an_epoch_is_told_and_nobody_knew_it_when_the_epoch_began() {
                 "whoever could choose among rounds would choose among draws"
             );
         }
-        let Action::Beacon { mut signature, .. } = tell(&world, &holders, expected + 1) else { panic!("it is") };
+        let Action::Beacon { mut signature, .. } = tell(&world, &holders, expected + 1) else {
+            panic!("it is")
+        };
         let wrong = Action::Beacon { round: expected, signature: signature.clone() };
         assert_eq!(world.happens(wrong), Err(Rejection::BadSignature), "another round's");
         signature.pop();
