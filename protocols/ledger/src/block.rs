@@ -270,7 +270,7 @@ fn act<V: Values + ?Sized>(
             beacon::tell(draft, context, key.as_ref(), *round, signature)
         }
 
-        Action::Accuse { evidence, reporter } => evidence::accuse(draft, context, evidence, *reporter),
+        Action::Accuse { evidence } => evidence::accuse(draft, context, evidence),
         Action::ClaimBounty { key, generation, guardian, claimant, proof } => {
             evidence::claim_bounty(draft, context, key, *generation, guardian, *claimant, proof)
         }

@@ -132,15 +132,15 @@ pub(crate) fn unbond<V: Values + ?Sized>(
     forget(draft, id)
 }
 
-/// Takes the bond of a guardian whose fault was proven and shuts it out. Part of
-/// the bond goes to `reporter`, the rest is destroyed: less than all of it, so
-/// that nobody gains by reporting themselves.
+/// Takes the bond of a guardian whose fault was proven and shuts it out. All of it
+/// is destroyed but for what goes to `claimant`, who knew its share: less than all,
+/// so that nobody gains by claiming their own.
 pub(crate) fn evict<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     context: &Context,
     id: &GuardianId,
     fault: Fault,
-    reporter: Option<Did>,
+    claimant: Option<Did>,
 ) -> Result<(), Stop> {
     let mut guardian = draft.find::<Guardian>(id)?.ok_or(Rejection::NoGuardian)?;
     if matches!(guardian.standing, Standing::Evicted { .. }) {
@@ -150,12 +150,12 @@ pub(crate) fn evict<V: Values + ?Sized>(
     guardian.standing = Standing::Evicted { at: context.at, fault };
     draft.put(id, &guardian);
     let mut reward = 0;
-    if let Some(reporter) = reporter {
-        check_recipient(draft, &reporter)?;
+    if let Some(claimant) = claimant {
+        check_recipient(draft, &claimant)?;
         // In 128 bits nothing overflows, and the quotient is below the bond.
         let share = u128::from(bond) * u128::from(context.rules.reward_permille) / 1000;
         reward = u64::try_from(share).unwrap_or(0).min(bond);
-        give_units(draft, &units(&context.network, reward), reporter)?;
+        give_units(draft, &units(&context.network, reward), claimant)?;
     }
     destroy_units(draft, &units(&context.network, bond - reward))?;
     forget(draft, id)?;

@@ -146,6 +146,11 @@ pub enum Rejection {
     Dealing(allod_threshold::Error),
     /// The dealer dealt right; the complaint is a lie.
     ComplaintRefuted,
+    /// The key has been handed on since this sharing of it.
+    OldShare,
+    /// A share of one who holds this key was claimed, and the key has not been handed
+    /// on since.
+    ShareClaimed,
     /// The round is known, or a later one is.
     BeaconKnown,
     /// The beacon tells one round an epoch, and this is another.
@@ -248,6 +253,8 @@ impl fmt::Display for Rejection {
             Self::NotMember => "the guardian has no part in it",
             Self::BadAnnouncement => "not an announcement",
             Self::ComplaintRefuted => "the dealer dealt right",
+            Self::OldShare => "the key has been handed on since",
+            Self::ShareClaimed => "another share was claimed, and the key has to be handed on first",
             Self::BeaconKnown => "the beacon has said this or more",
             Self::NoContradiction => "the evidence shows no contradiction",
             Self::NoIssuer => "the author has not declared that it issues credentials",

@@ -192,8 +192,7 @@ fn guards(world: &mut World, network: &mut Holders<Bls12381G2>) {
     does(world, EVE, Action::Leave { guardian: world.guardians[5].id() });
     world.end_epoch();
     world.empty(1);
-    let (evidence, reporter) = (world.conflict(members[3]), Some(world.did(ANN)));
-    world.happens(Action::Accuse { evidence, reporter }).unwrap();
+    world.evict(members[3]);
     does(world, EVE, Action::Unbond { guardian: world.guardians[5].id() });
     world.empty(2);
 }

@@ -393,9 +393,9 @@ impl World {
         Evidence::Votes(Conflict { offender: keeper.id(), first: vote(1), second: vote(2) }.into())
     }
 
-    /// Evicts a guardian for contradictory votes; nobody has the reward.
+    /// Evicts a guardian for contradictory votes.
     pub(super) fn evict(&mut self, guardian: usize) {
-        self.happens(Action::Accuse { evidence: self.conflict(guardian), reporter: None }).unwrap();
+        self.happens(Action::Accuse { evidence: self.conflict(guardian) }).unwrap();
     }
 }
 

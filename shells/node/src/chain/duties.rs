@@ -186,7 +186,7 @@ impl Duties {
             first: vote(&evidence.first),
             second: vote(&evidence.second),
         };
-        let action = Action::Accuse { evidence: Shown::Votes(Box::new(conflict)), reporter: None };
+        let action = Action::Accuse { evidence: Shown::Votes(Box::new(conflict)) };
         let handed_in = self.store.newest().and_then(|ledger| self.submit(&ledger, Claim::Itself, action));
         if let Err(why) = handed_in {
             tracing::error!(%why, "evidence could not be handed in");

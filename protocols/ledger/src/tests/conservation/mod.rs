@@ -138,9 +138,7 @@ impl Both {
             Step::Bond { guardian, amount } => Action::Bond { guardian: id(guardian), amount },
             Step::Leave(guardian) => Action::Leave { guardian: id(guardian) },
             Step::Unbond(guardian) => Action::Unbond { guardian: id(guardian) },
-            Step::Accuse(guardian) => {
-                Action::Accuse { evidence: world.conflict(guardian), reporter: Some(did(who)) }
-            }
+            Step::Accuse(guardian) => Action::Accuse { evidence: world.conflict(guardian) },
         }
     }
 
