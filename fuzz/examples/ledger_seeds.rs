@@ -86,9 +86,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Action::Deal { session: SessionId([1; 32]), dealing: vec![1; 200] },
         Action::Complain { session: SessionId([1; 32]), complaint: vec![0; 132] },
         Action::Beacon { round: 1, signature: vec![0; 48] },
-        Action::Accuse { evidence: Evidence::Votes(Box::new(conflict)), reporter: Some(did) },
-        Action::Accuse { evidence: Evidence::FalseAnswer { answer: answer.clone() }, reporter: None },
-        Action::Accuse { evidence: Evidence::Fork { first: answer.clone(), second: answer }, reporter: None },
+        Action::Accuse { evidence: Evidence::Votes(Box::new(conflict)) },
+        Action::Accuse { evidence: Evidence::FalseAnswer { answer: answer.clone() } },
+        Action::Accuse { evidence: Evidence::Fork { first: answer.clone(), second: answer } },
         Action::Revoke { list: RevocationList { number: 1, root: [1; 32], source: "x".into() } },
         Action::Admit { guardian: founder.guardian },
     ];

@@ -323,15 +323,13 @@ pub enum Action {
         signature: Vec<u8>,
     },
 
-    /// Shows that a guardian lied (nobody).
+    /// Shows that a guardian lied (nobody). It pays nobody: who sees evidence on its
+    /// way could hand it in as their own, the guardian itself too.
     #[n(60)]
     Accuse {
         /// What shows it.
         #[n(0)]
         evidence: Evidence,
-        /// Who has the reward.
-        #[n(1)]
-        reporter: Option<Did>,
     },
     /// Shows that the share of a guardian is known to somebody else (nobody: the
     /// proof names who claims).
@@ -340,7 +338,7 @@ pub enum Action {
         /// The key.
         #[n(0)]
         key: crate::shared_key::KeyName,
-        /// Which sharing of it.
+        /// Which sharing of it: the one in force.
         #[n(1)]
         generation: u32,
         /// Whose share.

@@ -3,6 +3,11 @@
 //! Round r is the network key's signature on the number r. It can be made as soon
 //! as t guardians agree that the round's time has come, and not before; there is
 //! one valid signature only, so that whoever makes it has no choice.
+//!
+//! Of the rounds, one an epoch is told: the first that was not due when the epoch
+//! began. So nobody chooses which, and nobody knew it when the epoch began. Who can
+//! keep it from being signed or told has one choice: to leave the draws to the
+//! word before.
 
 use allod_crypto::hash;
 use allod_wire::{Instant, Wire};
@@ -43,6 +48,11 @@ pub fn round_at(genesis: Instant, rules: &Parameters, at: Instant) -> u64 {
     at.ms_since(genesis).div_ceil(rules.beacon_period_ms.max(1))
 }
 
+/// The first round that nobody can know at `at`: one that is due then can be signed.
+pub fn unknown_at(genesis: Instant, rules: &Parameters, at: Instant) -> u64 {
+    (at.ms_since(genesis) / rules.beacon_period_ms.max(1)).saturating_add(1)
+}
+
 /// [`crate::Action::Beacon`]; `key` is the network's, if it has one.
 pub(crate) fn tell<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
@@ -55,11 +65,14 @@ pub(crate) fn tell<V: Values + ?Sized>(
     if round <= known.round {
         return Err(Rejection::BeaconKnown.into());
     }
+    let key = key.ok_or(Rejection::NoNetworkKey)?;
+    if round != context.round {
+        return Err(Rejection::OtherRound { expected: context.round }.into());
+    }
     if context.at < due(context.genesis, &context.rules, round) {
         let until = due(context.genesis, &context.rules, round);
         return Err(Rejection::TooEarly { until }.into());
     }
-    let key = key.ok_or(Rejection::NoNetworkKey)?;
     key.verify_beacon(&context.network, round, signature).map_err(|_| Rejection::BadSignature)?;
     let randomness = hash::tagged("allod/ledger/beacon", &[signature]);
     draft.put(&(), &Beacon { round, randomness });

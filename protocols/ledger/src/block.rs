@@ -105,6 +105,7 @@ pub fn apply_checked<V: Values + ?Sized>(
         height: block.height,
         at: block.at,
         epoch: block.height / rules.epoch_heights,
+        round: chain.round,
         operation: OperationId([0; 32]),
     };
 
@@ -153,6 +154,7 @@ pub fn check<V: Values + ?Sized>(values: &V, bytes: &[u8]) -> Result<Result<(), 
         height,
         at: chain.at,
         epoch: height / rules.epoch_heights,
+        round: chain.round,
         operation: id_of(bytes),
     };
     match operate(&mut draft, &context, &chain, bytes, false) {
@@ -250,8 +252,8 @@ fn act<V: Values + ?Sized>(
         }
         Action::Leave { guardian } => membership::leave(draft, context, author.person()?, guardian),
         Action::Unbond { guardian } => membership::unbond(draft, context, author.person()?, guardian),
-        Action::Approve { spec } => shared_key::approve(draft, author.guardian()?, spec),
-        Action::Admit { guardian } => membership::admit(draft, &author.guardian()?, guardian),
+        Action::Approve { spec } => shared_key::approve(draft, context, author.guardian()?, spec),
+        Action::Admit { guardian } => membership::admit(draft, context, &author.guardian()?, guardian),
 
         Action::Announce { session, key } => shared_key::announce(draft, author.guardian()?, session, key),
         Action::Deal { session, dealing } => shared_key::deal(draft, author.guardian()?, session, dealing),
@@ -262,7 +264,7 @@ fn act<V: Values + ?Sized>(
             beacon::tell(draft, context, key.as_ref(), *round, signature)
         }
 
-        Action::Accuse { evidence, reporter } => evidence::accuse(draft, context, evidence, *reporter),
+        Action::Accuse { evidence } => evidence::accuse(draft, context, evidence),
         Action::ClaimBounty { key, generation, guardian, claimant, proof } => {
             evidence::claim_bounty(draft, context, key, *generation, guardian, *claimant, proof)
         }

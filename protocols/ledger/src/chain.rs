@@ -3,8 +3,8 @@
 use allod_wire::{BlockId, Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
 
-use crate::Parameters;
 use crate::record::Record;
+use crate::{Parameters, beacon};
 
 /// Which block was applied last, and what later ones need to know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -27,6 +27,10 @@ pub struct Chain {
     /// The first block of the epoch before.
     #[n(5)]
     pub mark_before: BlockId,
+    /// The round of the beacon that may be told in this epoch: the first that was
+    /// not due at the time of the epoch's first block.
+    #[n(6)]
+    pub round: u64,
 }
 
 impl Chain {
@@ -36,6 +40,7 @@ impl Chain {
         self.at = at;
         if height.is_multiple_of(rules.epoch_heights) {
             self.mark_before = core::mem::replace(&mut self.mark, id);
+            self.round = beacon::unknown_at(self.genesis, rules, at);
         }
     }
 }

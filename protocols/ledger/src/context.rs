@@ -14,6 +14,8 @@ pub(crate) struct Context {
     pub(crate) height: u64,
     pub(crate) at: Instant,
     pub(crate) epoch: u64,
+    /// The beacon's round that may be told in this epoch.
+    pub(crate) round: u64,
     pub(crate) operation: OperationId,
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use allod_wire::BlockId;
 
 use crate::account::{Account, LogEntry};
-use crate::beacon::Beacon;
+use crate::beacon::{self, Beacon};
 use crate::draft::{Changes, Draft, Stop, Values};
 use crate::guardian::{Guardian, Roster};
 use crate::holding::{Asset, Units, give_units, take_units};
@@ -32,8 +32,15 @@ fn found(draft: &mut Draft<'_, Nothing>, genesis: &Genesis) -> Result<(), Stop> 
     let network = genesis.network();
     let rules = genesis.parameters;
     let block = BlockId(*network.as_bytes());
-    let chain =
-        Chain { network, genesis: genesis.at, height: 0, at: genesis.at, mark: block, mark_before: block };
+    let chain = Chain {
+        network,
+        genesis: genesis.at,
+        height: 0,
+        at: genesis.at,
+        mark: block,
+        mark_before: block,
+        round: beacon::unknown_at(genesis.at, &rules, genesis.at),
+    };
     draft.put(&(), &chain);
     draft.put(&(), &rules);
     draft.put(&(), &Beacon { round: 0, randomness: genesis.seed });
@@ -70,7 +77,7 @@ fn found(draft: &mut Draft<'_, Nothing>, genesis: &Genesis) -> Result<(), Stop> 
     draft.put(&(), &Roster(roster));
     for spec in &genesis.keys {
         spec.check()?;
-        shared_key::establish(draft, spec, None)?;
+        shared_key::establish(draft, spec, None, 0)?;
     }
     committee::seat(draft, &rules, 0)?;
     Ok(())

@@ -23,14 +23,13 @@ use allod_wire::{AssetId, GuardianId, NetworkId};
 
 use crate::account::Account;
 use crate::asset::{check_recipient, first_asset};
-use crate::beacon::Beacon;
 use crate::committee::Committee;
 use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::guardian::{Fault, GUARDIANS_MAX, Guardian, Roster, Standing, Terms, active, joining};
 use crate::holding::{Units, destroy_units, give_units, take_units};
 use crate::voting::{self, Kind};
-use crate::{Error, Rejection, shared_key};
+use crate::{Error, Rejection, beacon, shared_key};
 
 /// [`crate::Action::Join`].
 pub(crate) fn join<V: Values + ?Sized>(
@@ -63,14 +62,15 @@ pub(crate) fn join<V: Values + ?Sized>(
     take_units(draft, &units(&context.network, bond), operator)?;
     roster.0.insert(place, *id);
     draft.put(&(), &roster);
-    let known: Beacon = draft.expect(&())?;
-    draft.put(id, &Guardian::candidate(operator, terms.clone(), bond, known.round.saturating_add(1)));
+    let unknown = beacon::unknown_at(context.genesis, &context.rules, context.at);
+    draft.put(id, &Guardian::candidate(operator, terms.clone(), bond, unknown));
     Ok(())
 }
 
 /// [`crate::Action::Admit`].
 pub(crate) fn admit<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
+    context: &Context,
     author: &GuardianId,
     id: &GuardianId,
 ) -> Result<(), Stop> {
@@ -79,9 +79,8 @@ pub(crate) fn admit<V: Values + ?Sized>(
         return Err(Rejection::NoCandidate.into());
     }
     if voting::vote(draft, author, Kind::Admission, &admission(id))? {
-        let known: Beacon = draft.expect(&())?;
         guardian.standing = Standing::Active;
-        guardian.since_round = known.round.saturating_add(1);
+        guardian.since_round = beacon::unknown_at(context.genesis, &context.rules, context.at);
         draft.put(id, &guardian);
     }
     Ok(())
@@ -140,7 +139,7 @@ pub(crate) fn leave<V: Values + ?Sized>(
     guardian.standing = Standing::Left { at: context.at };
     draft.put(id, &guardian);
     end_votes(draft, id)?;
-    shared_key::hand_over_from(draft, id, false)
+    shared_key::hand_over_from(draft, context, id, false)
 }
 
 /// [`crate::Action::Unbond`].
@@ -171,15 +170,15 @@ pub(crate) fn unbond<V: Values + ?Sized>(
     forget(draft, id)
 }
 
-/// Takes the bond of a guardian whose fault was proven and shuts it out. Part of
-/// the bond goes to `reporter`, the rest is destroyed: less than all of it, so
-/// that nobody gains by reporting themselves.
+/// Takes the bond of a guardian whose fault was proven and shuts it out. All of it
+/// is destroyed but for what goes to `claimant`, who knew its share: less than all,
+/// so that nobody gains by claiming their own.
 pub(crate) fn evict<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     context: &Context,
     id: &GuardianId,
     fault: Fault,
-    reporter: Option<Did>,
+    claimant: Option<Did>,
 ) -> Result<(), Stop> {
     let mut guardian = draft.find::<Guardian>(id)?.ok_or(Rejection::NoGuardian)?;
     if matches!(guardian.standing, Standing::Evicted { .. }) {
@@ -189,17 +188,17 @@ pub(crate) fn evict<V: Values + ?Sized>(
     guardian.standing = Standing::Evicted { at: context.at, fault };
     draft.put(id, &guardian);
     let mut reward = 0;
-    if let Some(reporter) = reporter {
-        check_recipient(draft, &reporter)?;
+    if let Some(claimant) = claimant {
+        check_recipient(draft, &claimant)?;
         // In 128 bits nothing overflows, and the quotient is below the bond.
         let share = u128::from(bond) * u128::from(context.rules.reward_permille) / 1000;
         reward = u64::try_from(share).unwrap_or(0).min(bond);
-        give_units(draft, &units(&context.network, reward), reporter)?;
+        give_units(draft, &units(&context.network, reward), claimant)?;
     }
     destroy_units(draft, &units(&context.network, bond - reward))?;
     forget(draft, id)?;
     end_votes(draft, id)?;
-    shared_key::hand_over_from(draft, id, true)
+    shared_key::hand_over_from(draft, context, id, true)
 }
 
 /// Forgets the votes of a guardian that is gone, and those for its admission.

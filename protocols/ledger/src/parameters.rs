@@ -35,8 +35,9 @@ pub struct Parameters {
     /// The least that a guardian puts up, in units of the network's first asset.
     #[n(8)]
     pub bond_min: u64,
-    /// Of a bond that is lost, the thousandths that go to whoever proved the
-    /// fault. The rest is destroyed, so that betraying oneself never pays.
+    /// Of a bond that is lost because somebody else knows the share, the thousandths
+    /// that go to who does. The rest is destroyed, so that betraying oneself never
+    /// pays; of a bond that is lost for a lie, all is.
     #[n(9)]
     pub reward_permille: u16,
     /// Heights that a commitment to a name must be old before the name is told.

@@ -153,8 +153,18 @@ pub enum Rejection {
     Dealing(allod_threshold::Error),
     /// The dealer dealt right; the complaint is a lie.
     ComplaintRefuted,
+    /// The key has been handed on since this sharing of it.
+    OldShare,
+    /// A share of one who holds this key was claimed, and the key has not been handed
+    /// on since.
+    ShareClaimed,
     /// The round is known, or a later one is.
     BeaconKnown,
+    /// The beacon tells one round an epoch, and this is another.
+    OtherRound {
+        /// This epoch's.
+        expected: u64,
+    },
     /// The evidence does not show what it should.
     NoContradiction,
     /// The author has not declared that it issues credentials.
@@ -194,6 +204,9 @@ impl fmt::Display for Rejection {
                 return write!(f, "the name's own time ends before that, at {} ms", until.0);
             }
             Self::TooLittle { held } => return write!(f, "only {held} units are held"),
+            Self::OtherRound { expected } => {
+                return write!(f, "round {expected} of the beacon is this epoch's");
+            }
             Self::BondTooSmall { needed } => return write!(f, "the least bond is {needed} units"),
             Self::Dealing(reason) => return write!(f, "{reason}"),
             Self::Over => "the time that its author set has passed",
@@ -251,6 +264,8 @@ impl fmt::Display for Rejection {
             Self::NotMember => "the guardian has no part in it",
             Self::BadAnnouncement => "not an announcement",
             Self::ComplaintRefuted => "the dealer dealt right",
+            Self::OldShare => "the key has been handed on since",
+            Self::ShareClaimed => "another share was claimed, and the key has to be handed on first",
             Self::BeaconKnown => "the beacon has said this or more",
             Self::NoContradiction => "the evidence shows no contradiction",
             Self::NoIssuer => "the author has not declared that it issues credentials",

@@ -17,7 +17,7 @@ pub use vote::{Conflict, SignedVote, Vote, namespace};
 use crate::Rejection;
 use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
-use crate::guardian::Fault;
+use crate::guardian::{Fault, Guardian, Standing};
 use crate::membership::evict;
 use crate::shared_key::{KeyName, SharedKey, Sharing, knows_share, share_context};
 
@@ -51,7 +51,6 @@ pub(crate) fn accuse<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     context: &Context,
     evidence: &Evidence,
-    reporter: Option<Did>,
 ) -> Result<(), Stop> {
     let (offender, fault) = match evidence {
         Evidence::Votes(conflict) => {
@@ -88,7 +87,7 @@ pub(crate) fn accuse<V: Values + ?Sized>(
             (offender, Fault::FalseAnswer)
         }
     };
-    evict(draft, context, &offender, fault, reporter)
+    evict(draft, context, &offender, fault, None)
 }
 
 fn signed(bytes: &[u8]) -> Result<SignedAnswer, Rejection> {
@@ -101,7 +100,9 @@ fn signed(bytes: &[u8]) -> Result<SignedAnswer, Rejection> {
 /// share has part of its bond. The share itself is not told, and the proof names
 /// the claimant, so that nobody who sees it can claim in their place.
 ///
-/// A share of an earlier generation counts too: an honest guardian forgot it.
+/// Only of the sharing in force, and only once until the key was handed on: t
+/// shares give all others too, those of honest guardians among them, and for good.
+/// Who has t must not be paid for every guardian that ever held the key.
 pub(crate) fn claim_bounty<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     context: &Context,
@@ -113,7 +114,16 @@ pub(crate) fn claim_bounty<V: Values + ?Sized>(
 ) -> Result<(), Stop> {
     let shared: SharedKey = draft.find(key)?.ok_or(Rejection::NoKey)?;
     let sharing: Sharing = draft.find(&(key.clone(), generation))?.ok_or(Rejection::NoKey)?;
+    if shared.generation != Some(generation) {
+        return Err(Rejection::OldShare.into());
+    }
     let holder = sharing.holder(guardian).ok_or(Rejection::NotMember)?;
+    for other in &sharing.holders {
+        let record: Guardian = draft.expect(&other.guardian)?;
+        if matches!(record.standing, Standing::Evicted { fault: Fault::ShareKnown, .. }) {
+            return Err(Rejection::ShareClaimed.into());
+        }
+    }
     let bound_to = share_context(&context.network, key, generation, guardian, &claimant);
     knows_share(shared.spec.group, &holder.public_share, &bound_to, proof)?;
     evict(draft, context, guardian, Fault::ShareKnown, Some(claimant))

@@ -8,8 +8,9 @@ use allod_wire::{GuardianId, SessionId};
 use super::ceremony::{Ceremony, Dealt, Member, Phase, old_sharing};
 use super::outcome::{Made, make};
 use super::spec::quorum;
-use super::{Holder, Keys, SharedKey, Sharing, sharing, terms};
+use super::{Holder, Keys, SharedKey, Sharing, sharing, terms, word_to_wait_for};
 use crate::Error;
+use crate::beacon::Beacon;
 use crate::committee::{Candidate, Limits, draw, seed};
 use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
@@ -23,15 +24,20 @@ pub(crate) fn advance<V: Values + ?Sized>(
     epoch_over: bool,
 ) -> Result<(), Stop> {
     let keys: Keys = draft.expect(&())?;
+    let word = word_to_wait_for(draft, context)?;
     for name in keys.0 {
         let mut key: SharedKey = draft.expect(&name)?;
         let period = context.rules.reshare_epochs;
-        if epoch_over && period != 0 && (context.epoch + 1).is_multiple_of(period) {
-            key.due = true;
+        let is_time = epoch_over && period != 0 && (context.epoch + 1).is_multiple_of(period);
+        if is_time && !key.due {
+            key.call(word);
         }
         match key.ceremony.take() {
-            None if (key.due || key.generation.is_none()) && context.at >= key.not_before => {
-                begin(draft, context, &mut key)?;
+            None if key.due && context.at >= key.not_before => {
+                let seed = seed(draft)?;
+                if seed.round >= key.word {
+                    begin(draft, context, &mut key, &seed)?;
+                }
             }
             None => {}
             Some(ceremony) => step(draft, context, &mut key, ceremony)?,
@@ -46,6 +52,7 @@ fn begin<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     context: &Context,
     key: &mut SharedKey,
+    seed: &Beacon,
 ) -> Result<(), Stop> {
     // Limits can leave a draw with too few though another would have enough, so
     // every attempt is another draw.
@@ -57,7 +64,6 @@ fn begin<V: Values + ?Sized>(
     let name = name.as_str().as_bytes();
     let purpose = [&key.sessions.to_be_bytes(), name].concat();
     let limits = Limits { per_operator: key.spec.per_operator, per_jurisdiction: key.spec.per_jurisdiction };
-    let seed = seed(draft)?;
     // Who was absent last time is passed over, unless there are too few others.
     let absent = core::mem::take(&mut key.absent);
     let mut drawn = Vec::new();
@@ -67,7 +73,7 @@ fn begin<V: Values + ?Sized>(
             .filter(|(id, _)| suits(id, passed_over))
             .map(|(id, guardian)| (id, guardian))
             .collect();
-        drawn = draw(&seed, &purpose, &candidates, usize::from(key.spec.size), limits);
+        drawn = draw(seed, &purpose, &candidates, usize::from(key.spec.size), limits);
         if has_reserve(drawn.len(), key.spec.threshold) {
             break;
         }

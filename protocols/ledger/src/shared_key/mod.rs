@@ -19,6 +19,9 @@
 //!    the old sharing stays in force, and another attempt follows without those
 //!    who were absent.
 //!
+//! A session begins with a word of the beacon that nobody could know when it became
+//! due. One that failed is tried again without waiting for another word.
+//!
 //! A session that fails costs nothing but time: nobody forgets an old share
 //! before the new sharing is in force. Holders forget it then, and members
 //! forget the key of the session.
@@ -41,10 +44,11 @@ pub use outcome::{share_context, sharing_terms, terms};
 pub use spec::{KeyName, KeySpec, NETWORK_KEY};
 pub(crate) use spec::{approve, establish};
 
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::guardian::GUARDIANS_MAX;
 use crate::record::{Identifier, Record};
-use crate::{Error, NetworkKey};
+use crate::{Error, NetworkKey, beacon};
 
 /// Keys that a network may have.
 pub const KEYS_MAX: usize = 64;
@@ -72,12 +76,25 @@ pub struct SharedKey {
     /// stay as long as the sharing is in force, for members who come late.
     #[n(7)]
     pub dealt: Vec<u16>,
-    /// Whether the next session should begin now.
+    /// Whether the next session should begin,
     #[n(5)]
     pub due: bool,
+    /// with the beacon's word of this round or a later one. Nobody could know it
+    /// when the session became due, so nobody had it begin because of whom it would
+    /// draw. 0 if the network had no key then.
+    #[n(8)]
+    pub word: u64,
     /// Not before this time: after a session that failed.
     #[n(6)]
     pub not_before: Instant,
+}
+
+impl SharedKey {
+    /// Has the next session begin with the beacon's word of round `word`.
+    fn call(&mut self, word: u64) {
+        self.due = true;
+        self.word = word;
+    }
 }
 
 impl Record for SharedKey {
@@ -175,6 +192,17 @@ pub(crate) fn network_key<V: Values + ?Sized>(draft: &Draft<'_, V>) -> Result<Op
     sharing(draft, &key)?.map(|(_, sharing)| NetworkKey::decode(&sharing.public_key)).transpose()
 }
 
+/// The round of the beacon that has to be waited for by what is to be drawn and
+/// becomes due now. As long as the network has no key, nothing can be waited for.
+pub(crate) fn word_to_wait_for<V: Values + ?Sized>(
+    draft: &Draft<'_, V>,
+    context: &Context,
+) -> Result<u64, Error> {
+    let network: Option<SharedKey> = draft.find(&KeyName::network())?;
+    let has_key = network.is_some_and(|key| key.generation.is_some());
+    Ok(if has_key { beacon::unknown_at(context.genesis, &context.rules, context.at) } else { 0 })
+}
+
 /// The sharing of `key` that is in force.
 pub(crate) fn sharing<V: Values + ?Sized>(
     draft: &Draft<'_, V>,
@@ -189,20 +217,27 @@ pub(crate) fn sharing<V: Values + ?Sized>(
 }
 
 /// Has every key handed on in which `guardian` has a part: it left, or was
-/// evicted, and then a session in which it takes part is given up too.
+/// evicted, and then a session in which it takes part is given up too. What was
+/// given up is drawn by a later word: else whoever can have a guardian of theirs
+/// evicted could look whether the next draw suits them better.
 pub(crate) fn hand_over_from<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
+    context: &Context,
     guardian: &GuardianId,
     evicted: bool,
 ) -> Result<(), Stop> {
+    let word = word_to_wait_for(draft, context)?;
     for name in draft.expect::<Keys>(&())?.0 {
         let mut key: SharedKey = draft.expect(&name)?;
         let holds = sharing(draft, &key)?.is_some_and(|(_, sharing)| sharing.holder(guardian).is_some());
         let takes_part = key.ceremony.as_ref().is_some_and(|ceremony| ceremony.has(guardian));
-        if evicted && (takes_part || holds && key.ceremony.is_some()) {
+        let is_over = evicted && (takes_part || holds && key.ceremony.is_some());
+        if is_over {
             advance::give_up(draft, &mut key)?;
         }
-        key.due |= holds || takes_part;
+        if is_over || (holds || takes_part) && !key.due {
+            key.call(word);
+        }
         draft.put(&name, &key);
     }
     Ok(())

@@ -10,8 +10,9 @@ use allod_wire::GuardianId;
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::{Decode, Encode};
 
-use super::{KEYS_MAX, Keys, SharedKey};
+use super::{KEYS_MAX, Keys, SharedKey, word_to_wait_for};
 use crate::Rejection;
+use crate::context::Context;
 use crate::draft::{Draft, Stop, Values};
 use crate::record::Identifier;
 use crate::voting::{self, Kind};
@@ -122,6 +123,7 @@ impl KeySpec {
 /// [`crate::Action::Approve`].
 pub(crate) fn approve<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
+    context: &Context,
     author: GuardianId,
     spec: &KeySpec,
 ) -> Result<(), Stop> {
@@ -138,19 +140,22 @@ pub(crate) fn approve<V: Values + ?Sized>(
         }
     }
     if voting::vote(draft, &author, Kind::Key, &id)? {
-        establish(draft, spec, current)?;
+        let word = word_to_wait_for(draft, context)?;
+        establish(draft, spec, current, word)?;
     }
     Ok(())
 }
 
-/// Puts a decision into effect: the next session makes it true.
+/// Puts a decision into effect: the next session, drawn by the beacon's round `word`
+/// or a later one, makes it true.
 pub(crate) fn establish<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
     spec: &KeySpec,
     current: Option<SharedKey>,
+    word: u64,
 ) -> Result<(), Stop> {
     let key = match current {
-        Some(key) => SharedKey { spec: spec.clone(), due: true, ..key },
+        Some(key) => SharedKey { spec: spec.clone(), due: true, word, ..key },
         None => {
             let mut keys: Keys = draft.expect(&())?;
             if keys.0.len() >= KEYS_MAX {
@@ -168,6 +173,7 @@ pub(crate) fn establish<V: Values + ?Sized>(
                 absent: Vec::new(),
                 dealt: Vec::new(),
                 due: true,
+                word,
                 not_before: allod_wire::Instant(0),
             }
         }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use allod_crypto::group::Ristretto255;
 use allod_wire::{AssetId, GuardianId, Instant, LockId, OfferId, SessionId, TitleId};
 
-use super::ceremony::{Holders, network, spec};
+use super::ceremony::{Holders, bounty, network, spec};
 use super::*;
 use crate::account::Sponsorship;
 use crate::guardian::GUARDIANS_MAX;
@@ -28,7 +28,7 @@ variants!(ALL, reason, Rejection:
     TooLittle, NoTitle, TitlePresent, NoLock, LockOver, WrongRelease, NoOffer, OfferOver, OtherPrice, NoGuardian,
     GuardianPresent, NotActive, NoCandidate, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
     BadKey, NoKey, NoNetworkKey, NothingNew, NoSession, OtherPhase, NotMember, BadAnnouncement, Dealing,
-    ComplaintRefuted, BeaconKnown, NoContradiction, NoIssuer, OldList,
+    ComplaintRefuted, OldShare, ShareClaimed, BeaconKnown, OtherRound, NoContradiction, NoIssuer, OldList,
 );
 
 /// A world, and the reasons for which it refused something.
@@ -242,10 +242,10 @@ fn guardians() -> BTreeSet<&'static str> {
     if let crate::evidence::Evidence::Votes(conflict) = &mut twice {
         conflict.second = conflict.first;
     }
-    all.nobody("NoContradiction", Action::Accuse { evidence: twice, reporter: None });
+    all.nobody("NoContradiction", Action::Accuse { evidence: twice });
     let evidence = all.world.conflict(0);
     all.world.evict(0);
-    all.nobody("AlreadyEvicted", Action::Accuse { evidence, reporter: None });
+    all.nobody("AlreadyEvicted", Action::Accuse { evidence });
     let mut full = Refusals::new(World::with(GUARDIANS_MAX, |_| {}));
     full.person("RosterFull", ANN, join(&full.world, &Keeper::new(999), terms(9), 500));
     all.reasons.extend(full.reasons);
@@ -294,8 +294,19 @@ fn keys() -> BTreeSet<&'static str> {
     let message = beacon_message(&network.world.network, 1);
     let signature = network::sign(&network.world, &holders, &message).to_vec();
     network.world.happens(Action::Beacon { round: 1, signature: signature.clone() }).unwrap();
-    network.nobody("BeaconKnown", Action::Beacon { round: 1, signature });
+    network.nobody("BeaconKnown", Action::Beacon { round: 1, signature: signature.clone() });
+    network.nobody("OtherRound", Action::Beacon { round: 2, signature });
     all.reasons.extend(network.reasons);
+    let (world, mut holders, claim) = bounty::claimed();
+    let mut shares = Refusals::new(world);
+    shares.nobody("ShareClaimed", claim.clone());
+    while holders.ceremony(&shares.world).is_none() {
+        shares.world.empty(1);
+    }
+    let gone: Vec<usize> = (0..5).filter(|guardian| !shares.world.guardian(*guardian).is_active()).collect();
+    holders.run_without(&mut shares.world, &gone);
+    shares.nobody("OldShare", claim);
+    all.reasons.extend(shares.reasons);
     all.reasons
 }
 

@@ -22,7 +22,7 @@ use crate::lock::lock_id;
 use crate::name::{NameRecord, commitment};
 use crate::offer::offer_id;
 use crate::shared_key::{KeySpec, share_context, terms as session_terms};
-use crate::{Action, Genesis, Operation, beacon_message};
+use crate::{Action, Genesis, Operation};
 
 /// How the network stood when the story was told, and at each height.
 pub(super) struct Story {
@@ -154,6 +154,16 @@ fn deals(world: &mut World) {
 /// Guardians come and go, vote for a key, make it though one deals wrong, and are
 /// held to what they did.
 fn guards(world: &mut World, network: &mut Holders<Bls12381G2>) {
+    world.guard(1, Action::Restate { terms: terms(11) }).unwrap();
+    let wanted = KeySpec { per_operator: 2, ..spec("oprf/pin", 5, 3) };
+    for guardian in 0..4 {
+        world.guard(guardian, Action::Approve { spec: wanted.clone() }).unwrap();
+    }
+    world.guard(2, Action::Approve { spec: spec("oprf/other", 5, 3) }).unwrap();
+    network::tell_next_epochs(world, network);
+    let mut holders = Holders::<Ristretto255>::of("oprf/pin");
+    let members = holders.members(world);
+    // Who joins when the members are drawn holds no share yet.
     let joiner = Keeper::new(5);
     let message = joining(&world.network, &world.did(EVE), &terms(5), 500);
     let consent = Signature::Ed25519(joiner.key.sign(&message));
@@ -161,14 +171,6 @@ fn guards(world: &mut World, network: &mut Holders<Bls12381G2>) {
     world.guardians.push(joiner);
     world.admit(world.guardians[5].id());
     does(world, EVE, Action::Bond { guardian: world.guardians[5].id(), amount: 55 });
-    world.guard(1, Action::Restate { terms: terms(11) }).unwrap();
-    let wanted = KeySpec { per_operator: 2, ..spec("oprf/pin", 5, 3) };
-    for guardian in 0..5 {
-        world.guard(guardian, Action::Approve { spec: wanted.clone() }).unwrap();
-    }
-    world.guard(2, Action::Approve { spec: spec("oprf/other", 5, 3) }).unwrap();
-    let mut holders = Holders::<Ristretto255>::of("oprf/pin");
-    let members = holders.members(world);
     holders.announce(world, &members);
     let ceremony = holders.session(world);
     let session_terms = session_terms(&ceremony).unwrap();
@@ -181,9 +183,6 @@ fn guards(world: &mut World, network: &mut Holders<Bls12381G2>) {
     world.happens(holders.complaint(world, &complaint)).unwrap();
     holders.ready(world, &members);
     holders.settle(world, &[]);
-    let round = 1;
-    let signature = network::sign(world, network, &beacon_message(&world.network, round)).to_vec();
-    done(world, world.by_itself(Action::Beacon { round, signature }));
     done(world, world.by_itself(Action::Complete { did: world.did(BEN) }));
     // One does not keep its share to itself, one votes twice, one leaves for good.
     let (generation, share) = holders.shares[&members[4]].clone();
@@ -193,12 +192,10 @@ fn guards(world: &mut World, network: &mut Holders<Bls12381G2>) {
     let public = Point::new(share.value.mul_generator()).unwrap();
     let proof = knowledge::prove(&context, &share.value, &public, &mut holders.rng).encode();
     world.happens(Action::ClaimBounty { key, generation, guardian, claimant, proof }).unwrap();
-    // Who joined last holds no share yet.
     does(world, EVE, Action::Leave { guardian: world.guardians[5].id() });
     world.end_epoch();
     world.empty(1);
-    let (evidence, reporter) = (world.conflict(members[3]), Some(world.did(ANN)));
-    world.happens(Action::Accuse { evidence, reporter }).unwrap();
+    world.evict(members[3]);
     does(world, EVE, Action::Unbond { guardian: world.guardians[5].id() });
     world.empty(2);
 }

@@ -94,7 +94,15 @@ fn the_widest_record_of_a_person_or_a_thing_can_be_read_again() {
 #[test]
 fn the_widest_record_of_the_network_can_be_read_again() {
     let (network, block) = (NetworkId(FULL), BlockId(FULL));
-    record(&Chain { network, genesis: LATE, height: u64::MAX, at: LATE, mark: block, mark_before: block });
+    record(&Chain {
+        network,
+        genesis: LATE,
+        height: u64::MAX,
+        at: LATE,
+        mark: block,
+        mark_before: block,
+        round: u64::MAX,
+    });
     record(&Beacon { round: u64::MAX, randomness: FULL });
     record(&Roster(guardians(GUARDIANS_MAX)));
     let seats = |count| {
@@ -154,6 +162,7 @@ fn the_widest_record_of_a_shared_key_can_be_read_again() {
         absent: guardians(RECEIVERS_MAX),
         dealt: dealers.clone(),
         due: true,
+        word: u64::MAX,
         not_before: LATE,
     });
     let holder = |guardian| Holder { index: u16::MAX, guardian, public_share: [0xFF; 96].into(), key: FULL };

@@ -405,9 +405,9 @@ impl World {
         }
     }
 
-    /// Evicts a guardian for contradictory votes; nobody has the reward.
+    /// Evicts a guardian for contradictory votes.
     pub(super) fn evict(&mut self, guardian: usize) {
-        self.happens(Action::Accuse { evidence: self.conflict(guardian), reporter: None }).unwrap();
+        self.happens(Action::Accuse { evidence: self.conflict(guardian) }).unwrap();
     }
 }
 

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use allod_crypto::sign::SigningKey;
 use allod_guardian::keyholder::Post;
-use allod_ledger::beacon::Beacon;
+use allod_ledger::beacon::{self, Beacon};
 use allod_ledger::committee::Committee;
 use allod_ledger::evidence::{Conflict, Evidence as Shown, SignedVote, Vote};
 use allod_ledger::guardian::Guardian;
-use allod_ledger::{Action, Body, Certificate, Chain, Claim, Genesis, Parameters};
+use allod_ledger::{Action, Body, Certificate, Chain, Claim, Parameters};
 use allod_wire::{BlockId, GuardianId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -37,7 +37,6 @@ pub(super) struct Duties {
     pub(super) me: GuardianId,
     pub(super) key: SigningKey,
     pub(super) rules: Parameters,
-    pub(super) genesis: Genesis,
     pub(super) store: Arc<Store>,
     pub(super) held: Arc<HeldKeys>,
     pub(super) gatherer: Arc<Gatherer>,
@@ -56,27 +55,17 @@ impl Duties {
         // Ends with this task, however it ends.
         let mut signing = JoinSet::new();
         signing.spawn(Arc::clone(&self).sign_checkpoints(heights.clone()));
-        let mut epoch = Epoch::default();
         loop {
             let this = Arc::clone(&self);
-            let looked = tokio::task::spawn_blocking(move || {
-                let done = this.look_after(&mut epoch);
-                (epoch, done)
-            })
-            .await;
+            let Ok(looked) = tokio::task::spawn_blocking(move || this.look_after()).await else { break };
             match looked {
-                Ok((seen, done)) => {
-                    epoch = seen;
-                    if let Err(why) = done {
-                        tracing::error!(%why, "a duty could not be done");
-                    }
-                    if let Some(round) = epoch.to_tell.take()
-                        && let Err(why) = self.tell_beacon(round).await
-                    {
+                Ok(Some(round)) => {
+                    if let Err(why) = self.tell_beacon(round).await {
                         tracing::warn!(%why, "the beacon could not be told");
                     }
                 }
-                Err(_) => break,
+                Ok(None) => {}
+                Err(why) => tracing::error!(%why, "a duty could not be done"),
             }
             tokio::select! {
                 changed = heights.changed() => if changed.is_err() { break },
@@ -86,37 +75,31 @@ impl Duties {
         }
     }
 
-    /// What needs nobody else.
-    fn look_after(&self, epoch: &mut Epoch) -> Result<(), ChainError> {
+    /// What needs nobody else, and the round of the beacon that is to be told.
+    fn look_after(&self) -> Result<Option<u64>, ChainError> {
         let ledger = self.store.newest()?;
         for post in self.held.follow(&ledger, crate::now())? {
             self.post(&ledger, post)?;
         }
         let chain: Chain = ledger.expect(&())?;
-        epoch.to_tell = self.round_to_tell(&ledger, &chain, epoch)?;
-        Ok(())
+        self.round_to_tell(&ledger, &chain)
     }
 
-    /// The round of the beacon that it is this guardian's turn to tell. Once an
-    /// epoch a newer word is told; the members take turns, each a few heights
-    /// after the one before.
-    fn round_to_tell(
-        &self,
-        ledger: &At,
-        chain: &Chain,
-        epoch: &mut Epoch,
-    ) -> Result<Option<u64>, ChainError> {
-        let number = chain.height / self.rules.epoch_heights;
-        let due = chain.at.ms_since(self.genesis.at) / self.rules.beacon_period_ms.max(1);
-        if epoch.number != Some(number) {
-            *epoch = Epoch { number: Some(number), due, to_tell: None };
-        }
+    /// The round of the beacon that it is this guardian's turn to tell: the one
+    /// that is this epoch's, once it is due and while nobody has told it. The
+    /// members take turns, each a few heights after the one before.
+    fn round_to_tell(&self, ledger: &At, chain: &Chain) -> Result<Option<u64>, ChainError> {
         let known: Beacon = ledger.expect(&())?;
+        let is_due = chain.at >= beacon::due(chain.genesis, &self.rules, chain.round);
+        if !is_due || known.round >= chain.round {
+            return Ok(None);
+        }
+        let number = chain.height / self.rules.epoch_heights;
         let Some(committee) = ledger.find::<Committee>(&number)? else { return Ok(None) };
         let seat = committee.members.iter().position(|seat| seat.guardian == self.me);
         let place = chain.height % self.rules.epoch_heights;
         let turn = seat.is_some_and(|seat| place > 2 * seat as u64);
-        Ok((turn && known.round < epoch.due).then_some(epoch.due))
+        Ok(turn.then_some(chain.round))
     }
 
     async fn tell_beacon(&self, round: u64) -> Result<(), ChainError> {
@@ -203,21 +186,12 @@ impl Duties {
             first: vote(&evidence.first),
             second: vote(&evidence.second),
         };
-        let action = Action::Accuse { evidence: Shown::Votes(Box::new(conflict)), reporter: None };
+        let action = Action::Accuse { evidence: Shown::Votes(Box::new(conflict)) };
         let handed_in = self.store.newest().and_then(|ledger| self.submit(&ledger, Claim::Itself, action));
         if let Err(why) = handed_in {
             tracing::error!(%why, "evidence could not be handed in");
         }
     }
-}
-
-/// What is remembered of an epoch.
-#[derive(Clone, Copy, Debug, Default)]
-struct Epoch {
-    number: Option<u64>,
-    /// The round that was due when it was first seen.
-    due: u64,
-    to_tell: Option<u64>,
 }
 
 /// A vote in the ledger's words.

@@ -177,7 +177,6 @@ impl Running {
             me,
             key,
             rules,
-            genesis,
             store,
             held,
             gatherer,

@@ -53,8 +53,7 @@ pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> 
     let mut accused = None;
     match evidence {
         Some(evidence) if args.accuse => {
-            let reporter = home.load()?.map(|person| person.log.state().did());
-            let action = Action::Accuse { evidence: proof(evidence), reporter };
+            let action = Action::Accuse { evidence: proof(evidence) };
             let asked = ledger.ask_unsigned(action).await?;
             accused = Some(asked.height);
             next = format!("the ledger has evicted it, at height {}", asked.height);

@@ -95,7 +95,7 @@ fn whoever_knows_a_share_has_the_bounty_and_who_copies_the_proof_has_not() {
     let standing = Standing::Evicted { at: world.at, fault: Fault::ShareKnown };
     assert_eq!(world.guardian(victim).standing, standing);
     let again = world.happens(claim(&world, &holders, 0, victim, EVE, &right));
-    assert_eq!(again, Err(Rejection::AlreadyEvicted));
+    assert_eq!(again, Err(Rejection::ShareClaimed));
 }
 
 #[test]
@@ -113,26 +113,107 @@ fn a_claimant_is_somebody_whom_the_ledger_knows() {
     assert!(world.guardian(victim).is_active());
 }
 
+/// A world in which somebody claimed a guardian's share, who holds the key, and the
+/// claim.
+pub(in crate::tests) fn claimed() -> (World, Keys, Action) {
+    let (mut world, mut holders) = made();
+    let (eve, victim) = (world.did(EVE), holders.holders(&world)[1]);
+    let share = holders.shares[&victim].1.value.clone();
+    let bytes = proof(&world, &mut holders, &share, 0, victim, eve);
+    let action = claim(&world, &holders, 0, victim, EVE, &bytes);
+    world.happens(action.clone()).unwrap();
+    (world, holders, action)
+}
+
+/// Has the key handed on.
+fn hand_on(world: &mut World, holders: &mut Keys) {
+    while holders.ceremony(world).is_none() {
+        world.empty(1);
+    }
+    holders.run(world);
+}
+
 #[test]
-fn the_share_of_a_former_sharing_counts_too_and_only_of_who_held_it() {
+fn a_share_of_a_former_sharing_earns_nothing() {
+    // Whoever kept three can compute those of the others, who erased theirs.
     let mut world = world_with(6, 5, 3, |genesis| genesis.parameters.reshare_epochs = 1);
     let mut holders = Keys::of("key");
     holders.run(&mut world);
     let old = holders.shares.clone();
+    hand_on(&mut world, &mut holders);
+    let eve = world.did(EVE);
+    let wealth = world.wealth(EVE);
+    for (victim, (_, share)) in &old {
+        let bytes = proof(&world, &mut holders, &share.value, 0, *victim, eve);
+        let former = world.happens(claim(&world, &holders, 0, *victim, EVE, &bytes));
+        assert_eq!(former, Err(Rejection::OldShare));
+        let as_new = world.happens(claim(&world, &holders, 1, *victim, EVE, &bytes));
+        assert!(matches!(as_new, Err(Rejection::Dealing(Error::ProofRefused) | Rejection::NotMember)));
+        assert!(world.guardian(*victim).is_active());
+    }
+    assert_eq!(world.wealth(EVE), wealth);
+}
+
+#[test]
+fn one_share_of_a_sharing_can_be_claimed_and_the_next_when_the_key_was_handed_on() {
+    let mut world = world(7, 5, 3);
+    let mut holders = Keys::of("key");
+    holders.run(&mut world);
+    let eve = world.did(EVE);
+    let in_force = |world: &World, holders: &mut Keys, victim: usize| {
+        let (generation, share) = holders.shares[&victim].clone();
+        let bytes = proof(world, holders, &share.value, generation, victim, eve);
+        claim(world, holders, generation, victim, EVE, &bytes)
+    };
+    // All three in one block: whoever has three shares has all of them.
+    let of = holders.holders(&world);
+    let claims: Vec<Operation> = of[..3]
+        .iter()
+        .map(|victim| {
+            let action = in_force(&world, &mut holders, *victim);
+            world.by_itself(action)
+        })
+        .collect();
+    let refused = Err(Rejection::ShareClaimed);
+    assert_eq!(world.block(&claims), [Ok(()), refused.clone(), refused.clone()]);
+    let later = in_force(&world, &mut holders, of[1]);
+    assert_eq!(world.happens(later.clone()), refused);
+    assert!(of[1..].iter().all(|holder| world.guardian(*holder).is_active()));
+
+    let silent = [of[0]];
     while holders.ceremony(&world).is_none() {
         world.empty(1);
     }
-    holders.run(&mut world);
-    let eve = world.did(EVE);
-    let never = (0..6).find(|guardian| !old.contains_key(guardian)).unwrap();
-    let victim = *old.keys().next().unwrap();
-    let share = old[&victim].1.value.clone();
-    let bytes = proof(&world, &mut holders, &share, 0, victim, eve);
-    let as_new = world.happens(claim(&world, &holders, 1, victim, EVE, &bytes));
-    assert!(matches!(as_new, Err(Rejection::Dealing(Error::ProofRefused) | Rejection::NotMember)));
-    let other = world.happens(claim(&world, &holders, 0, never, EVE, &bytes));
-    assert_eq!(other, Err(Rejection::NotMember));
-    assert_eq!(world.happens(claim(&world, &holders, 0, victim, EVE, &bytes)), Ok(()));
+    holders.run_without(&mut world, &silent);
+    assert_eq!(holders.sharing(&world).unwrap().0, 1);
+    assert_eq!(world.happens(later), Err(Rejection::OldShare));
+    let victim = holders.holders(&world)[2];
+    let again = in_force(&world, &mut holders, victim);
+    assert_eq!(world.happens(again), Ok(()));
+}
+
+#[test]
+fn of_a_bond_the_claimant_has_part_and_the_rest_is_destroyed() {
+    for (bond, permille, reward) in
+        [(1000, 300, 300), (999, 300, 299), (1, 999, 0), (1000, 0, 0), (777, 999, 776), (500_000, 1, 500)]
+    {
+        let mut world = world_with(5, 5, 3, |genesis| {
+            genesis.parameters.bond_min = 1;
+            genesis.parameters.reward_permille = permille;
+            genesis.founders[2].bond = bond;
+        });
+        let mut holders = Keys::of("key");
+        holders.run(&mut world);
+        let share = holders.shares[&2].1.value.clone();
+        // Who runs a guardian and claims its share loses the rest of the bond.
+        let (before, cleo) = (world.wealth(CLEO), world.did(CLEO));
+        let bytes = proof(&world, &mut holders, &share, 0, 2, cleo);
+        assert_eq!(world.happens(claim(&world, &holders, 0, 2, CLEO, &bytes)), Ok(()));
+        assert_eq!(world.wealth(CLEO) - before, reward, "{permille} thousandths of {bond}");
+        assert!(reward < bond);
+        assert_eq!(world.asset(world.mark()).retired, bond - reward);
+        assert_eq!(world.guardian(2).bond, 0);
+    }
 }
 
 /// What a guardian answers to a blinded element, as the next in its log.
@@ -160,11 +241,11 @@ fn signed(world: &World, guardian: usize, answer: Answer) -> Vec<u8> {
 }
 
 fn false_answer(answer: Vec<u8>) -> Action {
-    Action::Accuse { evidence: Evidence::FalseAnswer { answer }, reporter: None }
+    Action::Accuse { evidence: Evidence::FalseAnswer { answer } }
 }
 
 fn fork(first: Vec<u8>, second: Vec<u8>) -> Action {
-    Action::Accuse { evidence: Evidence::Fork { first, second }, reporter: None }
+    Action::Accuse { evidence: Evidence::Fork { first, second } }
 }
 
 #[test]

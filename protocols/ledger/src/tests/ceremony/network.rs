@@ -69,6 +69,7 @@ fn what_guardians_signed_together_is_verified_with_one_key_that_stays() {
     for guardian in 0..3 {
         world.guard(guardian, Action::Approve { spec: wider.clone() }).unwrap();
     }
+    tell_next_epochs(&mut world, &holders);
     holders.run(&mut world);
     let late = certify(&world, &holders);
     assert_eq!(key.verify(&world.network, &late), Ok(()), "others signed, with the same key");
@@ -110,34 +111,79 @@ fn a_key_that_is_none_is_refused_and_two_keys_have_two_fingerprints() {
     assert_eq!(key.fingerprint(&world.network), public(&world, &holders).fingerprint(&world.network));
 }
 
+/// The round that may be told in the next block.
+fn next_round(world: &World) -> u64 {
+    let epoch = (world.height + 1) / world.rules().epoch_heights;
+    let began = epoch * world.rules().epoch_heights * STEP;
+    began / world.rules().beacon_period_ms + 1
+}
+
+/// Tells the word of this epoch, as soon as it is due.
+pub(super) fn tell_this_epochs(world: &mut World, holders: &Keys) {
+    let round = next_round(world);
+    while world.at.plus_ms(STEP) < due(world.genesis.at, &world.rules(), round) {
+        world.empty(1);
+    }
+    assert_eq!(next_round(world), round, "an epoch is longer than the beacon's period");
+    world.happens(tell(world, holders, round)).unwrap();
+}
+
+/// Tells the word of the next epoch, which nobody can know yet.
+pub(in crate::tests) fn tell_next_epochs(world: &mut World, holders: &Keys) {
+    world.end_epoch();
+    tell_this_epochs(world, holders);
+}
+
 #[test]
-fn the_beacon_is_told_once_a_round_when_the_round_is_due() {
+fn one_round_an_epoch_is_told_and_nobody_knew_it_when_the_epoch_began() {
+    let (mut world, holders) = network(|genesis| genesis.parameters.epoch_heights = 20);
+    let (genesis, rules) = (world.genesis.at, world.rules());
+    let mut before: Beacon = world.get(&());
+    for epoch in 0..4 {
+        assert_eq!((world.height + 1) / rules.epoch_heights, epoch);
+        let expected = next_round(&world);
+        // Until it is due the network's key signs nothing, but if it did:
+        while world.at.plus_ms(STEP) < due(genesis, &rules, expected) {
+            let until = due(genesis, &rules, expected);
+            assert_eq!(world.happens(tell(&world, &holders, expected)), Err(Rejection::TooEarly { until }));
+        }
+        for other in [expected + 1, expected + 2] {
+            assert_eq!(
+                world.happens(tell(&world, &holders, other)),
+                Err(Rejection::OtherRound { expected }),
+                "whoever could choose among rounds would choose among draws"
+            );
+        }
+        let Action::Beacon { mut signature, .. } = tell(&world, &holders, expected + 1) else {
+            panic!("it is")
+        };
+        let wrong = Action::Beacon { round: expected, signature: signature.clone() };
+        assert_eq!(world.happens(wrong), Err(Rejection::BadSignature), "another round's");
+        signature.pop();
+        let wrong = Action::Beacon { round: expected, signature };
+        assert_eq!(world.happens(wrong), Err(Rejection::BadSignature));
+        let told = tell(&world, &holders, expected);
+        assert_eq!(world.happens(told.clone()), Ok(()));
+        let now: Beacon = world.get(&());
+        assert!(now.round == expected && now.randomness != before.randomness);
+        assert_eq!(world.happens(told), Err(Rejection::BeaconKnown));
+        let next = tell(&world, &holders, expected + 1);
+        assert_eq!(world.happens(next), Err(Rejection::OtherRound { expected }), "it was due meanwhile");
+        before = now;
+        world.end_epoch();
+    }
+}
+
+#[test]
+fn a_word_that_was_not_told_in_its_epoch_is_never_told() {
     let (mut world, holders) = network(|_| {});
-    let rules = world.rules();
-    let genesis = world.genesis.at;
-    let now = |world: &World| world.at.plus_ms(STEP).ms_since(genesis) / rules.beacon_period_ms;
-    let round = now(&world);
-    assert!(round >= 1);
-    let until = due(genesis, &rules, round + 1);
-    assert_eq!(world.happens(tell(&world, &holders, round + 1)), Err(Rejection::TooEarly { until }));
-    let told = tell(&world, &holders, round);
-    assert_eq!(world.happens(told.clone()), Ok(()));
-    let first: Beacon = world.get(&());
-    assert_eq!(first.round, round);
-    assert_eq!(world.happens(told), Err(Rejection::BeaconKnown));
-    assert_eq!(world.happens(tell(&world, &holders, 0)), Err(Rejection::BeaconKnown));
-    let Action::Beacon { signature, .. } = tell(&world, &holders, round + 5) else { panic!("it is") };
-    world.pass(20 * rules.beacon_period_ms);
-    let wrong = Action::Beacon { round: round + 4, signature: signature.clone() };
-    assert_eq!(world.happens(wrong), Err(Rejection::BadSignature), "another round's");
-    let wrong = Action::Beacon { round: round + 5, signature: signature[..47].to_vec() };
-    assert_eq!(world.happens(wrong), Err(Rejection::BadSignature));
-    let right = Action::Beacon { round: round + 5, signature };
-    assert_eq!(world.happens(right), Ok(()), "rounds may be left out");
-    assert_ne!(world.get::<Beacon>(&()).randomness, first.randomness);
-    assert_eq!(world.happens(Action::Beacon { round: u64::MAX, signature: Vec::new() }), {
-        Err(Rejection::TooEarly { until: allod_wire::Instant(u64::MAX) })
-    });
+    let left_out = next_round(&world);
+    world.end_epoch();
+    world.empty(6);
+    let expected = next_round(&world);
+    let late = world.happens(tell(&world, &holders, left_out));
+    assert_eq!(late, Err(Rejection::OtherRound { expected }));
+    assert_eq!(world.happens(tell(&world, &holders, expected)), Ok(()));
 }
 
 #[test]
@@ -167,7 +213,7 @@ fn what_the_beacon_says_draws_the_next_committee() {
             genesis.parameters.epoch_heights = 20;
         });
         if tell_it {
-            world.happens(tell(&world, &holders, 1)).unwrap();
+            tell_this_epochs(&mut world, &holders);
         }
         let mut drawn = Vec::new();
         for _ in 0..4 {

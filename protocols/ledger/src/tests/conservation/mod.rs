@@ -140,9 +140,7 @@ impl Both {
             Step::Admit { guardian, .. } => Action::Admit { guardian: id(guardian) },
             Step::Leave(guardian) => Action::Leave { guardian: id(guardian) },
             Step::Unbond(guardian) => Action::Unbond { guardian: id(guardian) },
-            Step::Accuse(guardian) => {
-                Action::Accuse { evidence: world.conflict(guardian), reporter: Some(did(who)) }
-            }
+            Step::Accuse(guardian) => Action::Accuse { evidence: world.conflict(guardian) },
         }
     }
 

@@ -70,7 +70,6 @@ pub(super) enum Step {
     },
     Leave(usize),
     Unbond(usize),
-    /// The author is the reporter.
     Accuse(usize),
 }
 
@@ -363,10 +362,7 @@ impl Model {
                 let of = self.guardians.get_mut(&guardian)?;
                 (of.standing != Standing::Evicted).then_some(())?;
                 of.standing = Standing::Evicted;
-                let bond = core::mem::take(&mut of.bond);
-                let reward = bond * u64::from(self.rules.reward_permille) / 1000;
-                *self.held_mut(0, who) += reward;
-                self.assets[0].retired += bond - reward;
+                self.assets[0].retired += core::mem::take(&mut of.bond);
                 self.end_votes(guardian);
             }
         }

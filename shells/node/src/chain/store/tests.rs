@@ -23,6 +23,7 @@ const CHAIN: Chain = Chain {
     at: Instant(0),
     mark: BlockId([0; 32]),
     mark_before: BlockId([0; 32]),
+    round: 1,
 };
 
 fn in_memory(kept: Kept) -> Store {
