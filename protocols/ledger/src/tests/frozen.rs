@@ -273,9 +273,9 @@ fn what_is_signed_and_hashed_keeps_its_form() {
 }
 
 const RECORDS: &[(&str, &str)] = &[
-    ("chain", "0ed029c5b502d17ae13e1b5f11f5bf13"),
+    ("chain", "5b30ae999ac2b92ff20e01887111753c"),
     ("parameters", "79a8bbd9b69ac6ab9659fd159c057e58"),
-    ("beacon", "e8928bd232972a94a3961ca4b50a67e3"),
+    ("beacon", "dad8ac8973b084d7cfca0258289b7904"),
     ("identity", "727b68d4b59b02a0a6e13fe8a923dfbc"),
     ("identity's operation", "9e5bcef8d8b346d65a2669616feed526"),
     ("name", "29ed6f3a59922d41783540da6dfe0412"),
@@ -289,9 +289,9 @@ const RECORDS: &[(&str, &str)] = &[
     ("roster", "19247841cf045e2ed2cac99f18e024e0"),
     ("committee", "1db3af84518296e34107bf0ebaa9de81"),
     ("proposal", "0fe9d5e20f6a9100d1fd4078701a425a"),
-    ("shared key", "7610915cd2efa1a91402d71fb32429c3"),
+    ("shared key", "ad25f2d6b90dd674a76741b4f4a794ee"),
     ("list of shared keys", "3dd5bdd73c0dfbf61916cefe9cbd4436"),
-    ("sharing", "946e6ad790fb2fa90142f251aeede66a"),
+    ("sharing", "8b5d9b7f712b670cc6aeb97076086b45"),
     ("dealing", "eeef6491b3c39aa24824cce07e6ac3c4"),
     ("issuer", "2c520823e8ca02fa7e7911418ca8aa4c"),
     ("revocations", "fb96ab105de6c71bf0b6e4e75aa7ee6d"),
@@ -304,7 +304,7 @@ const FORMS: &[(&str, &str)] = &[
     ("signed message", "3207553558012bdc5e73bbef7c63fb32"),
     ("signed message with work", "a0e4ab5188988c580af0d0bc770f1509"),
     ("work", "d6564f40d58d6ecf4798ef6cea62427d"),
-    ("checkpoint", "05cdd463411aee0b204b766d7ed9b2e1"),
+    ("checkpoint", "4a6ef1efc71bf5fe005028f0621a343a"),
     ("beacon", "405ab1735b0b60b45060473fc80ebd71"),
     ("contradictory votes", "59ac1c741d728f581fa7ce46f8f28e1d"),
 ];

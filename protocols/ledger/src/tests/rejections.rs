@@ -299,8 +299,7 @@ fn keys() -> BTreeSet<&'static str> {
     while holders.ceremony(&shares.world).is_none() {
         shares.world.empty(1);
     }
-    let gone: Vec<usize> =
-        (0..5).filter(|guardian| !shares.world.guardian(*guardian).is_active()).collect();
+    let gone: Vec<usize> = (0..5).filter(|guardian| !shares.world.guardian(*guardian).is_active()).collect();
     holders.run_without(&mut shares.world, &gone);
     shares.nobody("OldShare", claim);
     all.reasons.extend(shares.reasons);

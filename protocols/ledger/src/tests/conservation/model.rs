@@ -17,52 +17,22 @@ pub(super) enum Thing {
 /// What somebody tries.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
-    Define {
-        supply: u64,
-    },
-    Issue {
-        asset: usize,
-        amount: u64,
-        to: usize,
-    },
+    Define { supply: u64 },
+    Issue { asset: usize, amount: u64, to: usize },
     Retire(Thing),
     Entitle(u8),
     Transfer(Thing, usize),
     Commit(usize),
-    Register {
-        name: usize,
-        ms: u64,
-    },
-    Renew {
-        name: usize,
-        ms: u64,
-    },
-    Lock {
-        what: Thing,
-        to: usize,
-        ms: u64,
-    },
+    Register { name: usize, ms: u64 },
+    Renew { name: usize, ms: u64 },
+    Lock { what: Thing, to: usize, ms: u64 },
     Claim(usize),
     Unlock(usize),
-    Offer {
-        what: Thing,
-        price: u64,
-        buyer: Option<usize>,
-        ms: u64,
-    },
-    Accept {
-        offer: usize,
-        price: u64,
-    },
+    Offer { what: Thing, price: u64, buyer: Option<usize>, ms: u64 },
+    Accept { offer: usize, price: u64 },
     Withdraw(usize),
-    Join {
-        guardian: usize,
-        bond: u64,
-    },
-    Bond {
-        guardian: usize,
-        amount: u64,
-    },
+    Join { guardian: usize, bond: u64 },
+    Bond { guardian: usize, amount: u64 },
     Leave(usize),
     Unbond(usize),
     Accuse(usize),
