@@ -383,8 +383,8 @@ pub(crate) struct Audit {
     /// The first entry of its log that is read
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) from: u64,
-    /// Hand in to the ledger what proves a lie: the guardian is evicted, and part
-    /// of its bond is yours
+    /// Hand in to the ledger what proves a lie: the guardian is evicted, and its
+    /// bond destroyed
     #[arg(long)]
     pub(crate) accuse: bool,
     #[command(flatten)]

@@ -276,9 +276,9 @@ fn what_is_signed_and_hashed_keeps_its_form() {
 }
 
 const RECORDS: &[(&str, &str)] = &[
-    ("chain", "0ed029c5b502d17ae13e1b5f11f5bf13"),
+    ("chain", "5b30ae999ac2b92ff20e01887111753c"),
     ("parameters", "79a8bbd9b69ac6ab9659fd159c057e58"),
-    ("beacon", "e8928bd232972a94a3961ca4b50a67e3"),
+    ("beacon", "dad8ac8973b084d7cfca0258289b7904"),
     ("identity", "727b68d4b59b02a0a6e13fe8a923dfbc"),
     ("identity's operation", "9e5bcef8d8b346d65a2669616feed526"),
     ("name", "29ed6f3a59922d41783540da6dfe0412"),
