@@ -458,6 +458,7 @@ mod tests {
             at: Instant(9),
             mark: BlockId([2; 32]),
             mark_before: BlockId([3; 32]),
+            round: 0,
         };
         let stamp = search(&chain, 1, 8, &[7; 32], WORK).unwrap();
         assert!(Stamp::zero_bits(&stamp.work(&chain.mark, &[7; 32])) >= 8);
