@@ -79,7 +79,7 @@ fn a_share_handed_over_costs_its_guardian_the_bond_and_pays_who_shows_it_once() 
     assert!(matches!(record.standing, Standing::Evicted { fault: Fault::ShareKnown, .. }), "{record:?}");
     assert_eq!(record.bond, 0);
 
-    net.until("a sharing without it", Duration::from_secs(60), || {
+    net.until("a sharing without it", Duration::from_secs(120), || {
         net.key(1, KEY).generation > Some(generation)
     });
     let generation = net.key(1, KEY).generation.unwrap();

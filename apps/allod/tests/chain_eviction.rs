@@ -48,7 +48,7 @@ fn ten_guardians_of_which_two_die_and_one_votes_twice_keep_one_history_and_evict
     net.note(&format!("another title at height {}", second.height));
 
     // The keys are handed on to those who are left, by themselves.
-    net.until("a sharing without it", Duration::from_secs(90), || {
+    net.until("a sharing without it", Duration::from_secs(150), || {
         KEYS.iter().all(|name| net.key(1, name).generation >= Some(1))
     });
     for name in KEYS {

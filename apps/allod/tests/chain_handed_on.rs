@@ -35,7 +35,7 @@ const LIARS: [usize; 3] = [8, 9, 10];
 const INPUT: &str = "an input that stays the same";
 
 /// How long a session may take, and a guardian with its share.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The share in a record.
 fn share(record: Record) -> Share<Ristretto255> {

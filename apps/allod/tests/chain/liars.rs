@@ -12,7 +12,7 @@ use allod_threshold::dealing::{Dealing, EncryptionSecret, Terms, lie};
 
 use super::Net;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A member of a session that is under way.
 pub struct Liar<'a> {
