@@ -77,9 +77,10 @@ fn whose_vote_decides_does_not_choose_the_draw() {
     let (mut world, network, holders) = made(|_| {});
     tell_this_epochs(&mut world, &network);
     let new = spec("new", 3, 2);
-    for guardian in 0..5 {
-        world.guard(guardian, Action::Approve { spec: spec("key", 5, 3) }).unwrap();
-        world.guard(guardian, Action::Approve { spec: new.clone() }).unwrap();
+    for decided in [spec("key", 5, 3), new] {
+        for guardian in 0..5 {
+            world.guard(guardian, Action::Approve { spec: decided.clone() }).unwrap();
+        }
     }
     let new = Keys::of("new");
     assert_eq!(holders.key(&world).spec.size, 5);
