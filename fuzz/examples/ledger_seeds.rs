@@ -50,7 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     put("ledger_conflict", 0, allod_wire::encode(&conflict))?;
     let key = genesis.keys.first().ok_or("no key")?.clone();
     let rng = &mut stream();
-    let share = KeyShare::new(Share { index: Index::new(1)?, value: SecretScalar::<Ristretto255>::random(rng) })?;
+    let share =
+        KeyShare::new(Share { index: Index::new(1)?, value: SecretScalar::<Ristretto255>::random(rng) })?;
     let (_, blinded) = oprf::blind::<Ristretto255>(oprf::Mode::Voprf, b"input", rng)?;
     let answer = Answer {
         network: network.0,
@@ -101,7 +102,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             put("ledger_operation", number / 4, bytes)?;
         }
     }
-    let checkpoint = Checkpoint { network, height: 5, at: Instant(6_000), block: BlockId([3; 32]), root: [4; 32] };
+    let checkpoint =
+        Checkpoint { network, height: 5, at: Instant(6_000), block: BlockId([3; 32]), root: [4; 32] };
     let certificate = Certificate { checkpoint, signature: [5; 48] };
     put("ledger_certificate", 0, allod_wire::encode(&certificate))?;
     let mut nodes = BTreeMap::new();
@@ -111,5 +113,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = prove(&nodes, 0, &place)?;
     let value = Some(allod_wire::encode(&Balance { amount: 900 }));
     let proof = Proof::of(certificate, Balance::KIND, &(units.asset, did).bytes(), value, path);
-    Ok(put("ledger_proof", 0, allod_wire::encode(&proof))?)
+    put("ledger_proof", 0, allod_wire::encode(&proof))
 }

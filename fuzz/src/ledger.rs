@@ -15,8 +15,8 @@ use allod_ledger::name::NameRecord;
 use allod_ledger::record::Record;
 use allod_ledger::shared_key::{KeyName, KeySpec};
 use allod_ledger::{
-    Block, Certificate, Changes, Claim, Endowment, Error, Founder, Genesis, NetworkKey, Operation, Parameters,
-    Proof, Rejection, Values, apply, begin, check,
+    Block, Certificate, Changes, Claim, Endowment, Error, Founder, Genesis, NetworkKey, Operation,
+    Parameters, Proof, Rejection, Values, apply, begin, check,
 };
 use allod_threshold::GroupName;
 use allod_threshold::answer::SignedAnswer;
@@ -158,7 +158,8 @@ pub fn ledger_asked(data: &[u8]) {
     body.network = fixture_genesis().network();
     body.until = Instant(u64::MAX);
     let key = device();
-    let (did, id) = (fixture_log().state().did(), allod_did::PublicKey::from(key.verifying_key()).device_id());
+    let (did, id) =
+        (fixture_log().state().did(), allod_did::PublicKey::from(key.verifying_key()).device_id());
     let operation = match who % 3 {
         0 => {
             body.claim = Claim::Device { did, device: id, nonce: 1 };
