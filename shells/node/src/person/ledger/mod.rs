@@ -53,7 +53,7 @@ use crate::FileError;
 /// How long an operation may take to come up in the ledger.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a guardian may take to tell how far the ledger is.
+/// How long others may take to answer when one has.
 const GLANCE: Duration = Duration::from_secs(2);
 
 /// How often it is asked for meanwhile.

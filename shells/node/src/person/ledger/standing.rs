@@ -168,7 +168,8 @@ async fn told_by<R: Record>(links: &[Arc<Link>], id: &R::Id) -> (Vec<R>, Option<
     (told, silent)
 }
 
-/// What each of these has at `path`, by its place, as far as it answers at once.
+/// What each of these has at `path`, by its place. When one has answered, the others
+/// have a moment left.
 async fn ask_all(
     links: &[Arc<Link>],
     path: &str,
@@ -177,12 +178,25 @@ async fn ask_all(
     let mut asked = JoinSet::new();
     for (place, link) in links.iter().enumerate() {
         let (link, path) = (Arc::clone(link), path.to_owned());
-        asked.spawn(async move {
-            let answer = tokio::time::timeout(GLANCE, link.get(&path, size_max)).await;
-            (place, answer.unwrap_or(Err(Fault::Slow)))
-        });
+        asked.spawn(async move { (place, link.get(&path, size_max).await) });
     }
-    asked.join_all().await
+    let (mut answers, mut deadline) = (Vec::new(), None);
+    loop {
+        let next = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, asked.join_next()).await.unwrap_or(None),
+            None => asked.join_next().await,
+        };
+        match next {
+            Some(Ok((place, answer))) => {
+                if answer.is_ok() && deadline.is_none() {
+                    deadline = Some(tokio::time::Instant::now() + GLANCE);
+                }
+                answers.push((place, answer));
+            }
+            Some(Err(_)) => {}
+            None => return answers,
+        }
+    }
 }
 
 /// The time now, of what the network signed and what this device's clock says;
