@@ -422,8 +422,9 @@ pub(crate) struct Terms {
     pub(crate) jurisdiction: String,
 }
 
+/// What is wanted of a shared key.
 #[derive(Debug, Args)]
-pub(crate) struct Approve {
+pub(crate) struct KeySpec {
     /// The key's name
     pub(crate) name: String,
     /// Its group

@@ -19,7 +19,7 @@ use serde_json::json;
 use super::who::find;
 use super::{done, open};
 use crate::cli::GuardianCommand;
-use crate::cli::ledger::{Approve, Group, Operate, Terms as TermsArgs};
+use crate::cli::ledger::{Group, KeySpec as KeySpecArgs, Operate, Terms as TermsArgs};
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
@@ -216,7 +216,7 @@ async fn terms_of(config: &Config, args: TermsArgs) -> Result<Terms, Failure> {
     Ok(Terms { peers, service, operator: args.operator_label, jurisdiction: args.jurisdiction })
 }
 
-fn spec(args: &Approve) -> Result<KeySpec, Failure> {
+fn spec(args: &KeySpecArgs) -> Result<KeySpec, Failure> {
     let name = |text: &str| KeyName::new(text).map_err(|why| Failure::usage(format!("{text:?}: {why}")));
     Ok(KeySpec {
         name: name(&args.name)?,
