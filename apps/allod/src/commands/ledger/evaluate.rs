@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use allod_guardian::answering::KEY_PREFIX;
+use allod_guardian::answering::{self, KEY_PREFIX};
 use allod_node::person::Home;
 use allod_node::person::ledger::{Evaluated, LedgerError, Receipts};
 use data_encoding::HEXLOWER;
@@ -77,14 +77,16 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
     Ok(())
 }
 
-/// Whether guardians answer questions about a key of this name at all.
+/// Whether a key is for evaluating, as far as its name tells.
 fn is_for_evaluating(key: &str) -> bool {
-    key.starts_with(KEY_PREFIX)
+    // No name: all of the answers were there, and nothing came of them.
+    key.is_empty() || answering::is_for_evaluating(key)
 }
 
 fn for_something_else(key: &str) -> Failure {
-    let text =
-        format!("the key {key:?} is not for evaluating: keys whose name begins with {KEY_PREFIX:?} are");
+    let text = format!(
+        "the key {key:?} is not for evaluating: {KEY_PREFIX:?} is, and keys whose name begins with {KEY_PREFIX:?} and a slash"
+    );
     Failure::usage(text).next(format!("leave --key out, or name one such as {KEY_PREFIX:?}"))
 }
 

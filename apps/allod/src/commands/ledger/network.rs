@@ -6,12 +6,16 @@ use allod_node::person::Home;
 use data_encoding::HEXLOWER;
 use serde_json::json;
 
+use super::files::leave_alone;
 use super::{open, time};
 use crate::cli::ledger::Network;
 use crate::failure::Failure;
 use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Network, screen: &Screen) -> Result<(), Failure> {
+    if let Some(file) = &args.out {
+        leave_alone(file, args.force)?;
+    }
     let ledger = open(home, &args.through, screen).await?;
     let trust = ledger.trust();
     let fingerprint = HEXLOWER.encode(&ledger.key()?.fingerprint(&trust.network));

@@ -201,11 +201,14 @@ async fn terms_of(config: &Config, args: TermsArgs) -> Result<Terms, Failure> {
     let unknown = |what: &str, how: &str| Failure::usage(format!("{what} is not known; say {how}"));
     let peers = match (args.peers, &config.chain) {
         (Some(peers), _) => peers,
-        (None, Some(section)) => section.listen.to_string(),
-        (None, None) => return Err(unknown("where other guardians reach it", "--peers HOST:PORT")),
+        (None, Some(section)) if !section.listen.ip().is_unspecified() => section.listen.to_string(),
+        (None, _) => return Err(unknown("where other guardians reach it", "--peers HOST:PORT")),
     };
     let service = match args.service {
         Some(service) => service,
+        None if config.listen.ip().is_unspecified() => {
+            return Err(unknown("where people reach it", "--service URL"));
+        }
         None => {
             let health = allod_node::guardian::health(config).await;
             health
