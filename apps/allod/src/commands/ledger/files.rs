@@ -67,7 +67,10 @@ impl Part {
         let name = path.with_file_name(hidden);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-        if let Ok(file) = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR) {
+        // It is named by way of /proc.
+        if Path::new("/proc/self/fd").exists()
+            && let Ok(file) = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR)
+        {
             return Ok(Self { file: file.into(), name, watch: None });
         }
         Self::named(name)
