@@ -369,7 +369,7 @@ pub(crate) enum GuardianCommand {
     /// Vote for a common key, or for another size, threshold or limit of one
     Approve {
         #[command(flatten)]
-        approve: ledger::Approve,
+        approve: ledger::KeySpec,
         #[command(flatten)]
         operate: ledger::Operate,
     },
@@ -512,4 +512,25 @@ pub(crate) struct TestnetLiar {
     /// How it lies
     #[arg(long, value_name = "KIND")]
     pub(crate) how: How,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_shell_gets_its_completions() {
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "allod", &mut script);
+            assert!(String::from_utf8(script).unwrap().contains("approve"), "{shell}");
+        }
+    }
 }

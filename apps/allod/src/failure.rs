@@ -9,6 +9,8 @@ use allod_node::person::ledger::LedgerError;
 use allod_node::person::{PersonError, Report};
 use serde_json::{Value, json};
 
+mod refusal;
+
 /// What happened, what was kept safe, and what to do next.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -174,17 +176,18 @@ impl From<LedgerError> for Failure {
                 (Kind::Failed, "start a local network with `allod up`, or name a guardian with --guardian")
             }
             LedgerError::Pending { until, .. } | LedgerError::Declined { until, .. } => {
-                let kind = match &error {
-                    LedgerError::Pending { .. } => Kind::TooFewGuardians,
-                    _ => Kind::Failed,
+                let (kind, first) = match &error {
+                    LedgerError::Declined { why, .. } => (Kind::Failed, refusal::next(why)),
+                    _ => (Kind::TooFewGuardians, None),
                 };
                 let until_text = crate::commands::ledger::time(*until);
+                let first = first.map_or_else(String::new, |first| format!("{first}. "));
                 let next = format!(
-                    "it may still happen until {until_text}: ask for the same again, and until then the same \
+                    "{first}It may still happen until {until_text}: ask for the same again, and until then the same \
                      operation is sent again, never a second one"
                 );
                 let data = json!({ "may_happen_until": until.0 });
-                return Self::new(kind, error.to_string()).next(next).data(data);
+                return Self::new(kind, refusal::readable(&error.to_string())).next(next).data(data);
             }
             LedgerError::Unclear(_) => {
                 (Kind::Failed, "look what came of it before you ask for the same thing again")
@@ -203,6 +206,13 @@ impl From<LedgerError> for Failure {
                 Kind::Failed,
                 "nothing was changed; have yourself registered with a guardian of this network, which vouches for you",
             ),
+            LedgerError::TooSilent { silent, .. } => {
+                let named = silent.iter().map(|(address, fault)| format!("{address} {fault}"));
+                return Self::new(Kind::TooFewGuardians, error.to_string()).with_details(named).next(
+                    "try again when they are back, or take the network's key as a file from somebody you trust: \
+                     `allod own verify --network FILE` needs no guardian",
+                );
+            }
             LedgerError::Disagree { .. } => {
                 (Kind::Failed, "some of these guardians are of another network, or lie; name others")
             }
@@ -213,7 +223,14 @@ impl From<LedgerError> for Failure {
             LedgerError::NoSuchKey(_) => {
                 (Kind::Failed, "nothing was changed; if the network is new, try again in a minute")
             }
-            LedgerError::Refused(_) | LedgerError::File(_) => (Kind::Failed, "nothing was changed"),
+            LedgerError::Refused(why) => {
+                let failure = Self::new(Kind::Failed, refusal::readable(&error.to_string()));
+                return match refusal::next(why) {
+                    Some(next) => failure.next(next),
+                    None => failure,
+                };
+            }
+            LedgerError::File(_) => return Self::new(Kind::Failed, error.to_string()),
         };
         Self::new(kind, error.to_string()).next(next)
     }

@@ -8,7 +8,7 @@
 mod process;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -122,6 +122,7 @@ fn people_trade_seal_evaluate_and_prove() {
     let (alice, bob) = (net.person("alice"), net.person("bob"));
 
     until_a_time(&net);
+    an_interrupted_unseal_leaves_nothing(&net);
     to_a_quorum(&net, &bob);
     evaluated_and_audited(&net);
     let proof = a_name_is_bought(&net, &alice, &bob);
@@ -164,6 +165,40 @@ fn until_a_time(net: &Net) {
     assert!(!net.path("cut").exists());
 }
 
+/// Whoever ends the process in the middle leaves nothing of the content behind, and
+/// nothing that is in the way of the next time.
+fn an_interrupted_unseal_leaves_nothing(net: &Net) {
+    let sealed = fs::read(net.path("plain.sealed")).unwrap();
+    let folder = net.path("interrupted");
+    fs::create_dir(&folder).unwrap();
+    let out = folder.join("opened");
+    for signal in ["-INT", "-TERM"] {
+        let mut child = Command::new(ALLOD)
+            .arg("--home")
+            .arg(net.path("bob"))
+            .args(["unseal", "-", "--out"])
+            .arg(&out)
+            .args(net.addresses.iter().flat_map(|address| ["--guardian", address]))
+            .env_remove("ALLOD_HOME")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The pipe stays open: the rest is never said. All but what fits into the pipe
+        // was read before this returns.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&sealed[..sealed.len() - 100_000]).unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let ended = child.wait().unwrap();
+        assert!(!ended.success(), "{ended:?}");
+        let left: Vec<_> = fs::read_dir(&folder).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    net.json("bob", &["unseal", net.text("plain.sealed"), "--out", out.to_str().unwrap()]);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
 /// It opens for who was named, and for nobody else.
 fn to_a_quorum(net: &Net, bob: &str) {
     let (plain, sealed) = (net.text("letter"), net.text("letter.sealed"));
@@ -199,6 +234,10 @@ fn evaluated_and_audited(net: &Net) {
     }
     assert!(receipts >= 9, "three answers of three evaluations at least: {receipts}");
     net.json("alice", &["guardian", "audit", "operator 2", "--from", "2"]);
+    let beyond = net.json("alice", &["guardian", "audit", "operator 2", "--from", "1000000"]);
+    assert_eq!((&beyond["entries"], &beyond["end"]), (&0.into(), &Value::Null), "{beyond}");
+    let other = net.run("alice", &["evaluate", "correct horse", "--key", "seal"]);
+    assert!(other.code == 2 && other.err.contains("not for evaluating"), "{other:?}");
     let none = net.run("alice", &["guardian", "audit", "operator 9"]);
     assert_eq!(none.code, 1, "{none:?}");
 }
@@ -240,6 +279,10 @@ fn a_candidate_is_admitted(net: &Net) {
         "{waiting}"
     );
 
+    let early = net
+        .run("prober", &["guardian", "unbond", "--config", config, "--operator", operator.to_str().unwrap()]);
+    assert!(early.code == 1 && early.err.contains("has to leave first"), "{early:?}");
+
     let admit = |number: usize, who: &str| {
         let config = guardian(number).join("guardian.toml");
         net.run("prober", &["--json", "guardian", "admit", who, "--config", config.to_str().unwrap()])
@@ -264,9 +307,22 @@ fn a_name_is_bought(net: &Net, alice: &str, bob: &str) -> String {
     net.json("alice", &["name", "register", "orchard"]);
     // What is shown is never older than what was done before.
     assert_eq!(net.json("bob", &["name", "show", "orchard"])["owner"], alice);
+    let own = net.run("alice", &["name", "register", "orchard"]);
+    assert!(own.code == 1 && own.err.contains("yours already"), "{own:?}");
+    let taken = net.run("bob", &["name", "register", "orchard"]);
+    assert!(taken.code == 1 && taken.err.contains(&format!("taken: held by {alice} until")), "{taken:?}");
     let price = format!("{money}:20");
     let offer = net.json("alice", &["offer", "make", "--name", "orchard", "--price", &price]);
-    net.json("bob", &["offer", "accept", offer["offer"].as_str().unwrap()]);
+    let id = offer["offer"].as_str().unwrap();
+    for args in [&["name", "renew", "orchard"][..], &["name", "transfer", "orchard", "--to", bob]] {
+        let aside = net.run("alice", args);
+        assert!(aside.code == 1 && aside.err.contains(&format!("by the offer {id}")), "{aside:?}");
+    }
+    let shown = net.run("bob", &["name", "show", "orchard"]).done();
+    assert!(shown.out.contains(&format!("by the offer {id}")) && shown.out.contains("until 20"), "{shown:?}");
+    let stranger = net.run("alice", &["asset", "transfer", &money, "1", "--to", OTHER]);
+    assert!(stranger.code == 1 && stranger.err.contains("have them run"), "{stranger:?}");
+    net.json("bob", &["offer", "accept", id]);
     assert_eq!(net.json("alice", &["name", "show", "orchard"])["owner"], bob);
     assert_eq!(net.json("alice", &["asset", "show", &money])["amount"], 20);
     assert_eq!(net.json("bob", &["asset", "show", &money])["amount"], 80);
@@ -277,6 +333,16 @@ fn a_name_is_bought(net: &Net, alice: &str, bob: &str) -> String {
     assert_eq!(net.json("alice", &["own", "prove", proof, "--name", "orchard"])["owner"], bob);
     net.json("alice", &["own", "prove", net.text("old.proof"), "--name", "orchard", "--no-wait"]);
     net.json("alice", &["network", "--out", net.text("net.key")]);
+    for there in [
+        &["own", "prove", proof, "--name", "orchard"][..],
+        &["own", "prove", net.text("new.proof"), "--name", "orchard", "--qr", proof],
+        &["network", "--out", net.text("net.key")],
+    ] {
+        let ended = net.run("alice", there);
+        assert!(ended.code == 2 && ended.err.contains("is there already"), "{ended:?}");
+    }
+    net.json("alice", &["own", "prove", proof, "--name", "orchard", "--force"]);
+    net.json("alice", &["network", "--out", net.text("net.key"), "--force"]);
     proof.to_owned()
 }
 

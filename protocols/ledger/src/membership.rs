@@ -150,6 +150,9 @@ pub(crate) fn unbond<V: Values + ?Sized>(
     id: &GuardianId,
 ) -> Result<(), Stop> {
     let mut guardian = owned(draft, operator, id)?;
+    if guardian.is_active() || guardian.is_candidate() {
+        return Err(Rejection::NotLeft.into());
+    }
     let Standing::Left { at } = guardian.standing else {
         return Err(Rejection::NotActive.into());
     };

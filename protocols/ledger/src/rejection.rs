@@ -116,6 +116,8 @@ pub enum Rejection {
     GuardianPresent,
     /// The guardian left, took its bond back or was evicted, or was not admitted yet.
     NotActive,
+    /// The guardian is one of the network's, or waits to be: it has to leave first.
+    NotLeft,
     /// The guardian does not wait to be admitted.
     NoCandidate,
     /// The guardian was evicted already.
@@ -249,6 +251,7 @@ impl fmt::Display for Rejection {
             Self::NoGuardian => "there is no such guardian",
             Self::GuardianPresent => "the guardian is here, or was",
             Self::NotActive => "the guardian left, was evicted, or was not admitted yet",
+            Self::NotLeft => "the guardian is active, or waits to be admitted: it has to leave first",
             Self::NoCandidate => "the guardian does not wait to be admitted",
             Self::AlreadyEvicted => "the guardian was evicted already",
             Self::LastGuardian => "the last guardian cannot leave",

@@ -264,6 +264,9 @@ pub(crate) enum OwnCommand {
         /// Write a QR code beside it, as an SVG image, if the proof fits
         #[arg(long, value_name = "FILE")]
         qr: Option<PathBuf>,
+        /// Write over files that are there
+        #[arg(long)]
+        force: bool,
         /// Take the newest that the guardians have signed, even if it is some
         /// seconds old
         #[arg(long)]
@@ -308,6 +311,9 @@ pub(crate) struct Network {
     /// Write the network's key to a file, for those who check proofs
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) through: Through,
 }
@@ -422,8 +428,9 @@ pub(crate) struct Terms {
     pub(crate) jurisdiction: String,
 }
 
+/// What is wanted of a shared key.
 #[derive(Debug, Args)]
-pub(crate) struct Approve {
+pub(crate) struct KeySpec {
     /// The key's name
     pub(crate) name: String,
     /// Its group

@@ -1,5 +1,6 @@
 //! `allod guardian`: being a guardian.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use allod_node::guardian::{self, ChainHealth, Config, Failed, Health, Tls};
@@ -75,14 +76,27 @@ fn tell_health(health: &Health, ready: bool, screen: &Screen) -> Result<(), Fail
     }
 }
 
+/// A guardian's address, for people; with what is left to fill in where it listens on
+/// all of its machine's addresses, since nobody can go to that one.
+fn spoken(address: &str, listen: SocketAddr) -> String {
+    if !listen.ip().is_unspecified() {
+        return address.to_owned();
+    }
+    let host = SocketAddr::new(listen.ip(), 0).to_string();
+    let host = host.trim_end_matches(":0");
+    let named = address.replacen(host, "HOST", 1);
+    format!("{named}\nPut this machine's name or address, as others reach it, in the place of HOST.")
+}
+
 /// Runs until it is to end.
 async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(), Failure> {
-    let running = guardian::run(&Config::read(config)?).await?;
+    let config = Config::read(config)?;
+    let running = guardian::run(&config).await?;
     screen.result(
         &json!({
             "address": running.address(), "realm": running.realm().to_string(), "admin": running.admin(),
         }),
-        &format!("Guardian {} is up at {}", running.realm(), running.address()),
+        &format!("Guardian {} is up at {}", running.realm(), spoken(running.address(), config.listen)),
     );
     let failed = tokio::select! {
         () = ending.wait() => None,
@@ -100,5 +114,20 @@ async fn serve(config: &Path, mut ending: Ending, screen: &Screen) -> Result<(),
             format!("the guardian's chain cannot go on, so it has ended: {why}"),
         )
         .next("start it again; what it keeps for people is kept")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_nobody_can_go_to_is_not_handed_on() {
+        let all = spoken("https://0.0.0.0:7800#pin", "0.0.0.0:7800".parse().unwrap());
+        assert!(all.starts_with("https://HOST:7800#pin\n"), "{all}");
+        let all = spoken("http://[::]:7800", "[::]:7800".parse().unwrap());
+        assert!(all.starts_with("http://HOST:7800\n"), "{all}");
+        let one = "https://192.0.2.1:7800#pin";
+        assert_eq!(spoken(one, "192.0.2.1:7800".parse().unwrap()), one);
     }
 }

@@ -164,7 +164,7 @@ fn who_leaves_votes_to_the_end_of_the_epoch_and_has_the_bond_back_later() {
     let id = world.guardians[1].id();
     let wealth = world.wealth(BEN);
     assert_eq!(world.does(ANN, leave(&world, 1)), Err(Rejection::NotYours));
-    assert_eq!(world.does(BEN, unbond(&world, 1)), Err(Rejection::NotActive), "it has not left");
+    assert_eq!(world.does(BEN, unbond(&world, 1)), Err(Rejection::NotLeft));
     assert_eq!(world.does(BEN, leave(&world, 1)), Ok(()));
     let left = world.at;
     assert_eq!(world.guardian(1).standing, Standing::Left { at: left });

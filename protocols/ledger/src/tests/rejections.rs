@@ -26,7 +26,7 @@ variants!(ALL, reason, Rejection:
     RecoveryVetoed, TooEarly, NotYours, NoRecipient, BadName, BadTerm, NotCommitted, CommitmentPresent,
     CommitmentTooYoung, CommitmentOver, NameTaken, NoName, NameOver, OutlivesName, BadAsset, NoAsset, SupplyExceeded, NoAmount,
     TooLittle, NoTitle, TitlePresent, NoLock, LockOver, WrongRelease, NoOffer, OfferOver, OtherPrice, NoGuardian,
-    GuardianPresent, NotActive, NoCandidate, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
+    GuardianPresent, NotActive, NotLeft, NoCandidate, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
     BadKey, NoKey, NoNetworkKey, NothingNew, NoSession, OtherPhase, NotMember, BadAnnouncement, Dealing,
     ComplaintRefuted, OldShare, ShareClaimed, BeaconKnown, OtherRound, NoContradiction, NoIssuer, OldList,
 );
@@ -233,6 +233,7 @@ fn guardians() -> BTreeSet<&'static str> {
     all.person("BadTerms", ANN, join(&all.world, &new, bad, 500));
     all.person("GuardianPresent", ANN, join(&all.world, &Keeper::new(0), terms(9), 500));
     let [first, second] = [0, 1].map(|guardian| all.world.guardians[guardian].id());
+    all.person("NotLeft", ANN, Action::Unbond { guardian: first });
     all.done(ANN, Action::Leave { guardian: first });
     all.person("NotActive", ANN, Action::Leave { guardian: first });
     all.person("StillNeeded", ANN, Action::Unbond { guardian: first });

@@ -86,7 +86,7 @@ pub enum Order {
 impl Order {
     /// The guardian that alone carries the order out; none where connections
     /// are meant.
-    pub(super) fn addressee(&self) -> Option<usize> {
+    pub fn addressee(&self) -> Option<usize> {
         match *self {
             Self::Kill { guardian }
             | Self::Pause { guardian }

@@ -69,7 +69,11 @@ impl FromStr for Address {
         if host.is_empty() {
             return Err(wrong("the host is missing"));
         }
-        Ok(Self { tls, host: host.to_owned(), port, pin })
+        let given = Self { tls, host: host.to_owned(), port, pin };
+        if given.is_unspecified() {
+            return Err(wrong("nobody can be reached there: it stands for all of a machine's own addresses"));
+        }
+        Ok(given)
     }
 }
 
@@ -79,6 +83,12 @@ impl Address {
     pub fn is_protected(&self) -> bool {
         let loopback = self.host.parse::<IpAddr>().map_or(self.host == "localhost", |ip| ip.is_loopback());
         self.tls || loopback
+    }
+
+    /// Whether the host is `0.0.0.0` or `::`: where a guardian can listen, and nobody
+    /// can go.
+    pub fn is_unspecified(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified())
     }
 
     /// Host and port, as HTTP's `host` header has them.
@@ -101,6 +111,14 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_goes_to_all_of_a_machines_addresses() {
+        for text in ["https://0.0.0.0:7800", "http://0.0.0.0", "https://[::]:7800", "https://[0:0::0]:1"] {
+            let why = text.parse::<Address>().unwrap_err().to_string();
+            assert!(why.contains("nobody can be reached there"), "{why}");
+        }
+    }
 
     #[test]
     fn addresses_are_read_as_people_write_them() {

@@ -37,10 +37,13 @@ pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> 
         "findings": [],
     });
     if audited.findings.is_empty() {
-        let text = format!(
-            "{address}: {} entries read, {} receipts found, nothing wrong.",
-            audited.entries, audited.receipts
-        );
+        let text = match audited.end {
+            None => format!("{address}: its log ends before entry {}; there is nothing to read.", args.from),
+            Some(_) => format!(
+                "{address}: {} entries read, {} receipts found, nothing wrong.",
+                audited.entries, audited.receipts
+            ),
+        };
         screen.result(&value, &text);
         return Ok(());
     }

@@ -3,8 +3,9 @@
 
 use std::io::Read;
 
+use allod_guardian::answering::{self, KEY_PREFIX};
 use allod_node::person::Home;
-use allod_node::person::ledger::{Evaluated, Receipts};
+use allod_node::person::ledger::{Evaluated, LedgerError, Receipts};
 use data_encoding::HEXLOWER;
 use serde_json::json;
 
@@ -24,7 +25,13 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
     waiting.say("asking the guardians");
     let evaluation = ledger.evaluate(&person, &args.key, args.and.as_deref(), &input).await;
     waiting.end();
-    let evaluation = evaluation?;
+    let evaluation = match evaluation {
+        // One that is there, and in another group.
+        Err(LedgerError::NoSuchKey(name)) if !is_for_evaluating(&name) => {
+            return Err(for_something_else(&name));
+        }
+        evaluation => evaluation?,
+    };
     let receipts = Receipts::of(home.path());
     for receipt in &evaluation.receipts {
         receipts.keep(receipt)?;
@@ -38,6 +45,9 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
     let output = match evaluation.evaluated {
         Evaluated::Output(output) => HEXLOWER.encode(output.expose()),
         Evaluated::TooFew { key, missing, threshold, registered } => {
+            if !is_for_evaluating(&key) {
+                return Err(for_something_else(&key).with_details(faults));
+            }
             let failure = Failure::new(
                 Kind::TooFewGuardians,
                 format!(
@@ -65,6 +75,19 @@ pub(in super::super) async fn run(home: &Home, args: Evaluate, screen: &Screen) 
         &output,
     );
     Ok(())
+}
+
+/// Whether a key is for evaluating, as far as its name tells.
+fn is_for_evaluating(key: &str) -> bool {
+    // No name: all of the answers were there, and nothing came of them.
+    key.is_empty() || answering::is_for_evaluating(key)
+}
+
+fn for_something_else(key: &str) -> Failure {
+    let text = format!(
+        "the key {key:?} is not for evaluating: {KEY_PREFIX:?} is, and keys whose name begins with {KEY_PREFIX:?} and a slash"
+    );
+    Failure::usage(text).next(format!("leave --key out, or name one such as {KEY_PREFIX:?}"))
 }
 
 fn input(args: &Evaluate) -> Result<Vec<u8>, Failure> {

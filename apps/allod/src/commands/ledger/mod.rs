@@ -2,6 +2,7 @@
 //! share: the way to the ledger, and how people write identities, times and
 //! things that can be held.
 
+mod aside;
 pub(super) mod asset;
 pub(super) mod audit;
 pub(super) mod evaluate;
@@ -81,9 +82,12 @@ async fn ask(
 ) -> Result<Asked, Failure> {
     let waiting = Waiting::new(screen);
     waiting.say("waiting for the ledger");
-    let asked = ledger.ask(person, action).await;
+    let asked = ledger.ask(person, action.clone()).await;
     waiting.end();
-    Ok(asked?)
+    match asked {
+        Ok(asked) => Ok(asked),
+        Err(why) => Err(aside::explain(ledger, &action, why).await),
+    }
 }
 
 /// What is printed when the ledger did something.

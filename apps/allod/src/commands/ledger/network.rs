@@ -6,17 +6,21 @@ use allod_node::person::Home;
 use data_encoding::HEXLOWER;
 use serde_json::json;
 
+use super::files::{leave_alone, write};
 use super::{open, time};
 use crate::cli::ledger::Network;
 use crate::failure::Failure;
 use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Network, screen: &Screen) -> Result<(), Failure> {
+    if let Some(file) = &args.out {
+        leave_alone(file, args.force)?;
+    }
     let ledger = open(home, &args.through, screen).await?;
     let trust = ledger.trust();
     let fingerprint = HEXLOWER.encode(&ledger.key()?.fingerprint(&trust.network));
     if let Some(file) = &args.out {
-        allod_node::write_private(file, &allod_wire::encode(trust))?;
+        write(file, &allod_wire::encode(trust), args.force)?;
     }
     let certificate = ledger.certificate().await?;
     let chain: Chain = ledger.expect(&()).await?;

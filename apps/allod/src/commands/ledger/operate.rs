@@ -19,7 +19,7 @@ use serde_json::json;
 use super::who::find;
 use super::{done, open};
 use crate::cli::GuardianCommand;
-use crate::cli::ledger::{Approve, Group, Operate, Terms as TermsArgs};
+use crate::cli::ledger::{Group, KeySpec as KeySpecArgs, Operate, Terms as TermsArgs};
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
@@ -201,11 +201,14 @@ async fn terms_of(config: &Config, args: TermsArgs) -> Result<Terms, Failure> {
     let unknown = |what: &str, how: &str| Failure::usage(format!("{what} is not known; say {how}"));
     let peers = match (args.peers, &config.chain) {
         (Some(peers), _) => peers,
-        (None, Some(section)) => section.listen.to_string(),
-        (None, None) => return Err(unknown("where other guardians reach it", "--peers HOST:PORT")),
+        (None, Some(section)) if !section.listen.ip().is_unspecified() => section.listen.to_string(),
+        (None, _) => return Err(unknown("where other guardians reach it", "--peers HOST:PORT")),
     };
     let service = match args.service {
         Some(service) => service,
+        None if config.listen.ip().is_unspecified() => {
+            return Err(unknown("where people reach it", "--service URL"));
+        }
         None => {
             let health = allod_node::guardian::health(config).await;
             health
@@ -216,7 +219,7 @@ async fn terms_of(config: &Config, args: TermsArgs) -> Result<Terms, Failure> {
     Ok(Terms { peers, service, operator: args.operator_label, jurisdiction: args.jurisdiction })
 }
 
-fn spec(args: &Approve) -> Result<KeySpec, Failure> {
+fn spec(args: &KeySpecArgs) -> Result<KeySpec, Failure> {
     let name = |text: &str| KeyName::new(text).map_err(|why| Failure::usage(format!("{text:?}: {why}")));
     Ok(KeySpec {
         name: name(&args.name)?,

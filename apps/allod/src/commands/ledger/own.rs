@@ -2,7 +2,7 @@
 //!
 //! A proof says what was so at one height and time, and no more.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use allod_ledger::account::Account;
@@ -16,6 +16,7 @@ use allod_node::person::ledger::{Ledger, Trust};
 use allod_wire::{AssetId, LockId, TitleId, Wire};
 use serde_json::{Value, json};
 
+use super::files::{leave_alone, write};
 use super::title::digest;
 use super::{describe, id, open, parse_name, time};
 use crate::cli::ledger::{Own, OwnCommand, Provable, Through};
@@ -25,8 +26,9 @@ use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Own, screen: &Screen) -> Result<(), Failure> {
     match &args.command {
-        OwnCommand::Prove { file, what, qr, no_wait } => {
-            prove(home, &args.through, file, what, (qr.as_deref(), *no_wait), screen).await
+        OwnCommand::Prove { file, what, qr, force, no_wait } => {
+            let to = To { file, qr: qr.as_deref(), force: *force };
+            prove(home, &args.through, &to, what, *no_wait, screen).await
         }
         OwnCommand::Verify { file, network, content } => {
             verify(home, file, network.as_deref(), content.as_deref(), screen)
@@ -34,14 +36,25 @@ pub(in super::super) async fn run(home: &Home, args: Own, screen: &Screen) -> Re
     }
 }
 
+/// Where a proof goes.
+struct To<'a> {
+    file: &'a Path,
+    qr: Option<&'a Path>,
+    force: bool,
+}
+
 async fn prove(
     home: &Home,
     through: &Through,
-    file: &Path,
+    to: &To<'_>,
     what: &Provable,
-    (qr, no_wait): (Option<&Path>, bool),
+    no_wait: bool,
     screen: &Screen,
 ) -> Result<(), Failure> {
+    let To { file, qr, force } = *to;
+    for path in [file].into_iter().chain(qr) {
+        leave_alone(path, force)?;
+    }
     let ledger = open(home, through, screen).await?;
     let height = if no_wait { 0 } else { ledger.height().await? };
     let proof = if let Some(name) = &what.name {
@@ -58,13 +71,13 @@ async fn prove(
     };
     let bytes = allod_wire::encode(&proof);
     let statement = Statement::of(&proof, ledger.trust())?;
-    write(file, &bytes)?;
+    write(file, &bytes, force)?;
     let mut text = format!("{} bytes in {}.\n{}", bytes.len(), file.display(), statement.text);
     let mut has_qr = false;
     if let Some(picture) = qr {
         match crate::card::qr_svg(&bytes) {
             Some(svg) => {
-                write(picture, svg.as_bytes())?;
+                write(picture, svg.as_bytes(), force)?;
                 has_qr = true;
             }
             None => text += "\nThe proof is too long for a QR code; hand on the file.",
@@ -270,13 +283,4 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         std::fs::File::open(file).map_err(failed)?.take(most).read_to_end(&mut bytes).map_err(failed)?;
     }
     Ok(bytes)
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(Kind::Failed, format!("{}: {e}", file.display()));
-    if file.as_os_str() == "-" {
-        std::io::stdout().write_all(bytes).map_err(failed)
-    } else {
-        std::fs::write(file, bytes).map_err(failed)
-    }
 }

@@ -15,6 +15,17 @@ pub struct Script {
 }
 
 impl Script {
+    /// Whether one order, as it stands behind `at TIME` in a script, is for `all` that
+    /// it fits. Where it is not known how they are, it goes to those whom it does not
+    /// fit too, and they refuse it.
+    pub fn is_for_all(order: &str) -> bool {
+        let all = |line: &Line| match &line.action {
+            Action::Guardian(_, whom) => whom.0.contains(&Item::All),
+            _ => false,
+        };
+        Self::of_order(order).is_ok_and(|script| script.lines.iter().any(all))
+    }
+
     /// Whether chance has a say in it.
     pub fn is_random(&self) -> bool {
         let random = |whom: &Whom| whom.0.contains(&Item::Random);

@@ -319,6 +319,15 @@ fn an_order_by_hand_knows_nothing_of_how_guardians_are() {
     let missing = Schedule::of_order("kill 6", 5, 1).unwrap_err();
     assert!(missing.to_string().contains("there is no guardian 6"), "{missing}");
     assert!(Schedule::of_order("at 5s kill 1", 5, 1).is_err());
+    for (order, is_for_all) in [
+        ("kill all", true),
+        ("pause 1,all for 2s", true),
+        ("kill 1,2", false),
+        ("kill random", false),
+        ("heal", false),
+    ] {
+        assert_eq!(Script::is_for_all(order), is_for_all, "{order}");
+    }
 }
 
 fn place() -> impl Strategy<Value = Place> {

@@ -24,13 +24,21 @@ pub struct Audited {
     pub entries: u64,
     /// How many receipts were looked for.
     pub receipts: usize,
-    /// Where the log ends.
-    pub end: u64,
+    /// Where the log ends; nothing where it ends somewhere before the place that it was
+    /// to be read from.
+    pub end: Option<u64>,
     /// The last entry, worth keeping as a receipt: a log that lacks it later was
     /// cut short.
     pub last: Option<SignedAnswer>,
     /// What is wrong.
     pub findings: Vec<Finding>,
+}
+
+impl Audited {
+    /// Of a log that ends before the place that it was to be read from.
+    fn nothing() -> Self {
+        Self { entries: 0, receipts: 0, end: None, last: None, findings: Vec::new() }
+    }
 }
 
 /// The place that the log was to be read from is none, or not there.
@@ -58,7 +66,13 @@ impl Ledger {
             1 => Tip::default(),
             _ => match self.entry(listed, from - 1).await? {
                 Some(entry) => Tip::of(&entry),
-                None => return Ok(Err(BadNumber(from))),
+                None => match self.chunk(listed, from - 1).await?.is_empty() {
+                    // The log is shorter. Receipts from there on would not be in it.
+                    true if !receipts.iter().any(|receipt| receipt.answer.position >= from - 1) => {
+                        return Ok(Ok(Audited::nothing()));
+                    }
+                    _ => return Ok(Err(BadNumber(from))),
+                },
             },
         };
         let mut audit = Audit::new(self.trust.network, listed.guardian, tip);
@@ -92,7 +106,7 @@ impl Ledger {
         audit.end();
         findings.extend(std::iter::from_fn(|| audit.poll()));
         let last = last.filter(|_| findings.is_empty());
-        Ok(Ok(Audited { entries, receipts: expected, end: audit.tip().position, last, findings }))
+        Ok(Ok(Audited { entries, receipts: expected, end: Some(audit.tip().position), last, findings }))
     }
 
     /// One entry, which the guardian must have signed.

@@ -83,6 +83,20 @@ pub enum LedgerError {
         /// How many must say the same.
         needed: usize,
     },
+    /// Too many guardians are silent to know which network this is.
+    #[error(
+        "too few guardians answered which network they are: {agreeing} of {asked} say the same, {needed} are needed"
+    )]
+    TooSilent {
+        /// How many say the same.
+        agreeing: usize,
+        /// How many were asked.
+        asked: usize,
+        /// How many must say the same.
+        needed: usize,
+        /// Who did not answer, and with what trouble.
+        silent: Vec<(String, Fault)>,
+    },
     /// The guardians have not made the network's key yet.
     #[error("the guardians have not made their common key yet; try again in a minute")]
     NoKey,

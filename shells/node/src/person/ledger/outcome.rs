@@ -102,7 +102,7 @@ impl Ledger {
                     tokio::time::sleep(NEXT).await;
                 }
                 // Whom the ledger has not seen, the next may know better.
-                Err(Fault::Refused(why)) => round.refused = Some(why),
+                Err(Fault::Refused(why)) => round.refused = Some(in_words(&why)),
                 Err(fault) => round.silent = Some(fault),
             }
         }
@@ -201,6 +201,17 @@ impl Watch {
     }
 }
 
+/// A refusal without the status code in front, which says nothing to people that the
+/// words do not.
+fn in_words(why: &str) -> String {
+    match why.split_once(": ") {
+        Some((code, words)) if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
+            words.into()
+        }
+        _ => why.into(),
+    }
+}
+
 /// What a guardian says became of an operation.
 fn outcome(bytes: &[u8]) -> Option<Outcome> {
     let said: serde_json::Value = serde_json::from_slice(bytes).ok()?;
@@ -226,6 +237,14 @@ mod tests {
         assert_eq!(outcome(br#"{"height":7,"refused":"no\u001b"}"#), said(7, Some("no")));
         for garbage in [&b"{}"[..], b"", b"[7]", br#"{"height":-7}"#, br#"{"height":7,"refused":7}"#] {
             assert_eq!(outcome(garbage), None);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_words() {
+        assert_eq!(in_words("409: the announcement is too young"), "the announcement is too young");
+        for whole in ["the identity's log does not take it: no", "no: 409", "40: x", ""] {
+            assert_eq!(in_words(whole), whole);
         }
     }
 

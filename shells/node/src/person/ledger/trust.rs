@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use allod_guardian::client::Fault;
 use allod_ledger::{Genesis, NETWORK_KEY_LEN, Parameters};
 use allod_wire::{Instant, NetworkId, Wire};
 use minicbor::{Decode, Encode};
+use tokio::task::JoinSet;
 
 use super::LedgerError;
 use crate::files;
@@ -78,29 +80,20 @@ impl Trust {
     }
 
     /// Asks all of these guardians which network they are, and believes what more
-    /// than two thirds of them say.
+    /// than two thirds of them say. Who is silent counts among them: or whoever keeps
+    /// some of them from being reached would have fewer to bring to lie.
     ///
     /// # Errors
-    /// [`LedgerError::Disagree`], [`LedgerError::NoKey`], [`LedgerError::NoGuardian`].
+    /// [`LedgerError::TooSilent`] where those that are silent could still make enough
+    /// say the same, [`LedgerError::Disagree`] where they could not;
+    /// [`LedgerError::Unreachable`], [`LedgerError::NoKey`], [`LedgerError::NoGuardian`].
     pub async fn meet(links: &[Arc<Link>]) -> Result<Self, LedgerError> {
-        let mut said: BTreeMap<Vec<u8>, (usize, Self)> = BTreeMap::new();
-        let mut keyless = 0;
-        let mut fault = None;
+        let mut answers = JoinSet::new();
         for link in links {
-            match Self::ask(link).await {
-                Ok(Some(trust)) => said.entry(allod_wire::encode(&trust)).or_insert((0, trust)).0 += 1,
-                Ok(None) => keyless += 1,
-                Err(LedgerError::Unreachable(why)) => fault = Some(why),
-                Err(_) => {}
-            }
+            let link = Arc::clone(link);
+            answers.spawn(async move { (link.address().to_string(), Self::ask(&link).await) });
         }
-        let needed = links.len() * 2 / 3 + 1;
-        match said.into_values().max_by_key(|(count, _)| *count) {
-            Some((count, trust)) if count >= needed => Ok(trust),
-            _ if keyless > 0 => Err(LedgerError::NoKey),
-            Some((agreeing, _)) => Err(LedgerError::Disagree { agreeing, asked: links.len(), needed }),
-            None => Err(fault.map_or(LedgerError::NoGuardian, LedgerError::Unreachable)),
-        }
+        judge(answers.join_all().await)
     }
 
     /// What one guardian says.
@@ -122,6 +115,37 @@ impl Trust {
     }
 }
 
+/// What is to be believed of what guardians said, each by its address.
+fn judge(answers: Vec<(String, Result<Option<Trust>, LedgerError>)>) -> Result<Trust, LedgerError> {
+    let asked = answers.len();
+    let needed = asked * 2 / 3 + 1;
+    let mut said: BTreeMap<Vec<u8>, (usize, Trust)> = BTreeMap::new();
+    let mut keyless = 0;
+    let mut silent = Vec::new();
+    for (address, answer) in answers {
+        match answer {
+            Ok(Some(trust)) => said.entry(allod_wire::encode(&trust)).or_insert((0, trust)).0 += 1,
+            Ok(None) => keyless += 1,
+            Err(LedgerError::Unreachable(fault)) if !matches!(fault, Fault::Lied(_)) => {
+                silent.push((address, fault));
+            }
+            Err(_) => {}
+        }
+    }
+    silent.sort_by(|one, other| one.0.cmp(&other.0));
+    match said.into_values().max_by_key(|(count, _)| *count) {
+        Some((count, trust)) if count >= needed => Ok(trust),
+        _ if keyless > 0 => Err(LedgerError::NoKey),
+        Some((agreeing, _)) if !silent.is_empty() && agreeing + silent.len() >= needed => {
+            Err(LedgerError::TooSilent { agreeing, asked, needed, silent })
+        }
+        Some((agreeing, _)) => Err(LedgerError::Disagree { agreeing, asked, needed }),
+        None => {
+            Err(silent.pop().map_or(LedgerError::NoGuardian, |(_, fault)| LedgerError::Unreachable(fault)))
+        }
+    }
+}
+
 /// A genesis whose rules nobody stumbles over.
 pub(super) fn genesis(bytes: &[u8]) -> Result<Genesis, LedgerError> {
     let genesis: Genesis = allod_wire::decode(bytes).map_err(|why| LedgerError::Garbage(why.to_string()))?;
@@ -133,6 +157,57 @@ pub(super) fn genesis(bytes: &[u8]) -> Result<Genesis, LedgerError> {
 mod tests {
     use super::*;
     use crate::chain::founding::local_rules;
+
+    fn network(number: u8) -> Trust {
+        let rules = local_rules();
+        Trust {
+            network: NetworkId([number; 32]),
+            key: [7; NETWORK_KEY_LEN],
+            name: "local".into(),
+            genesis: Instant(1_000_000),
+            beacon_period_ms: rules.beacon_period_ms,
+            rules: Some(rules),
+        }
+    }
+
+    /// What comes of answers: a number for a network, nothing for silence.
+    fn judged(answers: &[Option<u8>]) -> Result<Trust, LedgerError> {
+        let answer = |(place, number): (usize, &Option<u8>)| {
+            let answer = number.map(|number| Some(network(number)));
+            (format!("https://{place}.example"), answer.ok_or(LedgerError::Unreachable(Fault::Slow)))
+        };
+        judge(answers.iter().enumerate().map(answer).collect())
+    }
+
+    #[test]
+    fn more_than_two_thirds_of_all_that_are_named_have_to_say_the_same() {
+        assert_eq!(judged(&[Some(1); 5]).unwrap(), network(1));
+        assert_eq!(judged(&[Some(1), Some(1), Some(2), Some(1), Some(1)]).unwrap(), network(1));
+        assert_eq!(judged(&[Some(1), None, Some(1), Some(1), Some(1)]).unwrap(), network(1));
+        assert_eq!(judged(&[Some(1)]).unwrap(), network(1));
+        assert!(judged(&[]).is_err());
+    }
+
+    #[test]
+    fn silence_is_no_disagreement_and_no_agreement() {
+        match judged(&[Some(1), None, Some(1), None, Some(1)]) {
+            Err(LedgerError::TooSilent { agreeing: 3, asked: 5, needed: 4, silent }) => {
+                let silent: Vec<_> = silent.into_iter().map(|(address, _)| address).collect();
+                assert_eq!(silent, ["https://1.example", "https://3.example"]);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(judged(&[None; 3]), Err(LedgerError::Unreachable(_))));
+    }
+
+    #[test]
+    fn who_disagrees_is_not_taken_for_silent() {
+        // Even with the silent one, no four would say the same.
+        let torn = judged(&[Some(1), Some(1), Some(2), Some(2), None]);
+        assert!(matches!(torn, Err(LedgerError::Disagree { agreeing: 2, asked: 5, needed: 4 })), "{torn:?}");
+        let torn = judged(&[Some(1), Some(2), Some(1), Some(2)]);
+        assert!(matches!(torn, Err(LedgerError::Disagree { .. })), "{torn:?}");
+    }
 
     #[test]
     fn what_an_earlier_version_kept_is_read_without_the_rules() {
