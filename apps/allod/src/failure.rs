@@ -188,7 +188,7 @@ impl From<LedgerError> for Failure {
             }
             LedgerError::Waiting { until } => {
                 let text = crate::commands::ledger::time(*until);
-                let message = format!("{error}: {text}");
+                let message = format!("{error}, until {text}");
                 return Self::new(Kind::TooFewGuardians, message)
                     .next(format!(
                         "try again at {text}; `allod devices accept` on a device that you had before admits this one at \

@@ -120,8 +120,8 @@ pub(in super::super) async fn object(home: &Home, person: &Person, screen: &Scre
             "Objected: the change that {what} does not come into effect on the ledger.\n\
              Whoever asked for it has your root, by your card and PIN or by a device of yours, and can ask again after\n\
              a while: look at `allod status` often, and object again. If it was not you, run `allod card --renew` and\n\
-             then `allod pin`, so that card and PIN open nothing any more. What the root opened, it goes on opening;\n\
-             replacing the root itself has no command yet.\n\
+             `allod pin`, so that nobody else gets it with the old card or PIN. Who has the root already keeps it:\n\
+             there is no command yet that replaces it.\n\
              If it was you after all: `allod devices accept`."
         ),
     );

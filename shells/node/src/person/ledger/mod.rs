@@ -134,7 +134,7 @@ pub enum LedgerError {
     #[error("the guardians have no common key that is called {0:?}, or have not made it yet")]
     NoSuchKey(String),
     /// This device is new to the ledger, and the person's other devices can still object.
-    #[error("this device is new to the ledger, and the person's other devices can object to it until then")]
+    #[error("this device is new to the ledger: it waits, so that the person's other devices can object")]
     Waiting {
         /// Until when.
         until: Instant,
