@@ -70,9 +70,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  allod card\n  allod card --out card.html\n  allod card --renew --out card.txt"
     )]
     Card(Card),
-    /// List, add and remove the devices that belong to the identity
+    /// List, add and remove the devices that belong to the identity, and decide on new ones
     #[command(
-        after_help = "Examples:\n  allod devices\n  allod devices add did:key:z6Mk… --name phone\n  allod devices remove 1f2e3d4c"
+        after_help = "Examples:\n  allod devices\n  allod devices add did:key:z6Mk… --name phone\n  allod devices remove 1f2e3d4c\n  allod devices object\n  allod devices accept --yes"
     )]
     Devices(Devices),
     /// Choose another PIN
@@ -283,6 +283,16 @@ pub(crate) enum DevicesCommand {
     Remove {
         /// Its id, or the beginning of it
         id: String,
+    },
+    /// Object to the change that waits on the ledger because only the root signed it,
+    /// such as a device that somebody recovered onto
+    Object,
+    /// Sign for the changes that this device has not made, so that the ledger takes
+    /// them at once
+    Accept {
+        /// Do it: what is listed without this may act for you from then on
+        #[arg(long)]
+        yes: bool,
     },
 }
 

@@ -189,6 +189,41 @@ impl From<LedgerError> for Failure {
                 let data = json!({ "may_happen_until": until.0 });
                 return Self::new(kind, refusal::readable(&error.to_string())).next(next).data(data);
             }
+            LedgerError::Waiting { until } => {
+                let text = crate::commands::ledger::time(*until);
+                let message = format!("{error}, until {text}");
+                return Self::new(Kind::TooFewGuardians, message)
+                    .next(format!(
+                        "try again at {text}; `allod devices accept` on a device that you had before admits this one at \
+                         once. What needs no ledger works meanwhile"
+                    ))
+                    .data(json!({ "waits_until": until.0 }));
+            }
+            LedgerError::OtherWaits { until } => {
+                let text = crate::commands::ledger::time(*until);
+                return Self::new(Kind::TooFewGuardians, error.to_string())
+                    .next(format!(
+                        "look at it with `allod devices` on a device that you had before; nothing else can be changed \
+                         from here before {text}"
+                    ))
+                    .data(json!({ "waits_until": until.0 }));
+            }
+            LedgerError::Objected { until } => {
+                let text = crate::commands::ledger::time(*until);
+                return Self::new(Kind::Failed, error.to_string())
+                    .next(format!(
+                        "if that was a mistake, run `allod devices accept` on that device; without it, this one \
+                         can ask again from {text} on"
+                    ))
+                    .data(json!({ "objected_until": until.0 }));
+            }
+            LedgerError::Stranger => (
+                Kind::Identity,
+                "nothing was changed; do it on a device that was there before, or see `allod devices`",
+            ),
+            LedgerError::NothingWaits => {
+                (Kind::Failed, "nothing was changed; `allod devices` shows who may act")
+            }
             LedgerError::Unclear(_) => {
                 (Kind::Failed, "look what came of it before you ask for the same thing again")
             }

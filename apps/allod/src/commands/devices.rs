@@ -1,9 +1,11 @@
-//! `allod devices`: who may act for the identity.
+//! `allod devices`: who may act for the identity, and who is to.
 
 use allod_did::PublicKey;
+use allod_node::person::ledger::Anchored;
 use allod_node::person::{Home, Person};
 use serde_json::json;
 
+use super::ledger::waiting;
 use super::{hold, load};
 use crate::cli::{Devices, DevicesCommand};
 use crate::failure::Failure;
@@ -36,8 +38,17 @@ pub(super) async fn run(home: &Home, args: Devices, screen: &Screen) -> Result<(
             let now = allod_node::now().max(person.log.state().at());
             person.change_log(home, |log, root| log.remove_device(root, device, now).map(drop)).await?;
         }
+        DevicesCommand::Object => return waiting::object(home, &person, screen).await,
+        DevicesCommand::Accept { yes } => {
+            // What is accepted is what was listed before, and nothing that came since.
+            if !yes {
+                follow(home, &mut person, screen).await?;
+            }
+            return waiting::accept(home, &mut person, yes, screen).await;
+        }
     }
-    show(&person, screen);
+    let anchored = waiting::look(home, &person, screen).await;
+    show(&person, anchored.as_ref(), screen);
     Ok(())
 }
 
@@ -51,7 +62,7 @@ async fn follow(home: &Home, person: &mut Person, screen: &Screen) -> Result<(),
     Ok(())
 }
 
-fn show(person: &Person, screen: &Screen) {
+fn show(person: &Person, anchored: Option<&Anchored>, screen: &Screen) {
     let this = person.device_id();
     let devices = person.log.state().devices();
     let rows: Vec<_> = devices
@@ -63,6 +74,7 @@ fn show(person: &Person, screen: &Screen) {
                 "key": device.key().to_did_key(),
                 "added": device.added_at().as_secs(),
                 "this": device.id() == this,
+                "on_ledger": anchored.map(|anchored| anchored.state.device(&device.id()).is_some()),
             })
         })
         .collect();
@@ -70,13 +82,16 @@ fn show(person: &Person, screen: &Screen) {
         .iter()
         .map(|device| {
             let mark = if device.id() == this { "  (this device)" } else { "" };
+            let outside = anchored.is_some_and(|anchored| anchored.state.device(&device.id()).is_none());
+            let outside = if outside { "  (not on the ledger)" } else { "" };
             format!(
-                "{}  {}  {}{mark}",
+                "{}  {}  {}{mark}{outside}",
                 &device.id().to_string()[..12],
                 device.key().to_did_key(),
                 device.name()
             )
         })
         .collect();
-    screen.result(&json!({ "devices": rows }), &lines.join("\n"));
+    let (waits, waiting) = waiting::shown(person, anchored);
+    screen.result(&json!({ "devices": rows, "waiting": waiting }), &format!("{}{waits}", lines.join("\n")));
 }

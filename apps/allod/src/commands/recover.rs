@@ -9,7 +9,7 @@ use allod_node::network;
 use allod_node::person::{CardSource, Home, Person};
 use serde_json::json;
 
-use super::machine_name;
+use super::{ledger, machine_name};
 use crate::cli::Recover;
 use crate::failure::{Failure, Kind};
 use crate::pin;
@@ -67,8 +67,10 @@ pub(super) async fn run(home: &Home, args: Recover, screen: &Screen) -> Result<(
              `allod up` or `allod guardians heal` goes on with it when more are back"
         ));
     }
+    let (waits, until) = ledger::waiting::begin(home, &person, screen).await;
     screen.result(
         &json!({
+            "waits_until": until.map(|until| until.0),
             "did": did.to_string(),
             "device": person.device_id().to_string(),
             "guardians": registering.stored.len(),
@@ -76,7 +78,7 @@ pub(super) async fn run(home: &Home, args: Recover, screen: &Screen) -> Result<(
                 "guardian": address, "fault": fault.to_string(),
             })).collect::<Vec<_>>(),
         }),
-        &format!("Recovered {did}\nThis device now belongs to it as {device:?}."),
+        &format!("Recovered {did}\nThis device now belongs to it as {device:?}.{waits}"),
     );
     Ok(())
 }

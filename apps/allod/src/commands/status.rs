@@ -3,7 +3,7 @@
 use allod_node::person::{Home, PersonError};
 use serde_json::json;
 
-use super::{guardians, hold, load};
+use super::{guardians, hold, ledger, load};
 use crate::failure::Failure;
 use crate::progress::Waiting;
 use crate::screen::Screen;
@@ -15,6 +15,7 @@ pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
     waiting.say("asking the guardians");
     let sure = person.refresh(home).await;
     let checks = person.check().await;
+    let anchored = ledger::waiting::look(home, &person, screen).await;
     waiting.end();
     if !sure? {
         screen.warn("too few guardians answered to know what your other devices changed");
@@ -36,8 +37,10 @@ pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
         Err(PersonError::NotGuarded) => (false, "guarded    by nobody yet".to_owned(), json!([])),
         Err(other) => return Err(other.into()),
     };
+    let (waits, rows_of_waiting) = ledger::waiting::shown(&person, anchored.as_ref());
+    let text = format!("{text}{waits}");
     screen.result(
-        &json!({ "did": did, "devices": devices, "guarded": guarded, "guardians": rows, "home": home.path() }),
+        &json!({ "waiting": rows_of_waiting, "did": did, "devices": devices, "guarded": guarded, "guardians": rows, "home": home.path() }),
         &format!("identity   {did}\ndevices    {devices}\nhome       {}\n{text}", home.path().display()),
     );
     Ok(())

@@ -97,6 +97,7 @@ pub fn brisk_rules() -> Parameters {
         phase_ms: 6_000,
         phase_heights: 3,
         reshare_epochs: 0,
+        recovery_ms: 30_000,
         ..local_rules()
     }
 }

@@ -93,6 +93,7 @@ impl NewIdentity {
             coming: None,
             told: false,
             retired: Vec::new(),
+            approved: Vec::new(),
         };
         let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
         Ok((person, registering))
@@ -192,6 +193,7 @@ impl Person {
             coming: other,
             told: false,
             retired: Vec::new(),
+            approved: Vec::new(),
         };
         person.retire_all_but(&configuration);
         // What is back stays back, whatever comes of registering it again.

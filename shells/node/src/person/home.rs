@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 
 use allod_crypto::sign::SigningKey;
 use allod_crypto::{Secret, Zeroizing};
-use allod_did::{DeviceId, Log, PublicKey, Root};
+use allod_did::{DeviceId, Log, OperationHash, PublicKey, Root};
 use allod_guardian::card::Card;
 use allod_guardian::client::{Configuration, Guardian, Kit};
 use allod_guardian::descriptor::{Guarded, owner_key};
 use allod_wire::{RealmId, Wire};
-use minicbor::bytes::ByteVec;
+use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use super::error::PersonError;
@@ -63,6 +63,10 @@ pub struct Person {
     pub told: bool,
     /// What guardians are still to delete.
     pub retired: Vec<Retired>,
+    /// The operations of the log that this device made, or that its person accepted
+    /// here: those that it signs for on the ledger. The root signs all others as well,
+    /// and whoever has the root could have made them.
+    pub approved: Vec<OperationHash>,
 }
 
 /// An account, or a part of one, that guardians are still to delete.
@@ -189,6 +193,17 @@ impl Person {
         owner_key(&self.root)
     }
 
+    /// Has this device stand behind what the log has from `sequence` on, so that it
+    /// signs for it on the ledger.
+    pub fn approve_from(&mut self, sequence: u32) {
+        let operations = self.log.operations().iter().filter(|operation| operation.sequence() >= sequence);
+        for hash in operations.map(allod_did::Operation::hash) {
+            if !self.approved.contains(&hash) {
+                self.approved.push(hash);
+            }
+        }
+    }
+
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let stored = Stored {
             format: 1,
@@ -203,6 +218,8 @@ impl Person {
             coming: self.coming.clone(),
             told: self.told,
             retired: self.retired.clone(),
+            approved: (!self.approved.is_empty())
+                .then(|| self.approved.iter().map(|hash| ByteArray::from(hash.0)).collect()),
         };
         Zeroizing::new(allod_wire::encode(&stored))
     }
@@ -222,6 +239,7 @@ impl Person {
             coming: stored.coming,
             told: stored.told,
             retired: stored.retired,
+            approved: stored.approved.unwrap_or_default().iter().map(|hash| OperationHash(**hash)).collect(),
         };
         (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
     }
@@ -253,6 +271,9 @@ struct Stored {
     told: bool,
     #[n(11)]
     retired: Vec<Retired>,
+    /// A file of an earlier version lacks it.
+    #[n(12)]
+    approved: Option<Vec<ByteArray<32>>>,
 }
 
 impl Wire for Stored {

@@ -184,7 +184,9 @@ impl Person {
         home: &Home,
         change: impl FnOnce(&mut Log, &Root) -> Result<T, allod_did::Error>,
     ) -> Result<T, PersonError> {
+        let next = self.log.state().sequence().saturating_add(1);
         let changed = change(&mut self.log, &self.root)?;
+        self.approve_from(next);
         self.told = false;
         home.save(self)?;
         if self.guarded.is_some() {

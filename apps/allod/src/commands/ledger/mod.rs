@@ -16,6 +16,7 @@ pub(super) mod own;
 pub(super) mod seal;
 pub(super) mod title;
 pub(super) mod unseal;
+pub(super) mod waiting;
 mod who;
 
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use crate::screen::Screen;
 /// The way to the ledger, through the guardians that were named, or the person's
 /// own, or those of the local network. The network's key is kept from the first
 /// time on.
-async fn open(home: &Home, through: &Through, screen: &Screen) -> Result<Ledger, Failure> {
+pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Result<Ledger, Failure> {
     let mut addresses: Vec<String> = through.guardians.clone();
     if addresses.is_empty()
         && let Some(person) = home.load()?

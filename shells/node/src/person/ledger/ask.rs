@@ -74,8 +74,14 @@ impl Author<'_> {
         self.log.state().did()
     }
 
-    fn device_id(&self) -> DeviceId {
+    pub(super) fn device_id(&self) -> DeviceId {
         PublicKey::Ed25519(self.device.verifying_key()).device_id()
+    }
+
+    /// Whether this device stands behind an operation of the log. An operator's log
+    /// has nothing in it that came from elsewhere.
+    pub(super) fn approves(&self, operation: &allod_did::Operation) -> bool {
+        self.person.is_none_or(|person| person.approved.contains(&operation.hash()))
     }
 }
 
@@ -182,7 +188,7 @@ impl Ledger {
         Body { network: self.trust.network, until: standing.now.plus_ms(LIFE_MS), claim, action }
     }
 
-    async fn sign_and_hand_in(
+    pub(super) async fn sign_and_hand_in(
         &self,
         author: Author<'_>,
         account: &Account,
@@ -304,46 +310,9 @@ impl Ledger {
         self.hand_in(&body.unsigned()).await
     }
 
-    /// Brings the author's log to the ledger, as far as it is not there yet.
-    ///
-    /// # Errors
-    /// [`LedgerError`].
-    pub async fn anchor(&self, author: impl Into<Author<'_>>) -> Result<(), LedgerError> {
-        self.anchored(author.into()).await.map(drop)
-    }
-
-    /// The same, and what the ledger then has of the identity.
-    async fn anchored(&self, author: Author<'_>) -> Result<Account, LedgerError> {
-        let did = author.did();
-        let operations = author.log.operations();
-        let mut account = match self.account(&did).await? {
-            Some(account) => account,
-            None => {
-                let genesis =
-                    operations.first().ok_or_else(|| LedgerError::Garbage("an empty log".into()))?;
-                let asked = self.found(author, &did, genesis.clone()).await?;
-                self.account_at(&did, asked.height).await?
-            }
-        };
-        let known = account.state.sequence();
-        for operation in operations.iter().filter(|operation| operation.sequence() > known) {
-            let action = Action::Log { operation: operation.clone() };
-            // Beside the root, a device that was there before has to sign.
-            if account.state.device(&author.device_id()).is_none() {
-                self.ask_unsigned(action).await?;
-                return Err(LedgerError::Refused(
-                    "this device is new to the ledger, and the person's others may object for a while".into(),
-                ));
-            }
-            let asked = self.sign_and_hand_in(author, &account, action).await?;
-            account = self.account_at(&did, asked.height).await?;
-        }
-        Ok(account)
-    }
-
     /// What the ledger has of an identity, proven. One that guardians know of already
     /// is waited for until they have signed it.
-    async fn account(&self, did: &Did) -> Result<Option<Account>, LedgerError> {
+    pub(super) async fn account(&self, did: &Did) -> Result<Option<Account>, LedgerError> {
         let height = self.standing().await?.checkpoint.height;
         let (_, shown) = self.prove::<Account>(did, height).await?;
         if shown.record.is_some() || self.told::<Account>(did).await.is_empty() {
@@ -352,7 +321,7 @@ impl Ledger {
         Ok(self.prove_now::<Account>(did).await?.1.record)
     }
 
-    async fn account_at(&self, did: &Did, height: u64) -> Result<Account, LedgerError> {
+    pub(super) async fn account_at(&self, did: &Did, height: u64) -> Result<Account, LedgerError> {
         let (_, shown) = self.prove::<Account>(did, height).await?;
         shown.record.ok_or_else(|| LedgerError::Garbage("the ledger has no such identity".into()))
     }
@@ -360,7 +329,7 @@ impl Ledger {
     /// Founds the identity: a guardian that knows the person vouches for it, or
     /// this device works for it, also where a guardian's word is no good. An identity
     /// is founded once, however often that is asked.
-    async fn found(
+    pub(super) async fn found(
         &self,
         author: Author<'_>,
         did: &Did,

@@ -9,6 +9,7 @@
 //! outcome of an operation is known, the same bytes are sent again, never others for the
 //! same purpose.
 
+mod anchor;
 mod ask;
 mod audit;
 mod evaluate;
@@ -36,6 +37,7 @@ use allod_wire::{Instant, OperationId, Wire};
 use data_encoding::HEXLOWER;
 use tokio::sync::OnceCell;
 
+pub use anchor::{Anchored, Waiting};
 pub use ask::{Asked, Author};
 pub use audit::{Audited, BadNumber};
 pub use evaluate::{Evaluated, Evaluation};
@@ -145,6 +147,31 @@ pub enum LedgerError {
     /// The ledger has no such key, or its guardians have not made it yet.
     #[error("the guardians have no common key that is called {0:?}, or have not made it yet")]
     NoSuchKey(String),
+    /// This device is new to the ledger, and the person's other devices can still object.
+    #[error("this device is new to the ledger: it waits, so that the person's other devices can object")]
+    Waiting {
+        /// Until when.
+        until: Instant,
+    },
+    /// A change that the root alone signed waits on the ledger, and is not the one that
+    /// this device's log has there.
+    #[error("another change to the identity, which this device does not know, waits on the ledger")]
+    OtherWaits {
+        /// Until when.
+        until: Instant,
+    },
+    /// A device of the person objected to what the root alone signed.
+    #[error("another of the person's devices objected to this one on the ledger")]
+    Objected {
+        /// From when on it can be asked for again.
+        until: Instant,
+    },
+    /// The ledger does not know this device.
+    #[error("the ledger does not know this device as one of the identity's")]
+    Stranger,
+    /// No change that the root alone signed waits.
+    #[error("no change to the identity waits on the ledger")]
+    NothingWaits,
     /// The network has not signed a checkpoint that is new enough.
     #[error("the guardians have not signed height {height} yet")]
     NotCertified {
