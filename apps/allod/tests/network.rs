@@ -311,6 +311,26 @@ fn orders_and_networks_that_make_no_sense_are_refused_in_words() {
 }
 
 #[test]
+fn an_order_by_hand_to_all_leaves_out_whom_it_does_not_fit() {
+    let folder = folder();
+    let home = folder.path().join("home");
+    let net = Net::start(&home, 3);
+    net.tell(&["--kill", "2"]).done();
+    let told = net.tell(&["--order", "kill all for 500ms"]).done();
+    let said: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<_> = said
+        .iter()
+        .map(|said| (said["guardian"].as_u64().unwrap(), said["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(said, [(1, "killed"), (3, "killed"), (1, "running"), (3, "running")]);
+    net.tell(&["--order", "kill all"]).done();
+    let nobody = net.tell(&["--order", "kill all"]);
+    assert!(nobody.code == 1 && nobody.out.contains("is not running"), "{nobody:?}");
+    let dead = net.tell(&["--order", "kill 2"]);
+    assert_eq!(dead.code, 1, "who is named has to fit: {dead:?}");
+}
+
+#[test]
 fn the_node_of_up_heals_a_guardian_that_missed_a_registration() {
     let folder = folder();
     let home = folder.path().join("home");

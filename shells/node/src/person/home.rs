@@ -301,3 +301,40 @@ mod secret {
         d.bytes()?.try_into().map(Zeroizing::new).map_err(|_| DecodeError::message("of another length"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use allod_wire::Instant;
+
+    #[test]
+    fn what_an_earlier_version_kept_is_read_and_stands_behind_nothing() {
+        let root = Root::from_bytes(Secret::from([3; 32]));
+        let device = SigningKey::from_seed(&Secret::from([4; 32]));
+        let mut log = Log::create(&root, device.verifying_key().into(), "laptop", Instant(1_000)).unwrap();
+        let other = SigningKey::from_seed(&Secret::from([5; 32]));
+        log.add_device(&root, other.verifying_key().into(), "phone", Instant(2_000)).unwrap();
+        let mut person = Person {
+            root,
+            device,
+            log,
+            card_generation: 0,
+            sequence: 0,
+            kit: None,
+            owed: Vec::new(),
+            guarded: None,
+            coming: None,
+            told: false,
+            retired: Vec::new(),
+            approved: Vec::new(),
+        };
+        let bytes = person.encode();
+        assert_eq!(bytes[0], 0x8c, "an array of twelve");
+        assert_eq!(Person::decode(&bytes).unwrap().approved, []);
+
+        person.approve_from(1);
+        person.approve_from(1);
+        let approved = Person::decode(&person.encode()).unwrap().approved;
+        assert_eq!(approved, [person.log.operations()[1].hash()]);
+    }
+}
