@@ -28,6 +28,8 @@ use allod_crypto::group::Ristretto255;
 use allod_crypto::sign::SigningKey;
 use allod_guardian::account::AccountKeys;
 use allod_guardian::answering::{Answering, Input, Limits, Output, Reply, Request, Tip};
+use allod_guardian::juicebox::secret::sign_public_key;
+use allod_guardian::juicebox::{self, ENCRYPTED_SECRET, Policy, Register2Request};
 use allod_guardian::keyholder::{Keyholder, Record};
 use allod_guardian::realm::Rate;
 use allod_guardian::token::{Tenants, authenticate, mint};
@@ -39,8 +41,9 @@ use allod_node::chain::{Shares, guardian_key};
 use allod_node::person::Link;
 use allod_threshold::GroupName;
 use allod_threshold::answer::SignedAnswer;
+use allod_threshold::juicebox::PrivateKey;
 use allod_threshold::oprf::{Blinded, KeyShare, Mode, blind};
-use allod_wire::{RealmId, Wire as _};
+use allod_wire::{RealmId, RegistrationVersion, Wire as _};
 use chain_fleet::{ANSWER_MAX, Fleet, Guardian, People, note};
 use data_encoding::HEXLOWER;
 use figure::Figure;
@@ -58,6 +61,9 @@ const CONNECTIONS: usize = 32;
 
 /// Accounts that ask one guardian: one may ask 60 times at once.
 const ACCOUNTS: usize = 400;
+
+/// Bytes of an answer to a registration, at most.
+const REGISTERED_MAX: usize = 4_096;
 
 /// Elements that are asked for, again and again.
 const ELEMENTS: usize = 1_000;
@@ -143,13 +149,47 @@ fn elements() -> Vec<Blinded<Ristretto255>> {
     (0..ELEMENTS).map(element).collect()
 }
 
-/// Somebody with an account of their own, for whom nobody keeps anything.
+/// Somebody with an account of their own.
 fn token(realm: &RealmId) -> String {
     let mut rng = allod_node::entropy();
     let mut key = || SigningKey::from_seed(&Secret::random(&mut rng));
     let (card, owner) = (key(), key());
     let keys = AccountKeys { recover: card.verifying_key(), owner: owner.verifying_key() };
     mint(&keys, None, &owner, realm, allod_node::now())
+}
+
+/// A registration of which nobody ever recovers anything: guardians answer those
+/// who are registered with them.
+fn registration(realm: &RealmId) -> Vec<u8> {
+    let mut rng = allod_node::entropy();
+    let (share, scalar) = (PrivateKey::random(&mut rng), PrivateKey::random(&mut rng));
+    let signing = SigningKey::from_seed(&Secret::random(&mut rng));
+    let parts = Register2Request {
+        version: RegistrationVersion(*Secret::random(&mut rng).expose()),
+        oprf_private_key: Secret::from(*share.expose_bytes()),
+        oprf_signed_public_key: sign_public_key(&signing, realm, share.public_key().to_bytes()),
+        unlock_key_commitment: *Secret::random(&mut rng).expose(),
+        unlock_key_tag: Secret::random(&mut rng),
+        encryption_key_scalar_share: Secret::from(*scalar.expose_bytes()),
+        encrypted_secret: [7; ENCRYPTED_SECRET],
+        encrypted_secret_commitment: *Secret::random(&mut rng).expose(),
+        policy: Policy { num_guesses: 3 },
+    };
+    juicebox::Request::Register2(Box::new(parts)).encode().to_vec()
+}
+
+/// Tokens of so many accounts that are registered with a guardian.
+async fn registered(guardian: &Guardian) -> Vec<String> {
+    let link = guardian.link();
+    let mut tokens = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let token = token(&guardian.realm);
+        let answer = link.post("/req", Some(&token), &registration(&guardian.realm), REGISTERED_MAX).await;
+        let answer = juicebox::Response::decode(&answer.expect("a guardian that answers"));
+        assert!(matches!(answer, Ok(juicebox::Response::Register2)), "{answer:?}");
+        tokens.push(token);
+    }
+    tokens
 }
 
 fn request(element: &Blinded<Ristretto255>) -> Request {
@@ -160,11 +200,10 @@ fn request(element: &Blinded<Ristretto255>) -> Request {
 async fn asked(fleet: &Fleet) -> f64 {
     let requests: Arc<Vec<Vec<u8>>> =
         Arc::new(elements().iter().map(|element| allod_wire::encode(&request(element))).collect());
-    let tokens: Vec<Arc<Vec<String>>> = fleet
-        .guardians()
-        .iter()
-        .map(|guardian| Arc::new((0..ACCOUNTS).map(|_| token(&guardian.realm)).collect()))
-        .collect();
+    let mut tokens = Vec::new();
+    for guardian in fleet.guardians() {
+        tokens.push(Arc::new(registered(guardian).await));
+    }
     let begun = Instant::now();
     let mut asking = tokio::task::JoinSet::new();
     for (place, guardian) in fleet.guardians().iter().enumerate() {

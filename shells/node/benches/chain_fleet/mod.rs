@@ -21,7 +21,7 @@ use allod_ledger::guardian::Terms;
 use allod_node::chain::founding::{Place, genesis, local_rules};
 use allod_node::chain::guardian_key;
 use allod_node::chain::operator::Operator;
-use allod_node::guardian::{ChainSection, Config, Tls};
+use allod_node::guardian::{ChainSection, Config, LimitsConfig, RateConfig, Tls};
 use allod_node::person::Link;
 use allod_wire::{GuardianId, NetworkId, RealmId};
 use serde_json::Value;
@@ -201,6 +201,9 @@ async fn found(folder: &Path, size: usize, people: &People) -> (Genesis, Vec<Gua
             identity: operator.log().operations()[0].clone(),
         });
         let mut config = Config::new(service, "state".into(), Tls::SelfSigned);
+        // All users are one address here, and register one after the other.
+        let rate = RateConfig { burst: 1_000_000, per_second: 1_000_000 };
+        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate };
         config.chain = Some(ChainSection {
             genesis: "../genesis".into(),
             listen: peers,
