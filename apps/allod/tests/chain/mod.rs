@@ -245,11 +245,16 @@ impl Net {
             match self.run(vote).unwrap() {
                 Ok(_) => {}
                 // The decision was made already, by those before.
-                Err(LedgerError::Refused(_) | LedgerError::Declined { .. }) => {}
+                Err(LedgerError::Refused(why) | LedgerError::Declined { why, .. }) => {
+                    self.note(&format!("a vote did not count: {why}"));
+                }
                 Err(why) => panic!("{why}"),
             }
         }
-        assert_eq!(self.key(at, spec.name.as_str()).spec, *spec);
+        // The one that is asked here may be some blocks behind.
+        self.until("the decision", Duration::from_secs(30), || {
+            self.key(at, spec.name.as_str()).spec == *spec
+        });
     }
 
     async fn body(&self, ledger: &Ledger, claim: Claim, action: Action) -> Result<Body, LedgerError> {

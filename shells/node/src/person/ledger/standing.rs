@@ -18,7 +18,7 @@ const APART_MS: u64 = 2 * 60 * 60 * 1000;
 /// what was signed some time ago.
 const ALLOWANCE_MS: u64 = 10 * 60 * 1000;
 
-/// How long a network that was asleep may take to sign something new.
+/// How long a network that was asleep, or is new, may take to sign something.
 const AWAKENING: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// What the network signed last, and the time that it is now.
@@ -33,7 +33,8 @@ pub struct Standing {
 
 impl Ledger {
     /// Where the network stands. Every guardian is asked, and the newest that any of
-    /// them can prove is taken: who lies can show no more than something old.
+    /// them can prove is taken: who lies can show no more than something old. Waits a
+    /// while for the first signature of a new network.
     ///
     /// # Errors
     /// [`LedgerError::Apart`] where the network's time and this device's clock are
@@ -41,7 +42,15 @@ impl Ledger {
     pub async fn standing(&self) -> Result<Standing, LedgerError> {
         let deadline = tokio::time::Instant::now() + AWAKENING;
         loop {
-            let checkpoint = self.certificate().await?.checkpoint;
+            let checkpoint = match self.certificate().await {
+                Ok(certificate) => certificate.checkpoint,
+                // A network that has just made its key has signed nothing with it yet.
+                Err(LedgerError::NotCertified { .. }) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Err(why) => return Err(why),
+            };
             let device = crate::now();
             match compare(checkpoint.at, device) {
                 Some(now) => return Ok(Standing { checkpoint, now }),
