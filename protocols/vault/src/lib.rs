@@ -6,12 +6,25 @@
 extern crate alloc;
 
 mod blocks;
+mod cache;
+mod checkpoint;
 pub mod chunk;
+mod clean;
 mod compress;
 mod error;
+mod index;
+mod journal;
+mod log;
 pub mod object;
+mod store;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use blocks::{BLOCK, Blocks, BlocksError};
+pub use checkpoint::STATE_MAX;
+pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};
 pub use error::{Damage, Part, VaultError};
+pub use journal::RECORD_MAX;
+pub use store::{Geometry, Store};

@@ -154,10 +154,18 @@ impl<L: Clone + Encode<()> + for<'b> Decode<'b, ()>> Tree<L> {
         Ok(before)
     }
 
-    /// Makes the path to a key a changed one, so that its nodes are stored anew.
-    pub(crate) fn touch(&mut self, nodes: &mut impl Nodes<Link = L>, key: &[u8]) -> Result<(), VaultError> {
+    /// Has a node stored anew, if it is still one of the tree's: the one on the way to this
+    /// key of which `is_it` knows the link.
+    pub(crate) fn touch(
+        &mut self,
+        nodes: &mut impl Nodes<Link = L>,
+        key: &[u8],
+        is_it: impl Fn(&L) -> bool,
+    ) -> Result<(), VaultError> {
+        let Some(depth) = self.find(nodes, key, is_it)? else { return Ok(()) };
         let mut child = self.root.as_mut();
-        while let Some(next) = child {
+        for _ in 0..=depth {
+            let Some(next) = child else { break };
             child = match freshen(next, nodes, &mut self.fresh)? {
                 Node::Leaf(_) => None,
                 Node::Branch(children) => {
@@ -167,6 +175,32 @@ impl<L: Clone + Encode<()> + for<'b> Decode<'b, ()>> Tree<L> {
             };
         }
         Ok(())
+    }
+
+    /// How far below the root the node is.
+    fn find(
+        &self,
+        nodes: &mut impl Nodes<Link = L>,
+        key: &[u8],
+        is_it: impl Fn(&L) -> bool,
+    ) -> Result<Option<usize>, VaultError> {
+        let Some(mut child) = self.root.clone() else { return Ok(None) };
+        for depth in 0.. {
+            let below = |node: &Node<L>| match node {
+                Node::Leaf(_) => None,
+                Node::Branch(children) => Some(children[node::child_of(children, key)].1.clone()),
+            };
+            let next = match &child {
+                Child::Saved(link) if is_it(link) => return Ok(Some(depth)),
+                Child::Saved(link) => below(&*nodes.load(link)?),
+                Child::Fresh(node) => below(node),
+            };
+            match next {
+                Some(next) => child = next,
+                None => break,
+            }
+        }
+        Ok(None)
     }
 
     /// Shows the entries from this key on, in the order of their keys, until told to
