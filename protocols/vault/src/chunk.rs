@@ -8,6 +8,7 @@
 //! cannot tell a known file by the sizes of its chunks.
 
 use alloc::boxed::Box;
+use core::fmt;
 
 use allod_crypto::Secret;
 use allod_crypto::hash::blake3_keyed;
@@ -43,6 +44,13 @@ pub struct Chunker {
     sizes: Sizes,
     strict: u64,
     lax: u64,
+}
+
+impl fmt::Debug for Chunker {
+    // The gear comes from a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chunker({:?})", self.sizes)
+    }
 }
 
 impl Chunker {

@@ -31,9 +31,38 @@ pub enum VaultError {
         /// How many there may be.
         size_max: usize,
     },
+    /// What was asked cannot be done to these files.
+    Refused(Refusal),
     /// An earlier write failed in a way after which nobody knows what is durable. The
     /// vault can be read; to write, open it again.
     ReadOnly,
+}
+
+/// Why something cannot be done to files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such file, name or attribute.
+    NotFound,
+    /// The name is taken, or the attribute exists.
+    Exists,
+    /// It is not a directory.
+    NotDirectory,
+    /// It is a directory.
+    IsDirectory,
+    /// The directory has something in it.
+    NotEmpty,
+    /// The name or path is too long.
+    NameTooLong,
+    /// The name is empty, or has a character that no name may have.
+    BadName,
+    /// A directory would be within itself.
+    WithinItself,
+    /// The file has as many names as it may.
+    TooManyLinks,
+    /// The size is more than a file may have.
+    TooLarge,
+    /// That makes no sense for what it is.
+    WrongKind,
 }
 
 /// Something that was changed since it was written, or never was.
@@ -54,8 +83,16 @@ pub enum Part {
     Index,
     /// A page of the table of segments.
     Table,
+    /// A value in a tree of files.
+    Tree,
     /// The list of what is in a segment.
     Summary,
+}
+
+impl From<Refusal> for VaultError {
+    fn from(why: Refusal) -> Self {
+        Self::Refused(why)
+    }
 }
 
 impl From<BlocksError> for VaultError {
@@ -82,6 +119,19 @@ impl fmt::Display for VaultError {
             Self::Damaged(Damage { part, at }) => write!(f, "{part} at byte {at} is damaged"),
             Self::Missing(id) => write!(f, "no object {id} is in the vault"),
             Self::TooLarge { size_max } => write!(f, "at most {size_max} bytes are stored as one"),
+            Self::Refused(why) => f.write_str(match why {
+                Refusal::NotFound => "it does not exist",
+                Refusal::Exists => "it exists already",
+                Refusal::NotDirectory => "it is not a directory",
+                Refusal::IsDirectory => "it is a directory",
+                Refusal::NotEmpty => "the directory is not empty",
+                Refusal::NameTooLong => "the name is too long",
+                Refusal::BadName => "nothing can have this name",
+                Refusal::WithinItself => "a directory cannot be within itself",
+                Refusal::TooManyLinks => "it has as many names as it can",
+                Refusal::TooLarge => "no file can be so large",
+                Refusal::WrongKind => "that cannot be done to what it is",
+            }),
             Self::ReadOnly => f.write_str(
                 "an earlier write failed, and it is unknown what is durable; open the vault again",
             ),
@@ -95,6 +145,7 @@ impl fmt::Display for Part {
             Self::Object(id) => write!(f, "object {id}"),
             Self::Index => f.write_str("a node of the index"),
             Self::Table => f.write_str("a page of the table of segments"),
+            Self::Tree => f.write_str("a value in the tree of files"),
             Self::Summary => f.write_str("the summary of a segment"),
         }
     }

@@ -113,7 +113,7 @@ pub(crate) struct HeadState {
 /// What a sealed part is bound to.
 pub(super) fn purpose(part: Part) -> &'static [u8] {
     match part {
-        Part::Object(_) => b"allod vault object",
+        Part::Object(_) | Part::Tree => b"allod vault object",
         Part::Index => b"allod vault index",
         Part::Table => b"allod vault table",
         Part::Summary => b"allod vault summary",

@@ -1,7 +1,7 @@
 //! Tests of the store as a whole, on a disk that is simulated.
 
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod full;
 mod power;
 mod usage;
@@ -21,7 +21,7 @@ fn root() -> Secret<32> {
     Secret::from([1; 32])
 }
 
-fn rng() -> getrandom::rand_core::UnwrapErr<getrandom::SysRng> {
+pub(crate) fn rng() -> getrandom::rand_core::UnwrapErr<getrandom::SysRng> {
     getrandom::rand_core::UnwrapErr(getrandom::SysRng)
 }
 
@@ -30,7 +30,7 @@ fn keys() -> Keys {
 }
 
 /// Bytes without a pattern, from a number (xorshift64*, Vigna 2016).
-fn noise(number: u64, size: usize) -> Vec<u8> {
+pub(crate) fn noise(number: u64, size: usize) -> Vec<u8> {
     let mut state = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {

@@ -122,15 +122,16 @@ fn run(steps: &[Step]) -> History {
     history
 }
 
-/// Opens what is left, and compares it with what was promised after so many events.
-fn check(history: &History, image: &Image, events: usize) {
+/// Opens what is left, and compares it with what was promised after so many events, where
+/// so many of the newest checkpoints are lost.
+fn check(history: &History, image: &Image, events: usize, lost: u64) {
     let disk = Disk::of(image.clone(), CAPACITY);
     let promise = history.promises.iter().rev().find(|promise| promise.events <= events).unwrap();
     let mut shown = Vec::new();
     let mut see = |record: &[u8]| shown.push(record.to_vec());
     let mut store = Store::open(disk, &root(), &mut see).unwrap();
     let generation = store.generation();
-    assert!(generation >= promise.generation, "{generation} {promise:?}");
+    assert!(generation + lost >= promise.generation, "{generation} {promise:?}");
     let held = &history.held[generation as usize];
     if generation > 2 {
         assert_eq!(store.state(), generation.to_le_bytes());
@@ -168,7 +169,7 @@ fn fail_everywhere(steps: &[Step], mut choice: u64) -> usize {
             // All that was written; a part of it; and single blocks of it.
             let mut all = durable.clone();
             pending.iter().flatten().for_each(|block| apply(&mut all, block));
-            check(&history, &all, number);
+            check(&history, &all, number, 0);
             let mut flip = || {
                 choice =
                     choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -186,9 +187,16 @@ fn fail_everywhere(steps: &[Step], mut choice: u64) -> usize {
                     }
                 }
             }
-            check(&history, &some, number);
-            check(&history, &torn, number);
+            check(&history, &some, number, 0);
+            check(&history, &torn, number, 0);
             failures += 3;
+            // The newest checkpoint is harmed long after: the one before has everything.
+            if let (Event::Sync, Some(promise)) =
+                (event, history.promises.iter().find(|promise| promise.events == number + 1))
+            {
+                all.remove(&(promise.generation % 2 * 8 + 3));
+                check(&history, &all, number + 1, 1);
+            }
         }
         match event {
             Event::Write(blocks) => pending.push(blocks.clone()),

@@ -48,6 +48,12 @@ pub(crate) struct Tree<L> {
 /// What is put beside a node that became too large.
 type Split<L> = Option<(Vec<u8>, Child<L>)>;
 
+/// The value before, and what came beside the node.
+type Inserted<L> = (Option<Vec<u8>>, Split<L>);
+
+/// What is shown an entry, its key first, and says whether to go on.
+pub(crate) type See<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 impl<L> Tree<L> {
     /// With nothing in it, or as it was saved.
     pub(crate) fn new(root: Option<L>) -> Self {
@@ -140,16 +146,12 @@ impl<L: Clone + Encode<()> + for<'b> Decode<'b, ()>> Tree<L> {
         }
         let Some(root) = &mut self.root else { return Ok(None) };
         let before = remove(root, nodes, &mut self.fresh, key)?;
-        loop {
-            let below = match &mut self.root {
-                Some(Child::Fresh(node)) => match &mut **node {
-                    Node::Branch(children) if children.len() == 1 => children.pop().map(|(_, child)| child),
-                    node if node.is_empty() => None,
-                    _ => break,
-                },
+        while let Some(Child::Fresh(node)) = &mut self.root {
+            self.root = match &mut **node {
+                Node::Branch(children) if children.len() == 1 => children.pop().map(|(_, child)| child),
+                node if node.is_empty() => None,
                 _ => break,
             };
-            self.root = below;
         }
         Ok(before)
     }
@@ -209,7 +211,7 @@ impl<L: Clone + Encode<()> + for<'b> Decode<'b, ()>> Tree<L> {
         &self,
         nodes: &mut impl Nodes<Link = L>,
         from: &[u8],
-        see: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        see: &mut See<'_>,
     ) -> Result<(), VaultError> {
         match &self.root {
             Some(root) => range(root, nodes, from, see).map(|_| ()),
@@ -232,14 +234,14 @@ impl<L: Clone + Encode<()> + for<'b> Decode<'b, ()>> Tree<L> {
 pub(crate) fn walk<N: Nodes>(
     nodes: &mut N,
     root: &N::Link,
-    enter: &mut dyn FnMut(&N::Link) -> Result<bool, VaultError>,
-    see: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), VaultError>,
+    enter: &mut impl FnMut(&mut N, &N::Link) -> Result<bool, VaultError>,
+    see: &mut impl FnMut(&mut N, &[u8], &[u8]) -> Result<(), VaultError>,
 ) -> Result<(), VaultError> {
-    if !enter(root)? {
+    if !enter(nodes, root)? {
         return Ok(());
     }
     match &*nodes.load(root)? {
-        Node::Leaf(entries) => entries.iter().try_for_each(|(key, value)| see(key, value)),
+        Node::Leaf(entries) => entries.iter().try_for_each(|(key, value)| see(nodes, key, value)),
         Node::Branch(children) => children.iter().try_for_each(|(_, child)| match child {
             Child::Saved(link) => walk(nodes, link, enter, see),
             Child::Fresh(_) => unreachable!("a saved node has saved children"),
@@ -271,7 +273,7 @@ fn insert<N: Nodes>(
     fresh: &mut usize,
     key: &[u8],
     value: Vec<u8>,
-) -> Result<(Option<Vec<u8>>, Split<N::Link>), VaultError> {
+) -> Result<Inserted<N::Link>, VaultError> {
     let node = freshen(child, nodes, fresh)?;
     let (before, at_end) = match node {
         Node::Leaf(entries) => match node::place_of(entries, key) {
@@ -362,7 +364,7 @@ fn range<N: Nodes>(
     child: &Child<N::Link>,
     nodes: &mut N,
     from: &[u8],
-    see: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    see: &mut See<'_>,
 ) -> Result<ControlFlow<()>, VaultError> {
     let loaded;
     let node = match child {

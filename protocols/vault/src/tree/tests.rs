@@ -175,11 +175,11 @@ fn a_walk_comes_past_every_node_and_entry_once_and_not_below_what_is_known() {
     }
     let root = tree.save(&mut memory).unwrap().unwrap();
     let (mut links, mut entries) = (Vec::new(), 0);
-    let mut enter = |link: &u32| {
+    let mut enter = |_: &mut Memory, link: &u32| {
         links.push(*link);
         Ok(true)
     };
-    let mut see = |_: &[u8], _: &[u8]| {
+    let mut see = |_: &mut Memory, _: &[u8], _: &[u8]| {
         entries += 1;
         Ok(())
     };
@@ -187,8 +187,8 @@ fn a_walk_comes_past_every_node_and_entry_once_and_not_below_what_is_known() {
     assert_eq!(entries, 300);
     links.sort_unstable();
     assert!(links.iter().eq(memory.nodes.keys()), "each once");
-    let known = |_: &u32| Ok(false);
-    walk(&mut memory, &root, &mut { known }, &mut |_, _| Err(VaultError::ReadOnly)).unwrap();
+    let mut known = |_: &mut Memory, _: &u32| Ok(false);
+    walk(&mut memory, &root, &mut known, &mut |_, _, _| Err(VaultError::ReadOnly)).unwrap();
 }
 
 #[test]
