@@ -160,3 +160,31 @@ impl Checkpoint {
     /// The format of what is written now.
     pub(crate) const FORMAT: u16 = FORMAT;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{COUNT_MAX, PAGE, Spot};
+
+    #[test]
+    fn the_largest_image_s_checkpoint_fits_into_its_place() {
+        let spot = Spot { segment: u32::MAX, offset: u32::MAX, size: u32::MAX };
+        let link = Link { spot, check: [0xFF; 24].into() };
+        let pages = COUNT_MAX / PAGE;
+        let head = HeadState { segment: u32::MAX, filled: u32::MAX, slots: u16::MAX, summary: Some(link) };
+        let checkpoint = Checkpoint {
+            format: FORMAT,
+            generation: u64::MAX,
+            segment_size: u32::MAX,
+            pages: (0..pages).map(|page| (page + 70_000, link)).collect(),
+            // A segment that a page left, for each, and some that were opened.
+            overrides: (0..pages + 16).map(|_| (u32::MAX, SegmentState::Log(u32::MAX))).collect(),
+            heads: [Some(head), Some(head)],
+            index: Some(link),
+            journal: Position::start(u32::MAX),
+            state: vec![0; STATE_MAX],
+        };
+        let room = PLACE - SALT - WRAPPED - OVERHEAD - 4;
+        assert!(crate::log::encode(&checkpoint).len() <= room, "{}", crate::log::encode(&checkpoint).len());
+    }
+}

@@ -27,14 +27,15 @@ use crate::clean::Marks;
 use crate::error::{Damage, Part, VaultError};
 use crate::index::{Index, Place};
 use crate::journal::{Journal, Position};
-use crate::log::{Content, Link, Log, Room, SegmentState, Stream, Table, decode};
+use crate::log::{COUNT_MAX, Content, Link, Log, Room, SegmentState, Stream, Table, decode};
 use crate::object::{Kind, ObjectId, SEALED_MAX, Sealed};
 
 /// How an image is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Bytes of a segment: a power of two, at least 128 KiB. No object can be larger than
-    /// that less four blocks.
+    /// that less four blocks, and there are at most 1,048,576 segments: 4 TiB, where they
+    /// have 4 MiB each. What the place has beyond that is not used.
     pub segment_size: u32,
 }
 
@@ -365,7 +366,8 @@ impl<B: Blocks> Store<B> {
 }
 
 fn count_max(blocks: &impl Blocks, segment_size: u32) -> u32 {
-    u32::try_from(blocks.capacity() / u64::from(segment_size)).unwrap_or(u32::MAX)
+    let count = u32::try_from(blocks.capacity() / u64::from(segment_size));
+    count.unwrap_or(u32::MAX).min(COUNT_MAX)
 }
 
 const _: () = assert!(2 * PLACE <= Geometry::SMALLEST as usize && PLACE.is_multiple_of(BLOCK));

@@ -20,7 +20,9 @@ use allod_crypto::aead::{NONCE, OVERHEAD, SyntheticKey};
 use minicbor::{Decode, Encode};
 
 pub(crate) use parts::{Content, HeadState, Link, Listed, Spot, Summary, pad, unpad};
-pub(crate) use table::{SegmentState, Table};
+#[cfg(test)]
+pub(crate) use table::PAGE;
+pub(crate) use table::{COUNT_MAX, SegmentState, Table};
 
 use crate::blocks::{BLOCK, Blocks};
 use crate::error::{Damage, Part, VaultError};

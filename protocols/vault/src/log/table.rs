@@ -19,6 +19,10 @@ use crate::error::VaultError;
 /// Segments that a page of the table has.
 pub(crate) const PAGE: u32 = 4096;
 
+/// Segments that an image has at most: so many that a checkpoint has room for the links to
+/// all pages, and for what changes while they are stored.
+pub(crate) const COUNT_MAX: u32 = 256 * PAGE;
+
 /// Segments that are kept for metadata and the journal, so that on a full disk things
 /// can still be removed.
 const STANDBY: usize = 3;
