@@ -25,8 +25,8 @@ use std::time::Duration;
 use allod_did::Did;
 use allod_ledger::holding::{Holding, Units};
 use allod_ledger::name::{Name, NameRecord};
-use allod_node::person::ledger::{Asked, Ledger, LedgerError, Trust};
-use allod_node::person::{Address, Home, Link, Person};
+use allod_node::person::ledger::{Asked, Author, Ledger, LedgerError, Trust};
+use allod_node::person::{Address, Awaited, Home, Link, Person};
 use allod_wire::Instant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 use super::load;
 use crate::cli::ledger::{Through, What};
 use crate::failure::{Failure, Kind};
-use crate::progress::Waiting;
+use crate::progress::{Waiting, show_awaited};
 use crate::screen::Screen;
 
 /// The way to the ledger, through the guardians that were named, or the person's
@@ -54,7 +54,11 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
     }
     let links = addresses
         .iter()
-        .map(|address| Ok(Arc::new(Link::new(address.parse::<Address>()?))))
+    let awaited = Awaited::default();
+    show_awaited(awaited.clone(), screen);
+    let links = addresses
+        .iter()
+        .map(|address| Ok(Arc::new(Link::new(address.parse::<Address>()?).among(&awaited))))
         .collect::<Result<Vec<_>, allod_node::person::BadAddress>>()
         .map_err(|why| Failure::usage(why.to_string()))?;
     if links.is_empty() {

@@ -49,7 +49,7 @@ pub use unseal::{Opened, Word};
 
 use kept::Kept;
 
-use super::{Link, Person};
+use super::{Address, Link, Person};
 use crate::FileError;
 
 /// How long an operation may take to come up in the ledger.
@@ -261,6 +261,15 @@ impl Ledger {
     /// The network's public key.
     ///
     /// # Errors
+    /// A way to a guardian that the ledger names.
+    fn way(&self, address: Address) -> Arc<Link> {
+        let link = Link::new(address);
+        Arc::new(match self.links.first() {
+            Some(first) => link.among(first.awaited()),
+            None => link,
+        })
+    }
+
     /// [`LedgerError::Proof`] where what was kept is no key.
     pub fn key(&self) -> Result<NetworkKey, LedgerError> {
         Ok(NetworkKey::decode(&self.trust.key)?)
