@@ -5,111 +5,37 @@
 //! One network serves all of the stories, since founding one is what takes time.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod people;
 mod process;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use process::{At, Ended, folder};
-use serde_json::Value;
-
-const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
-const PIN: &str = "271828";
+use people::{ALLOD, Net};
+use process::At;
+use serde_json::{Value, json};
 
 /// How long the guardians may take to make their keys.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A network whose guardians order a ledger and hold keys, in a folder.
-struct Net {
-    folder: tempfile::TempDir,
-    supervisor: Child,
-    addresses: Vec<String>,
-}
-
-impl Net {
-    fn start() -> Self {
-        let folder = folder();
-        let mut supervisor = Command::new(ALLOD)
-            .args(["--json", "--home"])
-            .arg(folder.path().join("network"))
-            .args(["testnet", "--guardians", "4", "--port-base", "0"])
-            .env_remove("ALLOD_HOME")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(supervisor.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let up = lines.find_map(|line| {
-            let said: Value = serde_json::from_str(&line).unwrap();
-            (said["event"] == "up").then_some(said)
-        });
-        // What is said later nobody reads, but the pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        let addresses = up.unwrap()["guardians"].as_array().unwrap().clone();
-        let addresses = addresses.iter().map(|address| address.as_str().unwrap().to_owned()).collect();
-        let net = Self { folder, supervisor, addresses };
-        let begun = Instant::now();
-        // The keys take a moment; with the last of them a file can be sealed.
-        fs::write(net.path("something"), "x").unwrap();
-        let probe = net.path("probe");
-        loop {
-            let mut args = vec!["--json", "seal", net.text("something"), "--out", probe.to_str().unwrap()]
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>();
-            args.extend(["--to-quorum", "--opener", OTHER, "--force"].map(str::to_owned));
-            let ended = net.run("prober", &args.iter().map(String::as_str).collect::<Vec<_>>());
-            if ended.code == 0 {
-                return net;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{ended:?}");
-            std::thread::sleep(Duration::from_millis(300));
+/// Starts the network, and waits until its keys are made: with the last of them a file can
+/// be sealed.
+fn start() -> Net {
+    let net = Net::start(&[], true);
+    let begun = Instant::now();
+    fs::write(net.path("something"), "x").unwrap();
+    let (something, probe) = (net.text("something"), net.text("probe"));
+    let args = ["--json", "seal", something, "--out", probe, "--to-quorum", "--opener", OTHER, "--force"];
+    loop {
+        let ended = net.run("prober", &args);
+        if ended.code == 0 {
+            return net;
         }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> &'static str {
-        Box::leak(self.path(name).to_str().unwrap().to_owned().into_boxed_str())
-    }
-
-    /// Runs a command in the home folder of `who`, through this network.
-    fn run(&self, who: &str, args: &[&str]) -> Ended {
-        let home = self.path(who);
-        let through = self.addresses.iter().flat_map(|address| ["--guardian", address]);
-        let args: Vec<_> = args.iter().copied().chain(through).collect();
-        At { home: &home, pin: PIN }.run(&args)
-    }
-
-    /// The same, printing JSON, and it must go well.
-    #[track_caller]
-    fn json(&self, who: &str, args: &[&str]) -> Value {
-        self.run(who, &[&["--json"], args].concat()).done().json()
-    }
-
-    /// An identity that the guardians know; its DID.
-    #[track_caller]
-    fn person(&self, who: &str) -> String {
-        let card = self.text(&format!("{who}.card.txt"));
-        let told = self.json(who, &["init", "--pin-fd", "3", "--card", card]);
-        told["did"].as_str().unwrap().to_owned()
-    }
-
-    fn stop(&mut self) {
-        // The guardians end when nobody watches over them.
-        let _ = self.supervisor.kill();
-        let _ = self.supervisor.wait();
-    }
-}
-
-impl Drop for Net {
-    fn drop(&mut self) {
-        self.stop();
+        assert!(begun.elapsed() < PATIENCE, "{ended:?}");
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
 
@@ -118,7 +44,7 @@ const OTHER: &str = "did:allod:z9SbD82TVUYj5Sh8ZVbUwFrTGDAqPtLAgbDTcj5fiNhDD";
 
 #[test]
 fn people_trade_seal_evaluate_and_prove() {
-    let mut net = Net::start();
+    let mut net = start();
     let (alice, bob) = (net.person("alice"), net.person("bob"));
 
     until_a_time(&net);
@@ -126,6 +52,7 @@ fn people_trade_seal_evaluate_and_prove() {
     to_a_quorum(&net, &bob);
     evaluated_and_audited(&net);
     let proof = a_name_is_bought(&net, &alice, &bob);
+    what_is_owned_is_listed(&net, &alice, &bob);
     a_candidate_is_admitted(&net);
 
     // The guardians are gone, and nobody can be asked any more.
@@ -178,7 +105,7 @@ fn an_interrupted_unseal_leaves_nothing(net: &Net) {
             .arg(net.path("bob"))
             .args(["unseal", "-", "--out"])
             .arg(&out)
-            .args(net.addresses.iter().flat_map(|address| ["--guardian", address]))
+            .args(net.through())
             .env_remove("ALLOD_HOME")
             .stdin(Stdio::piped())
             .spawn()
@@ -246,12 +173,10 @@ fn evaluated_and_audited(net: &Net) {
 fn a_candidate_is_admitted(net: &Net) {
     let config = net.text("newcomer.toml");
     let state = net.text("newcomer-state");
-    At { home: &net.path("prober"), pin: PIN }
-        .run(&["guardian", "init", "--config", config, "--listen", "127.0.0.1:0", "--state", state])
-        .done();
-    let guardian = |number: usize| net.path(&format!("network/network/guardian-{number}"));
+    let init = ["guardian", "init", "--config", config, "--listen", "127.0.0.1:0", "--state", state];
+    At { home: &net.path("prober"), pin: "" }.run(&init).done();
     // Somebody who has units answers for it: the operator of the first guardian.
-    let operator = guardian(1);
+    let operator = net.guardian(1);
     let bonded = [
         "guardian",
         "join",
@@ -279,12 +204,27 @@ fn a_candidate_is_admitted(net: &Net) {
         "{waiting}"
     );
 
+    let listed = net.json("prober", &["network", "--guardians"]);
+    let count = |listed: &Value, standing: &str| {
+        let all = listed["guardians"].as_array().unwrap();
+        all.iter().filter(|guardian| guardian["standing"] == standing).count()
+    };
+    assert_eq!((count(&listed, "votes"), count(&listed, "candidate")), (4, 1), "{listed}");
+    let last = &listed["guardians"][4];
+    assert_eq!((&last["guardian"], &last["bond"]), (&id.clone().into(), &10_000.into()), "{listed}");
+    assert_eq!((&last["operator_label"], &last["jurisdiction"]), (&"newcomer".into(), &"Iceland".into()));
+    let told = net.run("prober", &["network", "--guardians"]).done();
+    assert!(
+        told.out.contains("candidate  \"newcomer\" under the law of \"Iceland\", bond 10000"),
+        "{told:?}"
+    );
+
     let early = net
         .run("prober", &["guardian", "unbond", "--config", config, "--operator", operator.to_str().unwrap()]);
     assert!(early.code == 1 && early.err.contains("has to leave first"), "{early:?}");
 
     let admit = |number: usize, who: &str| {
-        let config = guardian(number).join("guardian.toml");
+        let config = net.guardian(number).join("guardian.toml");
         net.run("prober", &["--json", "guardian", "admit", who, "--config", config.to_str().unwrap()])
     };
     let itself = net.run("prober", &["guardian", "admit", &id, "--config", config]);
@@ -297,6 +237,69 @@ fn a_candidate_is_admitted(net: &Net) {
     assert_eq!(late.code, 1, "three of four have decided: {late:?}");
     let waiting = net.json("prober", &["guardian", "admit", "--config", config]);
     assert_eq!(waiting["candidates"], Value::Array(Vec::new()));
+    let listed = net.json("prober", &["network", "--guardians"]);
+    assert_eq!(count(&listed, "candidate"), 0);
+    assert_eq!(count(&listed, "votes") + count(&listed, "admitted"), 5, "{listed}");
+}
+
+/// What a home folder came across is listed while it is theirs, and no longer.
+fn what_is_owned_is_listed(net: &Net, alice: &str, bob: &str) {
+    let list = |who: &str| net.json(who, &["own", "list"]);
+    let ids = |rows: &Value, field: &str| -> Vec<String> {
+        rows.as_array().unwrap().iter().map(|row| row[field].as_str().unwrap().to_owned()).collect()
+    };
+    // Bob bought the name, gave it away and has it again, which his device did not see.
+    let none = list("bob");
+    assert_eq!((&none["names"], &none["gone"]), (&json!([]), &json!([])), "{none}");
+    net.json("bob", &["name", "show", "orchard"]);
+    let has = list("bob");
+    assert_eq!(ids(&has["names"], "name"), ["orchard"], "{has}");
+    assert!(has["names"][0]["known_since"].is_u64() && has["names"][0]["aside"].is_null(), "{has}");
+    let money = has["assets"].as_array().unwrap().iter().find(|asset| asset["amount"] == 80).unwrap();
+    assert_eq!((&money["issuer"], &money["name"]), (&json!(true), &json!("Village hours")));
+    let money = money["asset"].as_str().unwrap();
+    let hers = list("alice");
+    assert_eq!((&hers["names"], &hers["assets"][0]["amount"]), (&json!([]), &json!(20)), "{hers}");
+
+    // What is offered is his until somebody buys it.
+    let price = format!("{money}:7");
+    let made = net.json("bob", &["offer", "make", "--name", "orchard", "--price", &price]);
+    let offered = list("bob");
+    assert_eq!(ids(&offered["offers"], "offer"), [made["offer"].as_str().unwrap()], "{offered}");
+    assert_eq!(offered["names"][0]["aside"]["offer"], made["offer"], "{offered}");
+    net.json("bob", &["offer", "withdraw", made["offer"].as_str().unwrap()]);
+    let back = list("bob");
+    assert_eq!((&back["offers"], &back["names"][0]["aside"]), (&json!([]), &Value::Null), "{back}");
+
+    // What is set aside for her she has once she looked at it, and he no more once she took it.
+    let units = format!("{money}:5");
+    let lock = net.json("bob", &["lock", "make", "--units", &units, "--to", alice]);
+    let lock = lock["lock"].as_str().unwrap();
+    assert_eq!(ids(&list("bob")["locks"], "lock"), [lock]);
+    assert_eq!(list("alice")["locks"], json!([]));
+    net.json("alice", &["lock", "show", lock]);
+    let hers = list("alice");
+    assert_eq!(ids(&hers["locks"], "lock"), [lock], "{hers}");
+    net.json("alice", &["lock", "claim", lock]);
+    let hers = list("alice");
+    assert_eq!((&hers["locks"], &hers["gone"]), (&json!([]), &json!([])), "{hers}");
+    assert_eq!(hers["assets"][0]["amount"], 25);
+    let gone = list("bob");
+    assert_eq!((&gone["locks"], &gone["gone"]), (&json!([]), &json!([format!("the lock {lock}")])), "{gone}");
+    assert_eq!(list("bob")["gone"], json!([]), "it is told once");
+
+    // A proof that somebody hands over tells of it too.
+    let (deed, proof) = (net.text("deed"), net.text("deed.proof"));
+    fs::write(deed, "a content").unwrap();
+    let title = net.json("alice", &["title", "make", deed])["title"].as_str().unwrap().to_owned();
+    assert_eq!(ids(&list("alice")["titles"], "title"), std::slice::from_ref(&title));
+    net.json("alice", &["title", "transfer", &title, "--to", bob]);
+    assert_eq!(list("alice")["titles"], json!([]));
+    net.json("alice", &["own", "prove", proof, "--title", &title]);
+    net.run("bob", &["--json", "own", "verify", proof]).done();
+    let has = net.run("bob", &["own", "list"]).done();
+    assert!(has.out.contains(&title) && has.out.contains("name     orchard, until"), "{has:?}");
+    assert!(has.out.contains("What others gave you appears once you looked it up"), "{has:?}");
 }
 
 /// Alice sells a name to Bob for units; a proof that he has it.

@@ -7,12 +7,14 @@ pub(super) mod asset;
 pub(super) mod audit;
 pub(super) mod evaluate;
 mod files;
+mod list;
 pub(super) mod lock;
 pub(super) mod name;
 pub(super) mod network;
 pub(super) mod offer;
 pub(super) mod operate;
 pub(super) mod own;
+mod roster;
 pub(super) mod seal;
 pub(super) mod title;
 pub(super) mod unseal;
@@ -52,8 +54,6 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
     {
         addresses = local.addresses();
     }
-    let links = addresses
-        .iter()
     let awaited = Awaited::default();
     show_awaited(awaited.clone(), screen);
     let links = addresses
@@ -79,15 +79,15 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
 }
 
 /// Has the ledger do something, and shows that it takes a moment.
-async fn ask(
+async fn ask<'a>(
     ledger: &Ledger,
-    person: &Person,
+    author: impl Into<Author<'a>>,
     action: allod_ledger::Action,
     screen: &Screen,
 ) -> Result<Asked, Failure> {
     let waiting = Waiting::new(screen);
     waiting.say("waiting for the ledger");
-    let asked = ledger.ask(person, action.clone()).await;
+    let asked = ledger.ask(author, action.clone()).await;
     waiting.end();
     match asked {
         Ok(asked) => Ok(asked),

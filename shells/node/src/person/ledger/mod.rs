@@ -12,10 +12,12 @@
 mod anchor;
 mod ask;
 mod audit;
+mod belongings;
 mod evaluate;
 mod kept;
 mod keyholders;
 mod outcome;
+mod owned;
 mod receipts;
 mod standing;
 mod trust;
@@ -23,7 +25,7 @@ mod unseal;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,8 +42,10 @@ use tokio::sync::OnceCell;
 pub use anchor::{Anchored, Waiting};
 pub use ask::{Asked, Author};
 pub use audit::{Audited, BadNumber};
+pub use belongings::{Belonging, Belongings, Thing};
 pub use evaluate::{Evaluated, Evaluation};
 pub use keyholders::{GuardianFault, Keyholders, Listed, Wrong};
+pub use owned::{Aside, Held, Owned, Possessions};
 pub use receipts::Receipts;
 pub use standing::Standing;
 pub use trust::Trust;
@@ -188,6 +192,7 @@ pub struct Ledger {
     links: Vec<Arc<Link>>,
     trust: Trust,
     kept: Option<Kept>,
+    home: Option<PathBuf>,
     tell: Option<Tell>,
     /// What was told, so that nothing is told twice.
     told: Mutex<BTreeSet<String>>,
@@ -213,6 +218,7 @@ impl Ledger {
             links,
             trust,
             kept: None,
+            home: None,
             tell: None,
             told: Mutex::default(),
             first: AtomicUsize::new(0),
@@ -221,10 +227,12 @@ impl Ledger {
     }
 
     /// Keeps what is asked in the home folder at this path until its outcome is known,
-    /// so that nothing that is asked again comes about twice.
+    /// so that nothing that is asked again comes about twice; and remembers there what
+    /// came of it that is the author's.
     #[must_use]
     pub fn keeping(mut self, home: &Path) -> Self {
         self.kept = Some(Kept::of(home));
+        self.home = Some(home.to_owned());
         self
     }
 
@@ -253,14 +261,6 @@ impl Ledger {
         }
     }
 
-    /// Which network.
-    pub fn trust(&self) -> &Trust {
-        &self.trust
-    }
-
-    /// The network's public key.
-    ///
-    /// # Errors
     /// A way to a guardian that the ledger names.
     fn way(&self, address: Address) -> Arc<Link> {
         let link = Link::new(address);
@@ -270,6 +270,14 @@ impl Ledger {
         })
     }
 
+    /// Which network.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The network's public key.
+    ///
+    /// # Errors
     /// [`LedgerError::Proof`] where what was kept is no key.
     pub fn key(&self) -> Result<NetworkKey, LedgerError> {
         Ok(NetworkKey::decode(&self.trust.key)?)
