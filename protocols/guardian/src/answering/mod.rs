@@ -59,7 +59,7 @@ pub use self::audit::{Audit, Finding, HeldPart, RECEIPTS_MAX, ReceiptError};
 pub use self::committee::{Committee, Member};
 pub use self::evidence::Evidence;
 use self::log::Log;
-pub use self::log::Tip;
+pub use self::log::{LOG_KEPT, Tip};
 pub use self::message::{Event, Input, Output, PersistId, Refusal, Reply, Request, Ticket};
 pub use self::question::{Fault, NotAskable, Question};
 use crate::account::Permit;
