@@ -86,12 +86,12 @@ impl Log {
             blinded,
             partial: partial.encode(),
         };
-        let entry = answer.sign(&self.key);
-        self.signed = Tip::of(&entry);
-        entry
+        let head = answer.hash();
+        self.signed = Tip { position, head, at };
+        SignedAnswer { signature: self.key.sign(&head), answer }
     }
 
-    /// An entry is stored.
+    /// An entry is stored, and with it all before it.
     pub(super) fn persisted(&mut self, entry: &SignedAnswer) {
         self.durable = Tip::of(entry);
     }

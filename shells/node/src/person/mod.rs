@@ -13,6 +13,7 @@ pub mod ledger;
 mod link;
 mod search;
 mod tls;
+mod tokens;
 mod upkeep;
 
 pub use address::{Address, BadAddress};
