@@ -1,8 +1,10 @@
 //! Authenticated encryption.
 //!
 //! [`seal`] and [`open`] are XChaCha20-Poly1305 with a fresh random nonce in
-//! front: what Allod's own formats use. The one-time form is for protocols of
-//! others that use each key once.
+//! front: what Allod's own formats use. [`SyntheticKey`] computes the nonce from the
+//! message, for what is stored in great numbers and must not depend on a good source of
+//! randomness each time. The one-time form is for protocols of others that use each key
+//! once.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,12 +14,14 @@ use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::hash::{blake3_keyed, tagged};
 use crate::{Secret, SecretBytes};
 
 /// Bytes that sealing adds: a 24-byte nonce and a 16-byte tag.
 pub const OVERHEAD: usize = NONCE + 16;
 
-const NONCE: usize = 24;
+/// Bytes of a nonce.
+pub const NONCE: usize = 24;
 
 /// The bytes were not sealed under this key for this purpose, or were changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,10 @@ impl core::error::Error for Forged {}
 pub fn seal(key: &Secret<32>, associated: &[u8], plain: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     rng.fill_bytes(&mut nonce);
+    seal_with(key, nonce, associated, plain)
+}
+
+fn seal_with(key: &Secret<32>, nonce: [u8; NONCE], associated: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(plain.len() + OVERHEAD);
     out.extend_from_slice(&nonce);
     out.extend_from_slice(plain);
@@ -59,6 +67,45 @@ pub fn open(key: &Secret<32>, associated: &[u8], sealed: &[u8]) -> Result<Secret
         .decrypt_inout_detached(nonce.into(), associated, plain.as_mut_slice().into(), tag.into())
         .map_err(|_| Forged)?;
     Ok(SecretBytes::from(core::mem::take(&mut *plain)))
+}
+
+/// A key that seals the same message to the same bytes: the nonce is a keyed hash of the
+/// message and of what it is bound to (the SIV construction of Rogaway and Shrimpton,
+/// 2006, with keyed BLAKE3 cut to 24 bytes). Whoever sees two sealed messages learns
+/// whether they are the same one, and nothing else. The nonce in front also commits to
+/// the message, for whoever has the key.
+#[derive(Clone, Debug)]
+pub struct SyntheticKey {
+    seal: Secret<32>,
+    nonce: Secret<32>,
+}
+
+impl SyntheticKey {
+    /// From one secret that is used for nothing else.
+    pub fn new(secret: &Secret<32>) -> Self {
+        let derive = |context| Secret::from(tagged(context, &[secret.expose()]));
+        Self {
+            seal: derive("allod 2026 synthetic nonce, sealing key"),
+            nonce: derive("allod 2026 synthetic nonce, nonce key"),
+        }
+    }
+
+    /// Seals `plain`, bound to `associated`: nonce ‖ ciphertext ‖ tag.
+    pub fn seal(&self, associated: &[u8], plain: &[u8]) -> Vec<u8> {
+        let size = (associated.len() as u64).to_le_bytes();
+        let hash = blake3_keyed(&self.nonce, &[&size, associated, plain]);
+        let mut nonce = [0; NONCE];
+        nonce.copy_from_slice(&hash[..NONCE]);
+        seal_with(&self.seal, nonce, associated, plain)
+    }
+
+    /// What [`Self::seal`] sealed.
+    ///
+    /// # Errors
+    /// [`Forged`] where the key, `associated` or any byte differs.
+    pub fn open(&self, associated: &[u8], sealed: &[u8]) -> Result<SecretBytes, Forged> {
+        open(&self.seal, associated, sealed)
+    }
 }
 
 /// ChaCha20-Poly1305 (RFC 8439) with an all-zero nonce, for a key that is used
@@ -118,6 +165,23 @@ mod tests {
         );
         let plain = open(&Secret::from(key), &aad, &sealed).unwrap();
         assert!(plain.expose().starts_with(b"Ladies and Gentlemen of the class of '99"));
+    }
+
+    #[test]
+    fn the_same_message_is_sealed_the_same_and_any_other_is_not() {
+        let key = SyntheticKey::new(&Secret::from([7; 32]));
+        let sealed = key.seal(b"for", b"message");
+        assert_eq!(sealed, key.seal(b"for", b"message"));
+        assert_eq!(key.open(b"for", &sealed).unwrap().expose(), b"message");
+        assert_eq!(sealed.len(), b"message".len() + OVERHEAD);
+        for other in [key.seal(b"for", b"messagf"), key.seal(b"form", b"essage")] {
+            assert_ne!(sealed[..NONCE], other[..NONCE]);
+            assert_eq!(
+                key.open(b"for", &other).is_ok(),
+                other[..NONCE] == key.seal(b"for", b"messagf")[..NONCE]
+            );
+        }
+        assert!(SyntheticKey::new(&Secret::from([8; 32])).open(b"for", &sealed).is_err());
     }
 
     #[test]

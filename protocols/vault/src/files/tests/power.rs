@@ -1,0 +1,61 @@
+//! The power fails at every write: there are the files of one moment, with every operation
+//! up to the last sync at least, and none after one that is missing.
+
+use proptest::prelude::*;
+
+use super::model::Model;
+use super::random::{Act, act, acts};
+use super::*;
+use crate::tests::disk::{Event, Image, apply};
+
+fn fail_everywhere(acts: &[Act], mut choice: u64) {
+    let disk = Disk::new(CAPACITY);
+    let (mut files, mut model) = (create(&disk), Model::new());
+    // The files after each operation, and how many were durable after so many events.
+    let mut moments = alloc::vec![model.see()];
+    let mut promises = alloc::vec![(disk.0.borrow().events.len(), 0)];
+    for (second, step) in (10..).zip(acts) {
+        if act(&mut files, &mut model, step, at(second)) {
+            moments.push(model.see());
+        }
+        if matches!(step, Act::Sync | Act::Commit | Act::Collect) {
+            promises.push((disk.0.borrow().events.len(), moments.len() - 1));
+        }
+    }
+    let events = disk.0.borrow().events.clone();
+    let (mut durable, mut pending) = (Image::new(), Vec::new());
+    for (number, event) in events.iter().enumerate() {
+        if number >= promises[0].0 {
+            let mut torn = durable.clone();
+            for block in pending.iter().flatten() {
+                choice =
+                    choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                if choice >> 63 == 0 {
+                    apply(&mut torn, block);
+                }
+            }
+            let mut all = durable.clone();
+            pending.iter().flatten().for_each(|block| apply(&mut all, block));
+            for image in [torn, all] {
+                let seen = see(&mut open(&Disk::of(image, CAPACITY)).read());
+                let (_, least) = promises.iter().rev().find(|(events, _)| *events <= number).unwrap();
+                assert!(moments[*least..].contains(&seen), "event {number}, at least moment {least}");
+            }
+        }
+        match event {
+            Event::Write(blocks) => pending.push(blocks.clone()),
+            Event::Sync => pending.drain(..).flatten().for_each(|block| apply(&mut durable, &block)),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn the_power_fails_at_every_write_and_there_are_the_files_of_one_moment(
+        acts in acts(40),
+        choice: u64,
+    ) {
+        fail_everywhere(&acts, choice);
+    }
+}

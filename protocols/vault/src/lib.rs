@@ -1,0 +1,31 @@
+//! The vault: one person's data, encrypted, snapshotting, content-addressed, and the
+//! same wherever its blocks are kept.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod blocks;
+mod cache;
+mod checkpoint;
+pub mod chunk;
+mod clean;
+mod compress;
+mod error;
+pub mod files;
+mod index;
+mod journal;
+mod log;
+pub mod object;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use blocks::{BLOCK, Blocks, BlocksError};
+pub use checkpoint::STATE_MAX;
+pub use clean::Cleaned;
+pub use compress::{Compress, Uncompressed};
+pub use error::{Damage, Part, Refusal, VaultError};
+pub use journal::RECORD_MAX;
+pub use store::{Geometry, Store};
