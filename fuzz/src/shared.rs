@@ -6,7 +6,7 @@ use allod_crypto::sign::SigningKey;
 use allod_crypto::{CryptoRng, Secret};
 use allod_guardian::account::Permit;
 use allod_guardian::answering::{
-    self, Answering, Audit, Committee, HeldPart, Input, Member, Output, Question, Tip,
+    self, Answering, Asked, Audit, Committee, HeldPart, Input, Member, Output, Question, Tip,
 };
 use allod_guardian::keyholder::{Keyholder, Record};
 use allod_guardian::sealed::{
@@ -73,7 +73,7 @@ pub fn fixture_answering() -> Answering {
 /// Asks the service and writes what it wants written.
 pub fn fixture_answer(service: &mut Answering, request: answering::Request) -> answering::Reply {
     let caller = Caller { tenant: "self".into(), account: [1; 32], permit: Permit::Own, locator: None };
-    let mut inputs = vec![Input::Ask { ticket: 1, caller, request }];
+    let mut inputs = vec![Input::Ask(vec![Asked { ticket: 1, caller, request }])];
     while let Some(input) = inputs.pop() {
         service.handle(FIXTURE_NOW, &mut stream(), input);
         while let Some(output) = service.poll() {

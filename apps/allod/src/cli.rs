@@ -348,6 +348,14 @@ pub(crate) enum GuardianCommand {
     },
     /// Read a guardian's log of answers, and hold it against the ledger and your receipts
     Audit(ledger::Audit),
+    /// Bring an operator's identity to the ledger, and show how many units it has for a bond
+    Operator {
+        /// The operator's file, or the folder that has it or gets it
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        #[command(flatten)]
+        through: ledger::Through,
+    },
     /// Put up a bond and become a candidate, a guardian once the others admit it
     Join {
         /// The bond, in units of the network's first asset

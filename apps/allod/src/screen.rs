@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::progress;
 
 /// Where results and messages go: results to standard output, everything else
 /// to standard error.
@@ -34,6 +35,7 @@ impl Screen {
 
     /// A result: the value as JSON, or the text.
     pub(crate) fn result(&self, value: &Value, text: &str) {
+        progress::end();
         let mut out = std::io::stdout().lock();
         // A reader that went away has seen enough.
         let _ = if self.json { writeln!(out, "{value}") } else { writeln!(out, "{}", text.trim_end()) };
@@ -43,7 +45,9 @@ impl Screen {
     /// Something to know on the way. Not printed where results are JSON.
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            progress::beside(|| {
+                let _ = writeln!(std::io::stderr().lock(), "{text}");
+            });
         }
     }
 
@@ -51,12 +55,15 @@ impl Screen {
     pub(crate) fn warn(&self, text: &str) {
         if !self.json {
             let label = self.paint("warning:", AnsiColor::Yellow);
-            let _ = writeln!(std::io::stderr().lock(), "{label} {text}");
+            progress::beside(|| {
+                let _ = writeln!(std::io::stderr().lock(), "{label} {text}");
+            });
         }
     }
 
     /// Why it ended.
     pub(crate) fn failure(&self, failure: &Failure) {
+        progress::end();
         let mut err = std::io::stderr().lock();
         if self.json {
             let _ = writeln!(std::io::stdout().lock(), "{}", failure.to_json());

@@ -142,6 +142,46 @@ fn operators_found_a_network_and_their_guardians_make_its_keys() {
         assert_eq!(known["network"], made["network"]);
         assert_eq!(known["guardians"], 3);
     }
+    a_newcomer_gets_the_units_of_a_bond(folder.path(), &operators[0], stranger);
+}
+
+/// Somebody who founded nothing is given units by an operator who did, and becomes a
+/// candidate with them.
+fn a_newcomer_gets_the_units_of_a_bond(folder: &Path, founder: &Operator, mut newcomer: Operator) {
+    const BOND: u64 = 1_500;
+    let person = folder.join("person");
+    let run = |args: &[&str]| {
+        let through = ["--guardian", founder.guardian.address()];
+        At { home: &person, pin: "" }.run(&[&["--json"], args, &through].concat())
+    };
+    let file = newcomer.home.join("operator");
+    let file = file.to_str().unwrap();
+    let peers = newcomer.peers.clone();
+    // It has to be asked for its pin.
+    newcomer.guardian.run();
+    let config = newcomer.config().to_owned();
+    let bond = BOND.to_string();
+    let mut join = vec!["guardian", "join", "--config", &config, "--bond", &bond, "--operator", file];
+    join.extend(["--peers", &peers, "--operator-label", "newcomer", "--jurisdiction", "elsewhere"]);
+
+    let poor = run(&["guardian", "operator", file]).done().json();
+    let (did, asset) = (poor["did"].as_str().unwrap(), poor["asset"].as_str().unwrap());
+    assert_eq!((&poor["amount"], &poor["bond_min"]), (&0.into(), &1_000.into()), "{poor}");
+    let early = run(&join);
+    assert!(early.code == 1 && early.out.contains("allod asset transfer"), "{early:?}");
+
+    let giver = founder.home.join("operator");
+    let giver = giver.to_str().unwrap();
+    let nobody = run(&["asset", "transfer", asset, &bond, "--to", did]);
+    assert_ne!(nobody.code, 0, "nobody has an identity in this home folder: {nobody:?}");
+    run(&["asset", "transfer", asset, &bond, "--to", did, "--operator", giver]).done();
+    let shown = run(&["asset", "show", "--operator", file]).done().json();
+    assert_eq!((&shown["holder"], &shown["amount"]), (&did.into(), &BOND.into()), "{shown}");
+    let joined = run(&join).done().json();
+    let listed = run(&["network", "--guardians"]).done().json();
+    let last = &listed["guardians"][3];
+    assert_eq!((&last["guardian"], &last["operator"]), (&joined["guardian"], &did.into()), "{listed}");
+    assert_eq!((&last["standing"], &last["bond"]), (&"candidate".into(), &BOND.into()), "{listed}");
 }
 
 #[test]

@@ -5,111 +5,39 @@
 //! One network serves all of the stories, since founding one is what takes time.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "ledger/owned.rs"]
+mod owned;
+mod people;
 mod process;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use process::{At, Ended, folder};
-use serde_json::Value;
-
-const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
-const PIN: &str = "271828";
+use people::{ALLOD, Net};
+use process::At;
+use serde_json::{Value, json};
 
 /// How long the guardians may take to make their keys.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A network whose guardians order a ledger and hold keys, in a folder.
-struct Net {
-    folder: tempfile::TempDir,
-    supervisor: Child,
-    addresses: Vec<String>,
-}
-
-impl Net {
-    fn start() -> Self {
-        let folder = folder();
-        let mut supervisor = Command::new(ALLOD)
-            .args(["--json", "--home"])
-            .arg(folder.path().join("network"))
-            .args(["testnet", "--guardians", "4", "--port-base", "0"])
-            .env_remove("ALLOD_HOME")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(supervisor.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let up = lines.find_map(|line| {
-            let said: Value = serde_json::from_str(&line).unwrap();
-            (said["event"] == "up").then_some(said)
-        });
-        // What is said later nobody reads, but the pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        let addresses = up.unwrap()["guardians"].as_array().unwrap().clone();
-        let addresses = addresses.iter().map(|address| address.as_str().unwrap().to_owned()).collect();
-        let net = Self { folder, supervisor, addresses };
-        let begun = Instant::now();
-        // The keys take a moment; with the last of them a file can be sealed.
-        fs::write(net.path("something"), "x").unwrap();
-        let probe = net.path("probe");
-        loop {
-            let mut args = vec!["--json", "seal", net.text("something"), "--out", probe.to_str().unwrap()]
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>();
-            args.extend(["--to-quorum", "--opener", OTHER, "--force"].map(str::to_owned));
-            let ended = net.run("prober", &args.iter().map(String::as_str).collect::<Vec<_>>());
-            if ended.code == 0 {
-                return net;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{ended:?}");
-            std::thread::sleep(Duration::from_millis(300));
+/// Starts the network, and waits until its keys are made: with the last of them a file can
+/// be sealed.
+fn start() -> Net {
+    let net = Net::start(&[], true);
+    let begun = Instant::now();
+    fs::write(net.path("something"), "x").unwrap();
+    let (something, probe) = (net.text("something"), net.text("probe"));
+    let args = ["--json", "seal", something, "--out", probe, "--to-quorum", "--opener", OTHER, "--force"];
+    loop {
+        let ended = net.run("prober", &args);
+        if ended.code == 0 {
+            return net;
         }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> &'static str {
-        Box::leak(self.path(name).to_str().unwrap().to_owned().into_boxed_str())
-    }
-
-    /// Runs a command in the home folder of `who`, through this network.
-    fn run(&self, who: &str, args: &[&str]) -> Ended {
-        let home = self.path(who);
-        let through = self.addresses.iter().flat_map(|address| ["--guardian", address]);
-        let args: Vec<_> = args.iter().copied().chain(through).collect();
-        At { home: &home, pin: PIN }.run(&args)
-    }
-
-    /// The same, printing JSON, and it must go well.
-    #[track_caller]
-    fn json(&self, who: &str, args: &[&str]) -> Value {
-        self.run(who, &[&["--json"], args].concat()).done().json()
-    }
-
-    /// An identity that the guardians know; its DID.
-    #[track_caller]
-    fn person(&self, who: &str) -> String {
-        let card = self.text(&format!("{who}.card.txt"));
-        let told = self.json(who, &["init", "--pin-fd", "3", "--card", card]);
-        told["did"].as_str().unwrap().to_owned()
-    }
-
-    fn stop(&mut self) {
-        // The guardians end when nobody watches over them.
-        let _ = self.supervisor.kill();
-        let _ = self.supervisor.wait();
-    }
-}
-
-impl Drop for Net {
-    fn drop(&mut self) {
-        self.stop();
+        assert!(begun.elapsed() < PATIENCE, "{ended:?}");
+        std::thread::sleep(Duration::from_millis(300));
     }
 }
 
@@ -118,7 +46,7 @@ const OTHER: &str = "did:allod:z9SbD82TVUYj5Sh8ZVbUwFrTGDAqPtLAgbDTcj5fiNhDD";
 
 #[test]
 fn people_trade_seal_evaluate_and_prove() {
-    let mut net = Net::start();
+    let mut net = start();
     let (alice, bob) = (net.person("alice"), net.person("bob"));
 
     until_a_time(&net);
@@ -126,6 +54,7 @@ fn people_trade_seal_evaluate_and_prove() {
     to_a_quorum(&net, &bob);
     evaluated_and_audited(&net);
     let proof = a_name_is_bought(&net, &alice, &bob);
+    owned::what_is_owned_is_listed(&net, &alice, &bob);
     a_candidate_is_admitted(&net);
 
     // The guardians are gone, and nobody can be asked any more.
@@ -178,7 +107,7 @@ fn an_interrupted_unseal_leaves_nothing(net: &Net) {
             .arg(net.path("bob"))
             .args(["unseal", "-", "--out"])
             .arg(&out)
-            .args(net.addresses.iter().flat_map(|address| ["--guardian", address]))
+            .args(net.through())
             .env_remove("ALLOD_HOME")
             .stdin(Stdio::piped())
             .spawn()
@@ -240,18 +169,46 @@ fn evaluated_and_audited(net: &Net) {
     assert!(other.code == 2 && other.err.contains("not for evaluating"), "{other:?}");
     let none = net.run("alice", &["guardian", "audit", "operator 9"]);
     assert_eq!(none.code, 1, "{none:?}");
+    a_beginning_that_was_deleted_is_told(net);
+}
+
+/// Somebody deletes the first entry of a guardian's log, of which Alice has a receipt. The
+/// rest is one chain with what she has; but a guardian has to keep more.
+fn a_beginning_that_was_deleted_is_told(net: &Net) {
+    const ENTRIES: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("entries");
+    let order = |what: &str| At { home: &net.path("network"), pin: "" }.run(&["testnet", what, "1"]).done();
+    order("--kill");
+    let log = net.guardian(1).join("state/chain/answers/log.redb");
+    let write = redb::Database::open(log).unwrap().begin_write().unwrap();
+    assert!(write.open_table(ENTRIES).unwrap().remove(1).unwrap().is_some(), "it answered her first");
+    write.commit().unwrap();
+    order("--start");
+    let begun = Instant::now();
+    let told = loop {
+        let ended = net.run("alice", &["--json", "guardian", "audit", &net.addresses[0]]);
+        if ended.code != 5 {
+            break ended;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{ended:?}");
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    assert!(told.code == 1 && told.out.contains("a guardian keeps its last 2000000"), "{told:?}");
+    let told = told.json();
+    assert_eq!(told["findings"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(
+        (&told["begins"], &told["joined"], &told["receipts_of_deleted"]),
+        (&json!(2), &json!(true), &json!(1))
+    );
 }
 
 /// Who puts up a bond waits until the other guardians admit it.
 fn a_candidate_is_admitted(net: &Net) {
     let config = net.text("newcomer.toml");
     let state = net.text("newcomer-state");
-    At { home: &net.path("prober"), pin: PIN }
-        .run(&["guardian", "init", "--config", config, "--listen", "127.0.0.1:0", "--state", state])
-        .done();
-    let guardian = |number: usize| net.path(&format!("network/network/guardian-{number}"));
+    let init = ["guardian", "init", "--config", config, "--listen", "127.0.0.1:0", "--state", state];
+    At { home: &net.path("prober"), pin: "" }.run(&init).done();
     // Somebody who has units answers for it: the operator of the first guardian.
-    let operator = guardian(1);
+    let operator = net.guardian(1);
     let bonded = [
         "guardian",
         "join",
@@ -279,12 +236,27 @@ fn a_candidate_is_admitted(net: &Net) {
         "{waiting}"
     );
 
+    let listed = net.json("prober", &["network", "--guardians"]);
+    let count = |listed: &Value, standing: &str| {
+        let all = listed["guardians"].as_array().unwrap();
+        all.iter().filter(|guardian| guardian["standing"] == standing).count()
+    };
+    assert_eq!((count(&listed, "votes"), count(&listed, "candidate")), (4, 1), "{listed}");
+    let last = &listed["guardians"][4];
+    assert_eq!((&last["guardian"], &last["bond"]), (&id.clone().into(), &10_000.into()), "{listed}");
+    assert_eq!((&last["operator_label"], &last["jurisdiction"]), (&"newcomer".into(), &"Iceland".into()));
+    let told = net.run("prober", &["network", "--guardians"]).done();
+    assert!(
+        told.out.contains("candidate  \"newcomer\" under the law of \"Iceland\", bond 10000"),
+        "{told:?}"
+    );
+
     let early = net
         .run("prober", &["guardian", "unbond", "--config", config, "--operator", operator.to_str().unwrap()]);
     assert!(early.code == 1 && early.err.contains("has to leave first"), "{early:?}");
 
     let admit = |number: usize, who: &str| {
-        let config = guardian(number).join("guardian.toml");
+        let config = net.guardian(number).join("guardian.toml");
         net.run("prober", &["--json", "guardian", "admit", who, "--config", config.to_str().unwrap()])
     };
     let itself = net.run("prober", &["guardian", "admit", &id, "--config", config]);
@@ -297,6 +269,9 @@ fn a_candidate_is_admitted(net: &Net) {
     assert_eq!(late.code, 1, "three of four have decided: {late:?}");
     let waiting = net.json("prober", &["guardian", "admit", "--config", config]);
     assert_eq!(waiting["candidates"], Value::Array(Vec::new()));
+    let listed = net.json("prober", &["network", "--guardians"]);
+    assert_eq!(count(&listed, "candidate"), 0);
+    assert_eq!(count(&listed, "votes") + count(&listed, "admitted"), 5, "{listed}");
 }
 
 /// Alice sells a name to Bob for units; a proof that he has it.

@@ -223,7 +223,8 @@ pub enum Action {
         #[n(3)]
         consent: allod_did::Signature,
     },
-    /// Moves, or says something else of itself (the guardian).
+    /// Moves, or says something else of itself (the guardian, and a candidate too; so
+    /// often in an epoch: [`crate::guardian::RESTATEMENTS_MAX`]).
     #[n(41)]
     Restate {
         /// Where it is and what it says of itself.

@@ -246,7 +246,7 @@ fn act<V: Values + ?Sized>(
         Action::Join { guardian, terms, bond, consent } => {
             membership::join(draft, context, author.person()?, guardian, terms, *bond, consent)
         }
-        Action::Restate { terms } => membership::restate(draft, &author.guardian()?, terms),
+        Action::Restate { terms } => membership::restate(draft, context, &author.guardian()?, terms),
         Action::Bond { guardian, amount } => {
             membership::bond(draft, context, author.person()?, guardian, *amount)
         }

@@ -18,6 +18,10 @@ use crate::{Error, Rejection};
 /// Guardians that a network may have.
 pub const GUARDIANS_MAX: usize = 256;
 
+/// How often in an epoch a guardian may say something else of itself. It costs nothing
+/// but the bond, which a candidate has put up too, whom nobody has let in.
+pub const RESTATEMENTS_MAX: u32 = 4;
+
 /// Bytes of a label.
 const LABEL_MAX: usize = 64;
 
@@ -121,6 +125,9 @@ pub struct Guardian {
     /// be chosen so that it is drawn by what was known before.
     #[n(6)]
     pub since_round: u64,
+    /// The epoch in which it last said anew what it says of itself, and how often.
+    #[n(7)]
+    restated: (u64, u32),
 }
 
 impl Record for Guardian {
@@ -150,7 +157,7 @@ impl Guardian {
     /// One that is active.
     pub(crate) fn new(operator: Did, terms: Terms, bond: u64, since_round: u64) -> Self {
         let (standing, window) = (Standing::Active, Window::default());
-        Self { operator, terms, bond, standing, window, sponsored: (0, 0), since_round }
+        Self { operator, terms, bond, standing, window, sponsored: (0, 0), since_round, restated: (0, 0) }
     }
 
     /// One that waits to be admitted.
@@ -187,13 +194,23 @@ impl Guardian {
     /// Counts one more identity that it vouched for; tells whether its quota
     /// allows that.
     pub(crate) fn sponsor(&mut self, epoch: u64, quota: u32) -> bool {
-        let count = if self.sponsored.0 == epoch { self.sponsored.1 } else { 0 };
-        if count >= quota {
-            return false;
-        }
-        self.sponsored = (epoch, count + 1);
-        true
+        count(&mut self.sponsored, epoch, quota)
     }
+
+    /// Counts that it says something else of itself; tells whether it may in this epoch.
+    pub(crate) fn restate(&mut self, epoch: u64) -> bool {
+        count(&mut self.restated, epoch, RESTATEMENTS_MAX)
+    }
+}
+
+/// Counts one more in `epoch`, if fewer than `quota` were counted in it.
+fn count((last, times): &mut (u64, u32), epoch: u64, quota: u32) -> bool {
+    if *last != epoch {
+        (*last, *times) = (epoch, 0);
+    }
+    let allowed = *times < quota;
+    *times += u32::from(allowed);
+    allowed
 }
 
 /// What a guardian signs when it joins under `operator`.

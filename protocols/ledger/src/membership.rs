@@ -94,11 +94,15 @@ pub(crate) fn admission(candidate: &GuardianId) -> [u8; 32] {
 /// [`crate::Action::Restate`].
 pub(crate) fn restate<V: Values + ?Sized>(
     draft: &mut Draft<'_, V>,
+    context: &Context,
     id: &GuardianId,
     terms: &Terms,
 ) -> Result<(), Stop> {
     terms.check()?;
     let mut guardian = draft.expect::<Guardian>(id)?;
+    if !guardian.restate(context.epoch) {
+        return Err(Rejection::RestatedTooOften.into());
+    }
     guardian.terms = terms.clone();
     draft.put(id, &guardian);
     Ok(())

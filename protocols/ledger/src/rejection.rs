@@ -128,6 +128,8 @@ pub enum Rejection {
     RosterFull,
     /// An address or a label is not allowed.
     BadTerms,
+    /// The guardian has said something else of itself as often as it may in this epoch.
+    RestatedTooOften,
     /// The bond is too small.
     BondTooSmall {
         /// The least.
@@ -188,6 +190,7 @@ impl Rejection {
                 | Self::NoIdentity
                 | Self::NoRecipient
                 | Self::StillNeeded
+                | Self::RestatedTooOften
         )
     }
 }
@@ -257,6 +260,7 @@ impl fmt::Display for Rejection {
             Self::LastGuardian => "the last guardian cannot leave",
             Self::RosterFull => "there is no place for another guardian",
             Self::BadTerms => "an address or a label is not allowed",
+            Self::RestatedTooOften => "the guardian has restated as often as it may in this epoch",
             Self::StillNeeded => "the guardian still votes, or holds shares that count",
             Self::BadKey => "no shared key can be like this",
             Self::NoKey => "there is no such shared key",

@@ -11,6 +11,7 @@
 //! through a machine of the floor below, and leave.
 #![forbid(unsafe_code)]
 
+mod callers;
 pub mod chain;
 mod clock;
 #[cfg(test)]

@@ -91,6 +91,10 @@ pub(crate) enum TitleCommand {
 pub(crate) struct Asset {
     #[command(subcommand)]
     pub(crate) command: AssetCommand,
+    /// Act for the operator of a guardian, with its file or the folder that has it
+    /// [default: for the identity in the home folder]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) operator: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) through: Through,
 }
@@ -255,6 +259,9 @@ pub(crate) struct Own {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OwnCommand {
+    /// List what is yours, as the network proves it now: what this home folder came
+    /// across, and no more
+    List,
     /// Write a proof of who owns something, as one file
     Prove {
         /// Where to write the proof; `-` for standard output
@@ -314,6 +321,10 @@ pub(crate) struct Network {
     /// Write over a file that is there
     #[arg(long, requires = "out")]
     pub(crate) force: bool,
+    /// List the guardians and the candidates: who runs them, under whose law, their
+    /// bonds, and whether they vote
+    #[arg(long = "guardians", conflicts_with = "out")]
+    pub(crate) roster: bool,
     #[command(flatten)]
     pub(crate) through: Through,
 }

@@ -31,7 +31,8 @@ pub(super) async fn run(home: &Home, args: Guardian, screen: &Screen) -> Result<
             Ok(())
         }
         GuardianCommand::Audit(args) => ledger::audit::run(home, args, screen).await,
-        command @ (GuardianCommand::Join { .. }
+        command @ (GuardianCommand::Operator { .. }
+        | GuardianCommand::Join { .. }
         | GuardianCommand::Leave(_)
         | GuardianCommand::Bond { .. }
         | GuardianCommand::Unbond(_)

@@ -20,6 +20,9 @@ pub(super) async fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
     if !sure? {
         screen.warn("too few guardians answered to know what your other devices changed");
     }
+    if let Some(warning) = ledger::waiting::warning(&person, anchored.as_ref()) {
+        screen.warn(&warning);
+    }
     let state = person.log.state();
     let (did, devices) = (state.did().to_string(), state.devices().len());
 

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::ending::Ending;
+use super::ledger::waiting;
 use super::local::{self, View};
 use super::testnet::program;
 use crate::cli::Up;
@@ -18,6 +19,10 @@ use crate::screen::Screen;
 
 /// How often the guardians are looked after.
 const ROUND: Duration = Duration::from_secs(60);
+
+/// How often it is looked what waits on the ledger. A network for trying lets a change
+/// wait for a minute.
+const LEDGER_ROUND: Duration = Duration::from_secs(15);
 
 /// How often it is looked whether the identity changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -89,14 +94,25 @@ enum News {
 
 /// The person's node: every round, when the identity changed, and when a guardian
 /// of the local network is back, it sees what the guardians hold and gives back what is missing.
+/// More often it looks what waits on the ledger.
 async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
     let identity = home.folder().join("identity");
     let changed = || std::fs::metadata(&identity).and_then(|about: Metadata| about.modified()).ok();
     let mut seen: Option<SystemTime> = None;
     let mut due = Instant::now();
     let mut said: Vec<News> = Vec::new();
+    let (mut ledger_due, mut waits) = (Instant::now(), None);
     loop {
         let now = changed();
+        if now.is_some() && Instant::now() >= ledger_due {
+            if let Some(warning) = objectionable(&home).await.filter(|found| Some(found) != waits.as_ref()) {
+                waits = Some(warning.clone());
+                if tell.send(News::Warning(warning)).await.is_err() {
+                    return;
+                }
+            }
+            ledger_due = Instant::now() + LEDGER_ROUND;
+        }
         if now.is_some() && (now != seen || Instant::now() >= due) {
             let news = round(&home).await;
             // Its own writing is no news to it.
@@ -114,6 +130,14 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
             () = back.notified() => due = Instant::now(),
         }
     }
+}
+
+/// What waits on the ledger and can be objected to here, in words.
+async fn objectionable(home: &Home) -> Option<String> {
+    let person = home.load().ok()??;
+    // The view is told, and nobody else.
+    let anchored = waiting::look(home, &person, &Screen::new(true)).await?;
+    waiting::warning(&person, Some(&anchored))
 }
 
 /// One round, in words.

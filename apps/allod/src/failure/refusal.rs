@@ -8,6 +8,9 @@ use crate::commands::ledger::time;
 /// Digits from which on a number of milliseconds is a time, and no duration.
 const TIME_DIGITS: usize = 12;
 
+/// Of [`Rejection::TooLittle`], what stands behind the number.
+const TOO_LITTLE: &str = "units are held";
+
 /// Writes times out that stand there in milliseconds.
 pub(super) fn readable(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -49,6 +52,12 @@ pub(super) fn next(why: &str) -> Option<&'static str> {
         (Rejection::NoCandidate, "`allod guardian admit` without a name lists those who wait"),
         (Rejection::LastGuardian, "let another guardian join first"),
     ];
+    if why.contains(TOO_LITTLE) {
+        return Some(
+            "whoever has units gives some with `allod asset transfer ASSET UNITS --to DID`; `allod asset show` names \
+             the network's first asset, in which bonds are put up",
+        );
+    }
     known.into_iter().find(|(rejection, _)| why.contains(&rejection.to_string())).map(|(_, next)| next)
 }
 
@@ -73,6 +82,7 @@ mod tests {
     fn a_refusal_says_what_to_do_where_that_is_known() {
         let declined = format!("the guardians say: {}", Rejection::NotLeft);
         assert!(next(&declined).unwrap().contains("guardian leave"));
+        assert!(next(&Rejection::TooLittle { held: 7 }.to_string()).unwrap().contains("asset transfer"));
         assert_eq!(next("something else"), None);
     }
 }

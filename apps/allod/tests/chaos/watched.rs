@@ -113,7 +113,7 @@ pub fn unlimited(home: &Path, guardians: usize) {
     for number in 1..=guardians {
         let path = home.join(format!("network/guardian-{number}/guardian.toml"));
         let mut config = Config::read(&path).unwrap();
-        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate };
+        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate, evaluations: rate };
         config.state = "state".into();
         config.write(&path).unwrap();
     }

@@ -33,7 +33,7 @@ impl Guardian {
         let path = folder.join("guardian.toml");
         let mut config = Config::new(free_port(), "state".into(), tls);
         let rate = RateConfig { burst: 1_000_000, per_second: 1_000_000 };
-        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate };
+        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate, evaluations: rate };
         config.write(&path).unwrap();
         let mut guardian = Self { config: path, child: None, address: String::new() };
         guardian.run();

@@ -1,4 +1,4 @@
-//! Proofs of RFC 9497, section 2.2: one proof for a whole batch.
+//! Proofs of RFC 9497, section 2.2: one proof for each batch.
 //!
 //! The elements of a batch are folded into one pair by public weights: M is the
 //! weighted sum of the blinded elements, Z that of the evaluated ones, and the
@@ -32,41 +32,60 @@ pub(super) fn seed<G: Suite>(public: &Point<G>) -> [u8; 64] {
     G::hash(&parts)
 }
 
-/// Evaluates a batch and proves it (`BlindEvaluate` and `GenerateProof`, with
-/// the composites of `ComputeCompositesFast`).
+/// A batch that was evaluated: its elements, in order, and the proof for them.
+pub(super) type Answered<G> = (Vec<Evaluated<G>>, Proof<G>);
+
+/// Evaluates batches and proves each by itself (`BlindEvaluate` and
+/// `GenerateProof`, with the composites of `ComputeCompositesFast`). What batches
+/// share is that their elements are encoded together.
+///
+/// # Errors
+/// [`Error::BatchSize`].
 pub(super) fn evaluate<G: Suite>(
     key: &KeyPair<G>,
-    blinded: &[Blinded<G>],
+    batches: &[&[Blinded<G>]],
     rng: &mut impl CryptoRng,
-) -> Result<(Vec<Evaluated<G>>, Proof<G>), Error> {
-    check_batch(blinded.len(), blinded.len())?;
-    let nonce = SecretScalar::<G>::random(rng);
-    let half_nonce = nonce.halve();
+) -> Result<Vec<Answered<G>>, Error> {
+    batches.iter().try_for_each(|batch| check_batch(batch.len(), batch.len()))?;
+    let nonces = batches.iter().map(|_| SecretScalar::<G>::random(rng)).collect::<Vec<_>>();
 
-    // Halves of the evaluated elements, and last half of r * G: encoded together.
-    let mut halves = Vec::with_capacity(blinded.len() + 1);
-    halves.extend(blinded.iter().map(|blinded| key.half.mul(blinded.point().element())));
-    halves.push(half_nonce.mul_generator());
-    let mut encodings = G::encode_doubles(&halves);
-    let (Some(_), Some(t2)) = (halves.pop(), encodings.pop()) else {
-        unreachable!("both lists just got an element")
-    };
+    // Of each batch the halves of the evaluated elements, and last half of r * G.
+    let mut halves = Vec::new();
+    for (batch, nonce) in batches.iter().zip(&nonces) {
+        halves.extend(batch.iter().map(|blinded| key.half.mul(blinded.point().element())));
+        halves.push(nonce.halve().mul_generator());
+    }
+    let encodings = G::encode_doubles(&halves);
+    let mut end = 0;
+    let ranges = batches.iter().map(|batch| {
+        let begin = end;
+        // The batch's r * G stands behind its elements.
+        end = begin + batch.len() + 1;
+        begin..end - 1
+    });
+    let ranges = ranges.collect::<Vec<_>>();
 
-    let weights = weights::<G>(&key.public, blinded, &encodings);
-    let half_weights = weights.iter().map(G::halve).collect::<Vec<_>>();
-    let elements = blinded.iter().map(|blinded| *blinded.point().element()).collect::<Vec<_>>();
-    let half_m = G::multi_mul_vartime(&half_weights, &elements);
-    let half_z = G::multi_mul_vartime(&weights, &halves);
-    let composites = G::encode_doubles(&[half_m, half_z, nonce.mul(&half_m)]);
+    // Of each batch M, Z and t3, as halves.
+    let mut composites = Vec::with_capacity(3 * batches.len());
+    for ((batch, range), nonce) in batches.iter().zip(&ranges).zip(&nonces) {
+        let weights = weights::<G>(&key.public, batch, &encodings[range.clone()]);
+        let half_weights = weights.iter().map(G::halve).collect::<Vec<_>>();
+        let elements = batch.iter().map(|blinded| *blinded.point().element()).collect::<Vec<_>>();
+        let half_m = G::multi_mul_vartime(&half_weights, &elements);
+        let half_z = G::multi_mul_vartime(&weights, &halves[range.clone()]);
+        composites.extend([half_m, half_z, nonce.mul(&half_m)]);
+    }
+    let composites = G::encode_doubles(&composites);
 
-    let challenge = challenge(&key.public, &composites, &t2);
-    let proof = Proof { challenge, response: respond(&nonce, &challenge, &key.secret) };
-    let evaluated = halves
-        .into_iter()
-        .zip(encodings)
-        .map(|(half, bytes)| Evaluated(Point::known(half + half, bytes)))
-        .collect();
-    Ok((evaluated, proof))
+    let answered = ranges.into_iter().zip(composites.chunks_exact(3)).zip(&nonces);
+    let answered = answered.map(|((range, composites), nonce)| {
+        let challenge = challenge(&key.public, composites, &encodings[range.end]);
+        let proof = Proof { challenge, response: respond(nonce, &challenge, &key.secret) };
+        let elements = halves[range.clone()].iter().zip(&encodings[range]);
+        let evaluated = elements.map(|(half, bytes)| Evaluated(Point::known(*half + *half, *bytes)));
+        (evaluated.collect(), proof)
+    });
+    Ok(answered.collect())
 }
 
 /// Checks a batch (`VerifyProof`).

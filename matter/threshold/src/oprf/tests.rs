@@ -8,12 +8,13 @@ mod vectors;
 use alloc::vec::Vec;
 
 use allod_crypto::group::Ristretto255;
+use data_encoding::HEXLOWER;
 
 use super::*;
 use crate::Index;
 use crate::feldman::Commitment;
 use crate::shamir::split;
-use crate::test_rng::system;
+use crate::test_rng::{Fixed, system};
 
 type G = Ristretto255;
 
@@ -62,6 +63,27 @@ fn an_input_too_long_is_refused() {
 fn the_two_modes_give_different_outputs() {
     let key = KeyPair::<G>::random(&mut system());
     assert_ne!(key.evaluate(Mode::Oprf, b"x"), key.evaluate(Mode::Voprf, b"x"));
+}
+
+#[test]
+fn elements_evaluated_together_with_a_proof_each_are_as_if_each_were_alone() {
+    let key = KeyPair::<G>::random(&mut system());
+    let blinded: Vec<_> = (0..5_u8)
+        .map(|input| blind::<G>(Mode::Voprf, &[input], &mut system()).expect("a legal input").1)
+        .collect();
+    // A nonce of 64 bytes for each.
+    let random = HEXLOWER.encode(&(0..5 * 64_u32).map(|at| (at * 7 % 251) as u8).collect::<Vec<_>>());
+    let mut rng = Fixed::hex([random.as_str()]);
+    let alone: Vec<_> = blinded
+        .iter()
+        .map(|blinded| key.blind_evaluate(core::slice::from_ref(blinded), &mut rng).expect("one element"))
+        .collect();
+    assert_eq!(key.blind_evaluate_each(&blinded, &mut Fixed::hex([random.as_str()])), alone);
+    for (blinded, (evaluated, proof)) in blinded.iter().zip(&alone) {
+        let verified = key.public_key().verify(core::slice::from_ref(blinded), evaluated, proof);
+        assert_eq!(verified, Ok(()));
+    }
+    assert!(key.blind_evaluate_each(&[], &mut rng).is_empty());
 }
 
 #[test]

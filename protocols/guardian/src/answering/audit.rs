@@ -11,6 +11,12 @@
 //! guardian that leaves out the end of its log signs nothing by that; but who then
 //! shows another end contradicts itself.
 //!
+//! A guardian keeps its last [`LOG_KEPT`] entries at least, and may have deleted the ones
+//! before. The first entry that it has names the hash of the one before it, and from
+//! there on the chain is checked; with a receipt of that one before, the chain is checked
+//! across the gap. What was deleted nobody can look for: an auditor who wants all of a log
+//! reads it often enough, each time from after the last entry that they kept.
+//!
 //! A broken log is read on, since what is signed in it stays worth something.
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -20,10 +26,10 @@ use core::fmt;
 
 use allod_crypto::group::Ristretto255;
 use allod_threshold::answer::SignedAnswer;
-use allod_wire::{GuardianId, NetworkId};
+use allod_wire::{GuardianId, Instant, NetworkId};
 
 use super::evidence::Evidence;
-use super::log::Tip;
+use super::log::{LOG_KEPT, Tip};
 
 /// Receipts that an auditor keeps at once. With more, hand in those of the lowest
 /// positions first and the others as the log goes on.
@@ -106,6 +112,13 @@ pub enum Finding {
         /// What it gave.
         receipt: SignedAnswer,
     },
+    /// The log begins so late that entries are missing that the guardian has to keep.
+    DeletedTooMuch {
+        /// The place of the first entry.
+        first: u64,
+        /// The place of the last entry.
+        last: u64,
+    },
     /// The guardian lied, and this proves it.
     Lied(Evidence),
 }
@@ -135,6 +148,9 @@ impl fmt::Display for Finding {
             Self::Missing { receipt } => {
                 write!(f, "entry {} was given to a client, and the log lacks it", receipt.answer.position)
             }
+            Self::DeletedTooMuch { first, last } => {
+                write!(f, "the log has entries {first} to {last}, and a guardian keeps its last {LOG_KEPT}")
+            }
             Self::Lied(Evidence::False(answer)) => {
                 write!(f, "entry {} is false, which its signature proves", answer.answer.position)
             }
@@ -155,6 +171,8 @@ pub struct Audit {
     tip: Tip,
     /// The entry at the tip, if it was read here.
     last: Option<SignedAnswer>,
+    /// The place of the first entry, where those before were deleted.
+    begins: Option<u64>,
     /// By position.
     receipts: BTreeMap<u64, SignedAnswer>,
     findings: VecDeque<Finding>,
@@ -164,7 +182,38 @@ impl Audit {
     /// Reads the log of `guardian` from after `tip`: the default for all of it, or
     /// where an earlier reading ended.
     pub fn new(network: NetworkId, guardian: GuardianId, tip: Tip) -> Self {
-        Self { network, guardian, tip, last: None, receipts: BTreeMap::new(), findings: VecDeque::new() }
+        let (receipts, findings) = (BTreeMap::new(), VecDeque::new());
+        Self { network, guardian, tip, last: None, begins: None, receipts, findings }
+    }
+
+    /// Reads the log of `guardian` from `first` on, the first entry that it still has;
+    /// hand that in again as the first that is [read](Self::read). `before` is the entry
+    /// before it, where somebody kept it: then the chain is checked there too.
+    ///
+    /// # Errors
+    /// [`ReceiptError::NotTheGuardians`] for entries that are not signed by this guardian
+    /// for this network, or not one behind the other.
+    pub fn of_rest(
+        network: NetworkId,
+        guardian: GuardianId,
+        first: &SignedAnswer,
+        before: Option<&SignedAnswer>,
+    ) -> Result<Self, ReceiptError> {
+        let begins = first.answer.position;
+        let mut audit = Self::new(network, guardian, Tip::default());
+        let follows = |before: &SignedAnswer| before.answer.position.checked_add(1) == Some(begins);
+        let good = audit.is_the_guardians(first)
+            && before.is_none_or(|before| audit.is_the_guardians(before) && follows(before));
+        if !good {
+            return Err(ReceiptError::NotTheGuardians);
+        }
+        audit.tip = match before {
+            Some(before) => Tip::of(before),
+            None => Tip { position: begins - 1, head: first.answer.previous, at: Instant(0) },
+        };
+        audit.last = before.cloned();
+        audit.begins = Some(begins);
+        Ok(audit)
     }
 
     /// How far the log was read.
@@ -248,6 +297,10 @@ impl Audit {
     /// The guardian says that its log ends here. Receipts that were not found are
     /// missing, where they are not younger than what was asked for.
     pub fn end(&mut self) {
+        let last = self.tip.position;
+        if let Some(first) = self.begins.filter(|first| last.saturating_sub(*first) < LOG_KEPT - 1) {
+            self.findings.push_back(Finding::DeletedTooMuch { first, last });
+        }
         let missing = core::mem::take(&mut self.receipts);
         self.findings.extend(missing.into_values().map(|receipt| Finding::Missing { receipt }));
     }

@@ -9,6 +9,11 @@ use allod_threshold::answer::{Answer, SignedAnswer};
 use allod_threshold::oprf::Partial;
 use allod_wire::{GuardianId, Instant, NetworkId};
 
+/// Entries that a guardian keeps at least: the newest. Older ones may be deleted, so that
+/// a log takes no more and no less of a disk than is known. An auditor who is shown a
+/// beginning later than that is shown too little.
+pub const LOG_KEPT: u64 = 2_000_000;
+
 /// Where a log ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tip {
@@ -81,12 +86,12 @@ impl Log {
             blinded,
             partial: partial.encode(),
         };
-        let entry = answer.sign(&self.key);
-        self.signed = Tip::of(&entry);
-        entry
+        let head = answer.hash();
+        self.signed = Tip { position, head, at };
+        SignedAnswer { signature: self.key.sign(&head), answer }
     }
 
-    /// An entry is stored.
+    /// An entry is stored, and with it all before it.
     pub(super) fn persisted(&mut self, entry: &SignedAnswer) {
         self.durable = Tip::of(entry);
     }

@@ -24,15 +24,9 @@ pub type PersistId = u64;
 /// What happens to the service.
 #[derive(Debug)]
 pub enum Input {
-    /// A client asks.
-    Ask {
-        /// The shell's name for this request.
-        ticket: Ticket,
-        /// Who asks, as the token proved.
-        caller: Caller,
-        /// For what.
-        request: Request,
-    },
+    /// Clients ask. Requests that came together cost less when they are handed in
+    /// together; each is answered, proven and signed by itself.
+    Ask(Vec<Asked>),
     /// A write is durable.
     Persisted(PersistId),
     /// A write failed, wholly or in part; the service halts.
@@ -41,6 +35,17 @@ pub enum Input {
     /// still reach it, and its log ends here. Of no effect while the service is not
     /// halted.
     Resume(Tip),
+}
+
+/// One client's request.
+#[derive(Debug)]
+pub struct Asked {
+    /// The shell's name for this request.
+    pub ticket: Ticket,
+    /// Who asks, as the token proved.
+    pub caller: Caller,
+    /// For what.
+    pub request: Request,
 }
 
 /// What the service wants done.

@@ -59,8 +59,8 @@ pub use self::audit::{Audit, Finding, HeldPart, RECEIPTS_MAX, ReceiptError};
 pub use self::committee::{Committee, Member};
 pub use self::evidence::Evidence;
 use self::log::Log;
-pub use self::log::Tip;
-pub use self::message::{Event, Input, Output, PersistId, Refusal, Reply, Request, Ticket};
+pub use self::log::{LOG_KEPT, Tip};
+pub use self::message::{Asked, Event, Input, Output, PersistId, Refusal, Reply, Request, Ticket};
 pub use self::question::{Fault, NotAskable, Question};
 use crate::account::Permit;
 use crate::keyholder::{Inconsistent, Keyholder};
@@ -187,14 +187,13 @@ impl Answering {
     /// to return here.
     pub fn handle(&mut self, now: Instant, rng: &mut impl CryptoRng, input: Input) {
         match input {
-            Input::Ask { ticket, caller, request } => match self.answer(now, rng, &caller, &request) {
-                Ok(answer) => self.gathered.push((ticket, answer)),
-                Err(refusal) => self.send(ticket, Reply::Refused(refusal)),
-            },
+            Input::Ask(asked) => self.answer(now, rng, asked),
             Input::Persisted(id) => {
                 if let Some((_, answers)) = self.writing.take_if(|(writing, _)| *writing == id) {
+                    if let Some((_, last)) = answers.last() {
+                        self.log.persisted(last);
+                    }
                     for (ticket, answer) in answers {
-                        self.log.persisted(&answer);
                         self.send(ticket, Reply::Answered(answer.into()));
                     }
                 }
@@ -231,14 +230,37 @@ impl Answering {
         None
     }
 
-    /// The answer, with the next place in the log.
-    fn answer(
+    /// Answers, each with the next place in the log.
+    fn answer(&mut self, now: Instant, rng: &mut impl CryptoRng, asked: Vec<Asked>) {
+        let mut taken = Vec::with_capacity(asked.len());
+        for Asked { ticket, caller, request } in asked {
+            match self.take(now, &caller, &request, taken.len()) {
+                Ok(blinded) => taken.push((ticket, request, blinded)),
+                Err(refusal) => self.send(ticket, Reply::Refused(refusal)),
+            }
+        }
+        for of_one_key in taken.chunk_by(|(_, one, _), (_, next, _)| one.key == next.key) {
+            let held = of_one_key.first().and_then(|(_, request, _)| self.held.get(&request.key)?.as_ref());
+            let Some(held) = held else { unreachable!("requests of keys that are not held are not taken") };
+            let elements: Vec<_> = of_one_key.iter().map(|(.., blinded)| *blinded).collect();
+            let partials = held.share.blind_evaluate_each(&elements, rng);
+            for ((ticket, request, _), partial) in of_one_key.iter().zip(&partials) {
+                let blinded = request.blinded.to_vec();
+                let answer = self.log.append(now, &request.key, held.generation, blinded, partial);
+                self.gathered.push((*ticket, answer));
+            }
+        }
+    }
+
+    /// The element that is to be evaluated, if the request may be answered when so
+    /// many before it are.
+    fn take(
         &mut self,
         now: Instant,
-        rng: &mut impl CryptoRng,
         caller: &Caller,
         request: &Request,
-    ) -> Result<SignedAnswer, Refusal> {
+        before: usize,
+    ) -> Result<Blinded<Ristretto255>, Refusal> {
         if self.halted {
             return Err(Refusal::Unavailable);
         }
@@ -247,17 +269,15 @@ impl Answering {
             return Err(Refusal::NotPermitted);
         }
         self.admit(now, caller)?;
-        if self.gathered.len() >= GATHERED_MAX {
+        if self.gathered.len() + before >= GATHERED_MAX {
             return Err(Refusal::TooMany { retry_in_ms: BEHIND_MS });
         }
         let held = self.held.get(&request.key).ok_or(Refusal::UnknownKey)?.as_ref();
-        let Held { generation, share } = held.ok_or(Refusal::NoShare)?;
+        let Held { generation, .. } = held.ok_or(Refusal::NoShare)?;
         if request.generation.is_some_and(|expected| expected != *generation) {
             return Err(Refusal::OtherGeneration { held: *generation });
         }
-        let blinded = Blinded::decode(&request.blinded).map_err(|_| Refusal::Malformed)?;
-        let partial = share.blind_evaluate(&[blinded], rng).map_err(|_| Refusal::Malformed)?;
-        Ok(self.log.append(now, &request.key, *generation, request.blinded.to_vec(), &partial))
+        Blinded::decode(&request.blinded).map_err(|_| Refusal::Malformed)
     }
 
     fn admit(&mut self, now: Instant, caller: &Caller) -> Result<(), Refusal> {

@@ -8,7 +8,7 @@ use super::*;
 use crate::account::Sponsorship;
 use crate::beacon::unknown_at;
 use crate::committee::Committee;
-use crate::guardian::{Guardian, Roster, Standing, joining};
+use crate::guardian::{Guardian, RESTATEMENTS_MAX, Roster, Standing, joining};
 use crate::shared_key::{KeyName, SharedKey};
 use crate::voting::Proposal;
 use crate::{Action, Rejection};
@@ -124,6 +124,30 @@ fn a_candidate_restates_adds_to_its_bond_leaves_and_has_the_bond_back() {
     assert_eq!(world.does(EVE, Action::Unbond { guardian: id }), Ok(()));
     assert_eq!(world.wealth(EVE), wealth);
     assert!(!world.get::<Roster>(&()).0.contains(&id));
+}
+
+#[test]
+fn a_guardian_restates_so_often_in_an_epoch_and_a_candidate_no_more() {
+    let mut world = World::new();
+    let id = join(&mut world, 4);
+    for guardian in [0, 4] {
+        world.end_epoch();
+        world.empty(1);
+        let before = world.guardian(guardian).terms;
+        for number in 0..RESTATEMENTS_MAX as usize {
+            assert_eq!(world.guard(guardian, Action::Restate { terms: terms(50 + number) }), Ok(()));
+        }
+        let again = Action::Restate { terms: before.clone() };
+        let refused = Rejection::RestatedTooOften;
+        assert_eq!(world.guard(guardian, again.clone()), Err(refused.clone()));
+        assert!(refused.may_pass());
+        assert_ne!(world.guardian(guardian).terms, before);
+    }
+    assert_eq!(standing(&world, &id), Standing::Candidate);
+    world.end_epoch();
+    world.empty(1);
+    assert_eq!(world.guard(4, Action::Restate { terms: terms(44) }), Ok(()), "another epoch");
+    assert_eq!(world.guardian(4).terms, terms(44));
 }
 
 #[test]

@@ -26,7 +26,8 @@ variants!(ALL, reason, Rejection:
     RecoveryVetoed, TooEarly, NotYours, NoRecipient, BadName, BadTerm, NotCommitted, CommitmentPresent,
     CommitmentTooYoung, CommitmentOver, NameTaken, NoName, NameOver, OutlivesName, BadAsset, NoAsset, SupplyExceeded, NoAmount,
     TooLittle, NoTitle, TitlePresent, NoLock, LockOver, WrongRelease, NoOffer, OfferOver, OtherPrice, NoGuardian,
-    GuardianPresent, NotActive, NotLeft, NoCandidate, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, BondTooSmall, StillNeeded,
+    GuardianPresent, NotActive, NotLeft, NoCandidate, AlreadyEvicted, LastGuardian, RosterFull, BadTerms, RestatedTooOften,
+    BondTooSmall, StillNeeded,
     BadKey, NoKey, NoNetworkKey, NothingNew, NoSession, OtherPhase, NotMember, BadAnnouncement, Dealing,
     ComplaintRefuted, OldShare, ShareClaimed, BeaconKnown, OtherRound, NoContradiction, NoIssuer, OldList,
 );
@@ -239,6 +240,11 @@ fn guardians() -> BTreeSet<&'static str> {
     all.person("StillNeeded", ANN, Action::Unbond { guardian: first });
     all.person("LastGuardian", BEN, Action::Leave { guardian: second });
     all.guardian("NoCandidate", 1, Action::Admit { guardian: first });
+    let restate = Action::Restate { terms: terms(9) };
+    for _ in 0..crate::guardian::RESTATEMENTS_MAX {
+        all.world.guard(1, restate.clone()).unwrap();
+    }
+    all.guardian("RestatedTooOften", 1, restate);
     let mut twice = all.world.conflict(0);
     if let crate::evidence::Evidence::Votes(conflict) = &mut twice {
         conflict.second = conflict.first;

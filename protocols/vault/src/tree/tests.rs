@@ -1,3 +1,5 @@
+//! The tree beside a sorted map.
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 

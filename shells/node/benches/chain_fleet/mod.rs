@@ -203,7 +203,7 @@ async fn found(folder: &Path, size: usize, people: &People) -> (Genesis, Vec<Gua
         let mut config = Config::new(service, "state".into(), Tls::SelfSigned);
         // All users are one address here, and register one after the other.
         let rate = RateConfig { burst: 1_000_000, per_second: 1_000_000 };
-        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate };
+        config.limits = LimitsConfig { tenant: rate, account: rate, address: rate, evaluations: rate };
         config.chain = Some(ChainSection {
             genesis: "../genesis".into(),
             listen: peers,

@@ -1,11 +1,11 @@
-//! The thread that answers blinded elements: requests come together, are
-//! evaluated one by one, enter the log in one commit, and only then are answered.
+//! The thread that answers blinded elements: requests that come together are
+//! evaluated together, each with a proof of its own, enter the log in one commit, and only then are answered.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use allod_crypto::sign::SigningKey;
-use allod_guardian::answering::{Answering, Event, Input, Limits, Output, Refusal, Reply, Request};
+use allod_guardian::answering::{Answering, Asked, Event, Input, Limits, Output, Refusal, Reply, Request};
 use allod_guardian::token::Caller;
 use allod_wire::NetworkId;
 use tokio::sync::{mpsc, oneshot};
@@ -29,7 +29,7 @@ pub(super) struct Evaluation {
 }
 
 impl Evaluation {
-    /// Starts the thread.
+    /// Starts the thread, which allows this much.
     ///
     /// # Errors
     /// [`ChainError::Store`] where the log cannot be read.
@@ -38,8 +38,9 @@ impl Evaluation {
         key: SigningKey,
         held: Arc<HeldKeys>,
         log: Arc<RequestLog>,
+        limits: Limits,
     ) -> Result<(Self, JoinHandle<()>), ChainError> {
-        let answering = Answering::new(network, key, Limits::default(), log.tip()?);
+        let answering = Answering::new(network, key, limits, log.tip()?);
         let (calls, queue) = mpsc::channel(QUEUE_MAX);
         let worker = Worker { answering, held, log, seen: None };
         let thread = thread::spawn(move || worker.run(queue));
@@ -69,13 +70,12 @@ impl Worker {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
             self.follow();
-            let mut replies = Vec::with_capacity(batch.len());
+            let (mut replies, mut asked) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
             for (caller, request, reply) in batch.drain(..) {
-                let ticket = replies.len() as u64;
+                asked.push(Asked { ticket: replies.len() as u64, caller, request });
                 replies.push(Some(reply));
-                let ask = Input::Ask { ticket, caller, request };
-                self.answering.handle(crate::now(), &mut crate::entropy(), ask);
             }
+            self.answering.handle(crate::now(), &mut crate::entropy(), Input::Ask(asked));
             self.drain(&mut replies);
         }
     }

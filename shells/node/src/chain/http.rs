@@ -30,18 +30,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use allod_crypto::sign::SigningKey;
 use allod_did::Did;
 use allod_guardian::sealed::Opening;
-use allod_guardian::token::{self, Caller, Tenants};
+use allod_guardian::token::Caller;
 use allod_guardian::{answering, sealed};
 use allod_ledger::account::{Account, Sponsorship};
 use allod_ledger::beacon;
 use allod_ledger::record::place_of;
 use allod_ledger::shared_key::{KeyName, SharedKey, Sharing};
 use allod_ledger::{Chain, OPERATION_MAX, Parameters, Proof, Values};
-use allod_wire::{OperationId, RealmId, Wire};
+use allod_wire::{OperationId, Wire};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -58,6 +58,7 @@ use super::snapshot;
 use super::store::{At, Store};
 use super::vouching::{Knows, Vouching};
 use super::watch::{Standing, Watch};
+use crate::callers::Callers;
 
 /// Entries of the log that are given at once.
 const LOG_ENTRIES: usize = 1_000;
@@ -71,9 +72,8 @@ pub(super) struct Shared {
     pub(super) held: Arc<HeldKeys>,
     pub(super) gatherer: Arc<Gatherer>,
     pub(super) ordering: Arc<dyn Ordering>,
-    /// Whose users this guardian vouches for.
-    pub(super) realm: RealmId,
-    pub(super) tenants: Tenants,
+    /// Whose users this guardian answers and vouches for.
+    pub(super) callers: Arc<Callers>,
     pub(super) knows: Knows,
     /// None where the log of answers was lost.
     pub(super) evaluation: Option<Evaluation>,
@@ -284,12 +284,7 @@ async fn beacon_word(State(shared): State<Arc<Shared>>, Path(round): Path<u64>) 
 
 /// Who is calling, by their token.
 fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Trouble> {
-    let token = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .ok_or_else(|| unauthorized("a bearer token is needed"))?;
-    token::authenticate(token, &shared.realm, &shared.tenants, crate::now())
-        .map_err(|why| unauthorized(&why.to_string()))
+    shared.callers.of(headers).map_err(|why| unauthorized(&why))
 }
 
 fn unauthorized(message: &str) -> Trouble {
@@ -298,7 +293,7 @@ fn unauthorized(message: &str) -> Trouble {
 
 async fn evaluate(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&shared, &headers)?;
-    if !(shared.knows)(caller.account).await {
+    if !(shared.knows)(&caller.account) {
         return Err(unauthorized("this guardian answers only those who are registered with it"));
     }
     let request: answering::Request = allod_wire::decode(&body).map_err(|why| malformed(&why))?;
@@ -355,7 +350,7 @@ fn public_key(ledger: &At, name: KeyName) -> Result<Option<Vec<u8>>, ChainError>
 
 async fn sponsor(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&shared, &headers)?;
-    if !(shared.knows)(caller.account).await {
+    if !(shared.knows)(&caller.account) {
         return Err(unauthorized("this guardian vouches only for those who are registered with it"));
     }
     let did = Did(<[u8; 32]>::try_from(&body[..]).map_err(|_| malformed(&"a DID has 32 bytes"))?);

@@ -42,5 +42,5 @@ pub use routes::Routes;
 pub use running::{ChainConfig, Running, guardian_key, read_genesis};
 pub use shares::Shares;
 pub use store::{Applying, At, Kept, Settled, Store};
-pub use vouching::{Known, Knows};
+pub use vouching::Knows;
 pub use watch::{Standing, Watch};

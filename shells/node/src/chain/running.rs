@@ -9,10 +9,10 @@ use std::thread;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
+use allod_guardian::answering;
 use allod_guardian::sealed::{self, Opening};
-use allod_guardian::token::Tenants;
 use allod_ledger::{Genesis, NETWORK_KEY_LEN, NetworkKey};
-use allod_wire::{GuardianId, RealmId};
+use allod_wire::GuardianId;
 use axum::Router;
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,7 @@ use super::ordering::{self, Ordering};
 use super::snapshot::{self, Wanted};
 use super::vouching::Knows;
 use super::{ChainError, Executor, HeldKeys, Kept, Routes, Shares, Store, Watch, http};
+use crate::callers::Callers;
 use crate::files;
 
 /// How a guardian takes part in a network.
@@ -49,6 +50,8 @@ pub struct ChainConfig {
     pub fetch_ahead: Option<u64>,
     /// How other guardians are reached.
     pub routes: Routes,
+    /// How often evaluations may be asked for.
+    pub evaluations: answering::Limits,
 }
 
 /// The file that says that this guardian has voted, or is about to.
@@ -99,8 +102,8 @@ impl std::fmt::Debug for Running {
 }
 
 impl Running {
-    /// Starts the chain on the current runtime, for the guardian that is also the
-    /// realm `realm`. It vouches for new identities whose owners are registered
+    /// Starts the chain on the current runtime, for the guardian that these call. It
+    /// answers those and vouches for new identities of those who are registered
     /// there, which `knows` tells. Where the other guardians are far ahead, their
     /// ledger is fetched first.
     ///
@@ -108,8 +111,7 @@ impl Running {
     /// [`ChainError`].
     pub async fn start(
         config: &ChainConfig,
-        realm: RealmId,
-        tenants: Tenants,
+        callers: Arc<Callers>,
         knows: Knows,
     ) -> Result<Self, ChainError> {
         let genesis = read_genesis(&config.genesis)?;
@@ -145,8 +147,13 @@ impl Running {
         let (evaluation, evaluating) = if log.begins_anew() {
             (None, None)
         } else {
-            let (evaluation, thread) =
-                Evaluation::start(network, key.clone(), Arc::clone(&held), Arc::clone(&log))?;
+            let (evaluation, thread) = Evaluation::start(
+                network,
+                key.clone(),
+                Arc::clone(&held),
+                Arc::clone(&log),
+                config.evaluations,
+            )?;
             (Some(evaluation), Some(thread))
         };
         let opening = Mutex::new(Opening::new(network, key.clone(), sealed::Limits::default()));
@@ -165,8 +172,7 @@ impl Running {
             held: Arc::clone(&held),
             gatherer: Arc::clone(&gatherer),
             ordering: Arc::clone(&ordering),
-            realm,
-            tenants,
+            callers,
             knows,
             evaluation,
             log,

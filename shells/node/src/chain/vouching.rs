@@ -1,16 +1,12 @@
 //! Whom a guardian knows, and for whom it vouches how often.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use allod_did::Did;
 
-/// Whether an account is registered at this guardian.
-pub type Known = Pin<Box<dyn Future<Output = bool> + Send>>;
-
-/// Asks whether an account is registered at this guardian.
-pub type Knows = Arc<dyn Fn([u8; 32]) -> Known + Send + Sync>;
+/// Tells whether an account is registered at this guardian.
+pub type Knows = Arc<dyn Fn(&[u8; 32]) -> bool + Send + Sync>;
 
 /// Identities of one account that are vouched for in an epoch.
 const VOUCHED_MAX: usize = 2;

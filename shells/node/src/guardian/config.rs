@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use allod_crypto::SecretBytes;
 use allod_crypto::sign::VerifyingKey;
+use allod_guardian::answering;
 use allod_guardian::realm::{Limits, Rate};
 use allod_guardian::token::{SELF_TENANT, TenantKey, Tenants};
 use allod_ledger::NETWORK_KEY_LEN;
@@ -128,6 +129,9 @@ pub struct LimitsConfig {
     /// For one network address; for IPv6, one /64.
     #[serde(default = "address_rate")]
     pub address: RateConfig,
+    /// For everybody's evaluations together, where the guardian holds a key for them.
+    #[serde(default = "evaluation_rate")]
+    pub evaluations: RateConfig,
 }
 
 /// A steady rate with bursts.
@@ -178,6 +182,16 @@ fn address_rate() -> RateConfig {
     RateConfig { burst: 600, per_second: 50 }
 }
 
+fn evaluation_rate() -> RateConfig {
+    answering::Limits::default().overall.into()
+}
+
+impl From<Rate> for RateConfig {
+    fn from(Rate { burst, per_second }: Rate) -> Self {
+        Self { burst, per_second }
+    }
+}
+
 impl From<RateConfig> for Rate {
     fn from(config: RateConfig) -> Self {
         Self { burst: config.burst, per_second: config.per_second }
@@ -187,14 +201,24 @@ impl From<RateConfig> for Rate {
 impl Default for LimitsConfig {
     fn default() -> Self {
         let Limits { tenant, account } = Limits::default();
-        let config = |rate: Rate| RateConfig { burst: rate.burst, per_second: rate.per_second };
-        Self { tenant: config(tenant), account: config(account), address: address_rate() }
+        Self {
+            tenant: tenant.into(),
+            account: account.into(),
+            address: address_rate(),
+            evaluations: evaluation_rate(),
+        }
     }
 }
 
 impl From<LimitsConfig> for Limits {
     fn from(config: LimitsConfig) -> Self {
         Self { tenant: config.tenant.into(), account: config.account.into() }
+    }
+}
+
+impl From<LimitsConfig> for answering::Limits {
+    fn from(config: LimitsConfig) -> Self {
+        Self { overall: config.evaluations.into(), ..Self::default() }
     }
 }
 

@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use allod_guardian::juicebox::Request;
 use allod_guardian::realm::{Answer, Refusal, SealedDescriptor, TooMany};
-use allod_guardian::token::{self, Caller, Tenants};
+use allod_guardian::token::Caller;
 use allod_wire::{Locator, limits};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{self, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,7 @@ use axum::routing::{get, post, put};
 use super::addresses::Place;
 use super::admin::{self, Watched};
 use super::service::{Call, Service};
+use crate::callers::Callers;
 
 /// Says which version of the protocol a Juicebox client speaks.
 const VERSION: HeaderName = HeaderName::from_static("x-juicebox-version");
@@ -42,22 +43,34 @@ const VERSION_MIN: (u64, u64) = (0, 2);
 /// How long a request may take to come and be answered.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a page's browser wants to read with every answer, to show it to the page.
+const CROSS_ORIGIN: [(HeaderName, &str); 2] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    (header::ACCESS_CONTROL_EXPOSE_HEADERS, "allod-guesses-left, allod-sequence, date"),
+];
+/// What it asks for beforehand.
+const PREFLIGHT: [(HeaderName, &str); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT"),
+    (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, user-agent, x-juicebox-version"),
+    (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+];
+
 const GUESSES_LEFT: HeaderName = HeaderName::from_static("allod-guesses-left");
 const SEQUENCE: HeaderName = HeaderName::from_static("allod-sequence");
 
 struct Shared {
     service: Service,
-    tenants: Tenants,
+    callers: Arc<Callers>,
 }
 
 /// All routes of a guardian. Its counters are public where they are handed in.
 pub(super) fn router(
     service: Service,
-    tenants: Tenants,
+    callers: Arc<Callers>,
     counted: Option<Watched>,
     chain: Option<Router>,
 ) -> Router {
-    let shared = Arc::new(Shared { service, tenants });
+    let shared = Arc::new(Shared { service, callers });
     let metrics =
         |watched: Watched| Router::new().route("/metrics", get(async move || watched.metrics().await));
     counted
@@ -72,8 +85,7 @@ pub(super) fn router(
         )
         .with_state(Arc::clone(&shared))
         .merge(chain.unwrap_or_default())
-        .layer(middleware::from_fn_with_state(shared, allow))
-        .layer(middleware::from_fn(cors))
+        .layer(middleware::from_fn_with_state(shared, front))
 }
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {
@@ -132,13 +144,8 @@ async fn fetch(State(shared): State<Arc<Shared>>, Path(locator): Path<String>) -
 /// common case small.
 fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Box<Response>> {
     let unauthorized =
-        |message: &str| Box::new(refuse(StatusCode::UNAUTHORIZED, "unauthorized", message, None, None));
-    let token = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .ok_or_else(|| unauthorized("a bearer token is needed"))?;
-    token::authenticate(token, &shared.service.realm(), &shared.tenants, crate::now())
-        .map_err(|why| unauthorized(&why.to_string()))
+        |why: String| Box::new(refuse(StatusCode::UNAUTHORIZED, "unauthorized", &why, None, None));
+    shared.callers.of(headers).map_err(unauthorized)
 }
 
 fn respond(answer: Answer) -> Response {
@@ -209,8 +216,20 @@ fn speaks_our_version(headers: &HeaderMap) -> bool {
     version().is_some_and(|version: (u64, u64)| version >= VERSION_MIN)
 }
 
+/// What stands before all routes. Web pages of any origin may call: what they may
+/// do, their token says.
+async fn front(State(shared): State<Arc<Shared>>, request: axum::extract::Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::OPTIONS {
+        (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
+    } else {
+        allow(&shared, request, next).await
+    };
+    response.headers_mut().extend(CROSS_ORIGIN.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+}
+
 /// Holds callers to their address's rate, and to sending their request in time.
-async fn allow(State(shared): State<Arc<Shared>>, request: axum::extract::Request, next: Next) -> Response {
+async fn allow(shared: &Shared, request: axum::extract::Request, next: Next) -> Response {
     let place = request.extensions().get::<Arc<Place>>().cloned();
     let response = if let Some(Err(TooMany { retry_in_ms })) = place.map(|place| place.admit()) {
         let refusal = Refusal::TooMany { retry_in_ms };
@@ -222,26 +241,6 @@ async fn allow(State(shared): State<Arc<Shared>>, request: axum::extract::Reques
     };
     if response.status() == StatusCode::TOO_MANY_REQUESTS {
         shared.service.counters().too_many.fetch_add(1, Ordering::Relaxed);
-    }
-    response
-}
-
-/// Lets web pages of any origin call: what they may do, their token says.
-async fn cors(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
-    let headers = response.headers_mut();
-    for (name, value) in [
-        ("access-control-allow-origin", "*"),
-        ("access-control-allow-methods", "GET, POST, PUT"),
-        ("access-control-allow-headers", "authorization, content-type, user-agent, x-juicebox-version"),
-        ("access-control-expose-headers", "allod-guesses-left, allod-sequence, date"),
-        ("access-control-max-age", "86400"),
-    ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use allod_guardian::token::Tenants;
 use allod_wire::RealmId;
-use axum::{Extension, Router};
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service as HyperService;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -18,10 +20,11 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Place};
 use super::admin::Watched;
 use super::service::Service;
 use super::{ChainSection, Config, GuardianError, Store, admin, http, tls};
+use crate::callers::Callers;
 use crate::chain::ordering::Ended;
 use crate::chain::ordering::simplex::Tuning;
 use crate::chain::{self, ChainConfig};
@@ -91,6 +94,7 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
     };
 
     let realm = store.realm();
+    let callers = Arc::new(Callers::new(realm, tenants));
     let accounts_max = if config.new_accounts { config.accounts_max } else { 0 };
     let (service, thread) = Service::start(store, config.limits.into(), accounts_max);
     let address = match &identity {
@@ -110,14 +114,14 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
         doors.push(Door::open(listener, None, admin::router(watched.clone()), addresses()));
     }
     let chain = match &config.chain {
-        Some(section) => Some(start_chain(config, section, realm, tenants.clone(), &service).await?),
+        Some(section) => Some(start_chain(config, section, Arc::clone(&callers), &service).await?),
         None => None,
     };
     if let Some(chain) = &chain {
         watched.chain_is_up(chain.watch());
     }
     let routes = chain.as_ref().map(chain::Running::router);
-    let router = http::router(service.clone(), tenants, admin.is_none().then_some(watched), routes);
+    let router = http::router(service.clone(), callers, admin.is_none().then_some(watched), routes);
     doors.push(Door::open(listener, acceptor, router, addresses()));
     Ok(Running { address, realm, admin, doors, chain, service, thread })
 }
@@ -125,8 +129,7 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
 async fn start_chain(
     config: &Config,
     section: &ChainSection,
-    realm: RealmId,
-    tenants: Tenants,
+    callers: Arc<Callers>,
     service: &Service,
 ) -> Result<chain::Running, GuardianError> {
     let chain = ChainConfig {
@@ -138,13 +141,11 @@ async fn start_chain(
         network_key: section.network_key()?,
         fetch_ahead: section.fetch_ahead,
         routes: section.routes(),
+        evaluations: config.limits.into(),
     };
     let service = service.clone();
-    let knows = Arc::new(move |account| {
-        let service = service.clone();
-        Box::pin(async move { service.knows(account).await }) as chain::Known
-    });
-    Ok(chain::Running::start(&chain, realm, tenants, knows).await?)
+    let knows = Arc::new(move |account: &[u8; 32]| service.knows(account));
+    Ok(chain::Running::start(&chain, callers, knows).await?)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GuardianError> {
@@ -240,7 +241,7 @@ pub(crate) async fn accept(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let router = router.clone().layer(Extension(Arc::new(place)));
+        let router = Placed { router: TowerToHyperService::new(router.clone()), place: Arc::new(place) };
         let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
         connections.spawn(async move {
             let _permit = permit;
@@ -256,10 +257,28 @@ pub(crate) async fn accept(
     connections.shutdown().await;
 }
 
+/// The routes for one connection: they learn whose place among the connections a
+/// request came by.
+struct Placed {
+    router: TowerToHyperService<Router>,
+    place: Arc<Place>,
+}
+
+impl HyperService<Request<Incoming>> for Placed {
+    type Response = <TowerToHyperService<Router> as HyperService<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as HyperService<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as HyperService<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Arc::clone(&self.place));
+        self.router.call(request)
+    }
+}
+
 async fn serve(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
-    router: Router,
+    router: Placed,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     match acceptor {
@@ -273,13 +292,13 @@ async fn serve(
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
+    router: Placed,
     watcher: hyper_util::server::graceful::Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), router);
     Ok(watcher.watch(connection).await?)
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Service {
     realm: RealmId,
     accounts_max: u64,
     counters: Arc<Counters>,
-    known: Option<KnownAccounts>,
+    known: KnownAccounts,
     calls: mpsc::Sender<(Call, oneshot::Sender<Answer>)>,
 }
 
@@ -61,7 +61,7 @@ impl Service {
     pub(super) fn start(store: Store, limits: Limits, accounts_max: u64) -> (Self, thread::JoinHandle<()>) {
         let (calls, queue) = mpsc::channel(QUEUE_MAX);
         let realm = store.realm();
-        let known = Some(store.accounts_known());
+        let known = store.accounts_known();
         let counters =
             Arc::new(Counters { accounts: AtomicU64::new(store.accounts()), ..Counters::default() });
         let worker =
@@ -74,7 +74,13 @@ impl Service {
     #[cfg(test)]
     pub(super) fn gone() -> Self {
         let (calls, _) = mpsc::channel(1);
-        Self { realm: RealmId([0; 16]), accounts_max: 0, counters: Arc::default(), known: None, calls }
+        Self {
+            realm: RealmId([0; 16]),
+            accounts_max: 0,
+            counters: Arc::default(),
+            known: KnownAccounts::default(),
+            calls,
+        }
     }
 
     /// The realm's id.
@@ -98,10 +104,8 @@ impl Service {
     }
 
     /// Whether an account is registered here.
-    pub(super) async fn knows(&self, account: [u8; 32]) -> bool {
-        let Some(known) = self.known.clone() else { return false };
-        let known = tokio::task::spawn_blocking(move || known.has(&account)).await;
-        matches!(known, Ok(Ok(true)))
+    pub(super) fn knows(&self, account: &[u8; 32]) -> bool {
+        self.known.has(account)
     }
 
     /// Asks, and waits until the answer may leave.

@@ -7,14 +7,15 @@
 //! - a destroyed share: its key is overwritten first. A record whose key is gone
 //!   reads as destroyed.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use allod_crypto::{Secret, Zeroizing, aead};
 use allod_guardian::realm::{Change, Described, PersistId, Record, SealedDescriptor};
 use allod_wire::{Locator, RealmId};
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::GuardianError;
 use crate::files;
@@ -34,24 +35,39 @@ const CACHE: usize = 64 * 1024 * 1024;
 /// A guardian's memory.
 #[derive(Debug)]
 pub struct Store {
-    database: Arc<Database>,
+    database: Database,
     keys: RecordKeys,
     realm: RealmId,
-    accounts: u64,
+    accounts: KnownAccounts,
     /// Held while the store is open.
     _lock: File,
 }
 
-/// Which accounts a store has, without their records.
-#[derive(Clone, Debug)]
-pub(super) struct KnownAccounts(Arc<Database>);
+/// Which accounts a store has, destroyed ones included, without their records: in
+/// memory, some fifty bytes each, since every evaluation asks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownAccounts(Arc<RwLock<BTreeSet<[u8; 32]>>>);
 
 impl KnownAccounts {
-    /// Whether there is an entry for this account, a destroyed one included.
-    pub(super) fn has(&self, account: &[u8; 32]) -> Result<bool, Failure> {
-        let read = self.0.begin_read().map_err(text)?;
-        let table = read.open_table(ACCOUNTS).map_err(text)?;
-        Ok(table.get(account).map_err(text)?.is_some())
+    /// Whether there is an entry for this account.
+    pub(super) fn has(&self, account: &[u8; 32]) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(account)
+    }
+
+    fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Takes over what was written.
+    fn follow(&self, changes: &[(PersistId, Change)]) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (_, change) in changes {
+            match change {
+                Change::Put { account, .. } | Change::Destroy { account } => known.insert(*account),
+                Change::Remove { account, .. } => known.remove(account),
+                Change::Describe { .. } => continue,
+            };
+        }
     }
 }
 
@@ -107,12 +123,12 @@ impl Store {
         let mut keys = RecordKeys::open(&folder.join("record-keys"))?;
         keys.keep_only(&slots)?;
         files::sync_folder(folder)?;
-        Ok(Self { database: Arc::new(database), keys, realm, accounts, _lock: lock })
+        Ok(Self { database, keys, realm, accounts, _lock: lock })
     }
 
     /// Tells, beside this store, which accounts it has.
     pub(super) fn accounts_known(&self) -> KnownAccounts {
-        KnownAccounts(Arc::clone(&self.database))
+        self.accounts.clone()
     }
 
     /// The realm's id.
@@ -122,7 +138,7 @@ impl Store {
 
     /// How many accounts are kept, destroyed ones included.
     pub fn accounts(&self) -> u64 {
-        self.accounts
+        self.accounts.len() as u64
     }
 
     /// An account's record.
@@ -180,7 +196,7 @@ impl Store {
     fn write(&mut self, changes: &[(PersistId, Change)], old_slots: &mut Vec<u32>) -> Result<(), Failure> {
         let write = self.database.begin_write().map_err(text)?;
         let mut keys_changed = false;
-        let count = {
+        {
             let mut accounts = write.open_table(ACCOUNTS).map_err(text)?;
             let mut descriptors = write.open_table(DESCRIPTORS).map_err(text)?;
             for (_, change) in changes {
@@ -245,13 +261,12 @@ impl Store {
                     None => accounts.remove(account).map_err(text)?,
                 };
             }
-            accounts.len().map_err(text)?
-        };
+        }
         if keys_changed {
             self.keys.sync().map_err(text)?;
         }
         write.commit().map_err(text)?;
-        self.accounts = count;
+        self.accounts.follow(changes);
         Ok(())
     }
 }
@@ -259,7 +274,7 @@ impl Store {
 /// What a database says when it is opened.
 struct Prepared {
     realm: RealmId,
-    accounts: u64,
+    accounts: KnownAccounts,
     /// The slots of keys in use.
     slots: Vec<u32>,
 }
@@ -286,15 +301,16 @@ fn prepare(database: &mut Database) -> Result<Prepared, Failure> {
             }
         };
         let table = write.open_table(ACCOUNTS).map_err(text)?;
-        let mut slots = Vec::new();
+        let (mut slots, mut accounts) = (Vec::new(), BTreeSet::new());
         for item in table.iter().map_err(text)? {
-            let (_, value) = item.map_err(text)?;
+            let (account, value) = item.map_err(text)?;
+            accounts.insert(account.value());
             if let Entry::Sealed { slot, .. } = Entry::read(value.value())? {
                 slots.push(slot);
             }
         }
         write.open_table(DESCRIPTORS).map_err(text)?;
-        Prepared { realm, accounts: table.len().map_err(text)?, slots }
+        Prepared { realm, accounts: KnownAccounts(Arc::new(RwLock::new(accounts))), slots }
     };
     write.commit().map_err(text)?;
     Ok(prepared)

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::link::Link;
+use super::tokens::Tokens;
 use super::{Address, BadAddress};
 
 /// What it takes to ask the guardians of one account.
@@ -30,6 +31,7 @@ pub struct Access {
     keys: AccountKeys,
     binding: Option<Signature>,
     key: SigningKey,
+    tokens: Tokens,
 }
 
 /// What was wrong with which guardian, in words for a person.
@@ -74,12 +76,12 @@ impl Access {
             .iter()
             .map(|guardian| guardian.address.parse::<Address>().map(|address| Arc::new(Link::new(address))))
             .collect::<Result<_, _>>()?;
-        Ok(Self { configuration, links, keys, binding: None, key })
+        Ok(Self { configuration, links, keys, binding: None, key, tokens: Tokens::default() })
     }
 
     /// The same, with the card's agreement, so that descriptors may be written.
     pub fn bound(self, binding: Signature) -> Self {
-        Self { binding: Some(binding), ..self }
+        Self { binding: Some(binding), tokens: Tokens::default(), ..self }
     }
 
     /// The guardians asked.
@@ -92,10 +94,13 @@ impl Access {
         &self.links
     }
 
-    /// A fresh token for a guardian, by its place in the configuration.
+    /// A token for a guardian, by its place in the configuration: good for some
+    /// minutes yet.
     pub fn token(&self, guardian: usize) -> String {
         let realm = &self.configuration.guardians()[guardian].realm;
-        token::mint(&self.keys, self.binding.as_ref(), &self.key, realm, crate::now())
+        let now = crate::now();
+        let mint = || token::mint(&self.keys, self.binding.as_ref(), &self.key, realm, now);
+        self.tokens.get(guardian, now, mint)
     }
 
     /// Asks one guardian.

@@ -22,6 +22,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::address::Address;
+use super::awaited::Awaited;
 use super::tls;
 
 /// How long connecting may take.
@@ -51,6 +52,7 @@ pub struct Link {
     /// The connection, while no request is under way on it. A request that is
     /// given up takes its connection with it.
     idle: Mutex<Option<SendRequest<Full<Bytes>>>>,
+    awaited: Awaited,
 }
 
 struct Reply {
@@ -64,7 +66,19 @@ impl Link {
     pub fn new(address: Address) -> Self {
         // A provider that supports its own defaults cannot fail to be set up.
         let tls = if address.tls { tls::config(address.pin.as_deref()).ok() } else { None };
-        Self { address, tls, idle: Mutex::new(None) }
+        Self { address, tls, idle: Mutex::new(None), awaited: Awaited::default() }
+    }
+
+    /// Counts what is asked here among the requests of others.
+    #[must_use]
+    pub fn among(mut self, awaited: &Awaited) -> Self {
+        self.awaited = awaited.clone();
+        self
+    }
+
+    /// The requests among which those of this way are counted.
+    pub fn awaited(&self) -> &Awaited {
+        &self.awaited
     }
 
     /// Where it leads.
@@ -193,9 +207,12 @@ impl Link {
         body_max: usize,
     ) -> Result<Reply, Fault> {
         let patience = if path == REQUEST { ANSWER } else { BRIEF };
-        tokio::time::timeout(patience, self.try_exchange(method, path, token, body, body_max))
+        let request = self.awaited.begin(self.address.to_string());
+        let answer = tokio::time::timeout(patience, self.try_exchange(method, path, token, body, body_max))
             .await
-            .unwrap_or(Err(Fault::Slow))
+            .unwrap_or(Err(Fault::Slow));
+        request.end(&answer);
+        answer
     }
 
     async fn try_exchange(

@@ -2,6 +2,7 @@
 //! reached, and what a person does with both.
 
 mod address;
+mod awaited;
 mod begin;
 mod drive;
 mod error;
@@ -12,9 +13,11 @@ pub mod ledger;
 mod link;
 mod search;
 mod tls;
+mod tokens;
 mod upkeep;
 
 pub use address::{Address, BadAddress};
+pub use awaited::{Awaited, Late};
 pub use begin::{NewIdentity, Progress};
 pub use drive::{Access, Recovering, Registering, Report};
 pub use error::PersonError;

@@ -98,7 +98,7 @@ impl World {
             let state = folder.path().join(format!("guardian-{i}"));
             let mut config = Config::new("127.0.0.1:0".parse().unwrap(), state, Tls::Off);
             let rate = RateConfig { burst: 100_000, per_second: 100_000 };
-            config.limits = LimitsConfig { tenant: rate, account: rate, address: rate };
+            config.limits = LimitsConfig { tenant: rate, account: rate, address: rate, evaluations: rate };
             let guardian = run(&config).await.unwrap();
             fronts.push(front(guardian.address().trim_start_matches("http://").to_owned()).await);
             running.push(guardian);

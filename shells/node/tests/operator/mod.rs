@@ -193,7 +193,7 @@ impl Operator {
 fn config(state: &Path, key_file: &Path, algorithm: Algorithm) -> Config {
     let mut config = Config::new("127.0.0.1:0".parse().unwrap(), state.to_owned(), Tls::Off);
     let rate = RateConfig { burst: 100_000, per_second: 100_000 };
-    config.limits = LimitsConfig { tenant: rate, account: rate, address: rate };
+    config.limits = LimitsConfig { tenant: rate, account: rate, address: rate, evaluations: rate };
     config.tenants =
         vec![TenantConfig { name: TENANT.into(), version: 1, algorithm, key_file: key_file.to_owned() }];
     config

@@ -5,7 +5,7 @@ use allod_guardian::answering::{Evidence, Finding};
 use allod_ledger::Action;
 use allod_ledger::evidence::Evidence as Proof;
 use allod_node::person::Home;
-use allod_node::person::ledger::Receipts;
+use allod_node::person::ledger::{Audited, Receipts};
 use serde_json::json;
 
 use super::open;
@@ -32,16 +32,21 @@ pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> 
         "guardian": listed.guardian.to_string(),
         "address": address,
         "entries": audited.entries,
+        "begins": audited.begins,
+        "joined": audited.joined,
         "end": audited.end,
         "receipts": audited.receipts,
+        "receipts_of_deleted": audited.deleted,
         "findings": [],
     });
     if audited.findings.is_empty() {
         let text = match audited.end {
             None => format!("{address}: its log ends before entry {}; there is nothing to read.", args.from),
             Some(_) => format!(
-                "{address}: {} entries read, {} receipts found, nothing wrong.",
-                audited.entries, audited.receipts
+                "{address}: {} entries read, {} receipts found, nothing wrong.{}",
+                audited.entries,
+                audited.receipts,
+                rest(&audited, args.from)
             ),
         };
         screen.result(&value, &text);
@@ -72,6 +77,23 @@ pub(in super::super) async fn run(home: &Home, args: Audit, screen: &Screen) -> 
     let failure =
         Failure::new(Kind::Failed, format!("{} is wrong in the log of {address}", count(findings.len())));
     Err(failure.with_details(findings).data(value).next(next))
+}
+
+/// What could not be read, because the guardian does not keep it any more.
+fn rest(audited: &Audited, from: u64) -> String {
+    let begins = audited.begins;
+    if begins <= from.max(1) {
+        return String::new();
+    }
+    let joined = match audited.joined {
+        true => "which follows the entry that you kept",
+        false => "and nobody can check any more what came before",
+    };
+    let deleted = match audited.deleted {
+        0 => String::new(),
+        deleted => format!(", of which you have {deleted} receipts"),
+    };
+    format!("\nIt was checked from entry {begins} on, {joined}; older entries are not kept{deleted}.")
 }
 
 fn count(findings: usize) -> String {

@@ -4,10 +4,12 @@ use allod_crypto::{Secret, hash};
 use allod_ledger::Action;
 use allod_ledger::lock::{Lock as Record, lock_id};
 use allod_node::person::Home;
+use allod_node::person::ledger::Thing;
 use allod_wire::LockId;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde_json::json;
 
+use super::list::remember;
 use super::{after, ask, describe, done, holding, id, identity, now, open, person_and_ledger, time};
 use crate::cli::ledger::{Lock, LockCommand};
 use crate::failure::{Failure, Kind};
@@ -16,13 +18,16 @@ use crate::screen::Screen;
 pub(in super::super) async fn run(home: &Home, args: Lock, screen: &Screen) -> Result<(), Failure> {
     if let LockCommand::Show { lock } = &args.command {
         let ledger = open(home, &args.through, screen).await?;
-        let (_, shown) = ledger.prove_now::<Record>(&id::<LockId>(lock)?).await?;
+        let id = id::<LockId>(lock)?;
+        let (_, shown) = ledger.prove_now::<Record>(&id).await?;
         let Some(record) = shown.record else {
             return Err(Failure::new(
                 Kind::Failed,
                 format!("there is no lock {lock} any more, or never was"),
             ));
         };
+        let whose = [record.owner, record.recipient];
+        remember(home, &ledger.trust().network, &Thing::Lock(id), whose, screen);
         screen.result(
             &json!({
                 "lock": lock,

@@ -7,12 +7,14 @@ pub(super) mod asset;
 pub(super) mod audit;
 pub(super) mod evaluate;
 mod files;
+mod list;
 pub(super) mod lock;
 pub(super) mod name;
 pub(super) mod network;
 pub(super) mod offer;
 pub(super) mod operate;
 pub(super) mod own;
+mod roster;
 pub(super) mod seal;
 pub(super) mod title;
 pub(super) mod unseal;
@@ -25,8 +27,8 @@ use std::time::Duration;
 use allod_did::Did;
 use allod_ledger::holding::{Holding, Units};
 use allod_ledger::name::{Name, NameRecord};
-use allod_node::person::ledger::{Asked, Ledger, LedgerError, Trust};
-use allod_node::person::{Address, Home, Link, Person};
+use allod_node::person::ledger::{Asked, Author, Ledger, LedgerError, Trust};
+use allod_node::person::{Address, Awaited, Home, Link, Person};
 use allod_wire::Instant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,7 +36,7 @@ use serde_json::{Value, json};
 use super::load;
 use crate::cli::ledger::{Through, What};
 use crate::failure::{Failure, Kind};
-use crate::progress::Waiting;
+use crate::progress::{Waiting, show_awaited};
 use crate::screen::Screen;
 
 /// The way to the ledger, through the guardians that were named, or the person's
@@ -52,9 +54,11 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
     {
         addresses = local.addresses();
     }
+    let awaited = Awaited::default();
+    show_awaited(awaited.clone(), screen);
     let links = addresses
         .iter()
-        .map(|address| Ok(Arc::new(Link::new(address.parse::<Address>()?))))
+        .map(|address| Ok(Arc::new(Link::new(address.parse::<Address>()?).among(&awaited))))
         .collect::<Result<Vec<_>, allod_node::person::BadAddress>>()
         .map_err(|why| Failure::usage(why.to_string()))?;
     if links.is_empty() {
@@ -75,15 +79,15 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
 }
 
 /// Has the ledger do something, and shows that it takes a moment.
-async fn ask(
+async fn ask<'a>(
     ledger: &Ledger,
-    person: &Person,
+    author: impl Into<Author<'a>>,
     action: allod_ledger::Action,
     screen: &Screen,
 ) -> Result<Asked, Failure> {
     let waiting = Waiting::new(screen);
     waiting.say("waiting for the ledger");
-    let asked = ledger.ask(person, action.clone()).await;
+    let asked = ledger.ask(author, action.clone()).await;
     waiting.end();
     match asked {
         Ok(asked) => Ok(asked),

@@ -8,9 +8,10 @@ use allod_ledger::holding::Holding;
 use allod_ledger::name::{Name as Word, NameRecord, commitment};
 use allod_ledger::{Action, Rejection};
 use allod_node::person::Home;
-use allod_node::person::ledger::Ledger;
+use allod_node::person::ledger::{Ledger, Thing};
 use serde_json::json;
 
+use super::list::remember;
 use super::{after, aside, ask, done, identity, now, open, parse_name, person_and_ledger, time};
 use crate::cli::ledger::{Name, NameCommand};
 use crate::failure::{Failure, Kind};
@@ -87,8 +88,11 @@ pub(in super::super) async fn run(home: &Home, args: Name, screen: &Screen) -> R
         }
         NameCommand::Show { name } => {
             let ledger = open(home, &args.through, screen).await?;
-            let (_, shown) = ledger.prove_now::<NameRecord>(&parse_name(&name)?).await?;
-            let owner = shown.record.as_ref().and_then(|held| held.owner).map(|did| did.to_string());
+            let parsed = parse_name(&name)?;
+            let (_, shown) = ledger.prove_now::<NameRecord>(&parsed).await?;
+            let owner = shown.record.as_ref().and_then(|held| held.owner);
+            remember(home, &ledger.trust().network, &Thing::Name(parsed), owner, screen);
+            let owner = owner.map(|did| did.to_string());
             let until = shown.record.as_ref().map(|held| held.until);
             let said = match (&owner, until) {
                 (Some(owner), Some(until)) => {

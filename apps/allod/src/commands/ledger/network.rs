@@ -1,4 +1,4 @@
-//! `allod network`: which network of guardians this is.
+//! `allod network`: which network of guardians this is, and who they are.
 
 use allod_ledger::Chain;
 use allod_ledger::committee::Committee;
@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use super::files::{leave_alone, write};
-use super::{open, time};
+use super::{open, roster, time};
 use crate::cli::ledger::Network;
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -17,6 +17,11 @@ pub(in super::super) async fn run(home: &Home, args: Network, screen: &Screen) -
         leave_alone(file, args.force)?;
     }
     let ledger = open(home, &args.through, screen).await?;
+    if args.roster {
+        let proven = roster::prove(&ledger).await?;
+        screen.result(&proven.to_json(), &proven.to_text());
+        return Ok(());
+    }
     let trust = ledger.trust();
     let fingerprint = HEXLOWER.encode(&ledger.key()?.fingerprint(&trust.network));
     if let Some(file) = &args.out {

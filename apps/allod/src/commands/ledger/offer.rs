@@ -3,9 +3,11 @@
 use allod_ledger::Action;
 use allod_ledger::offer::{Offer as Record, offer_id};
 use allod_node::person::Home;
+use allod_node::person::ledger::Thing;
 use allod_wire::OfferId;
 use serde_json::json;
 
+use super::list::remember;
 use super::{after, ask, describe, done, holding, id, identity, now, open, person_and_ledger, time, units};
 use crate::cli::ledger::{Offer, OfferCommand};
 use crate::failure::{Failure, Kind};
@@ -15,6 +17,8 @@ pub(in super::super) async fn run(home: &Home, args: Offer, screen: &Screen) -> 
     if let OfferCommand::Show { offer } = &args.command {
         let ledger = open(home, &args.through, screen).await?;
         let (record, height, at) = find(&ledger, offer).await?;
+        let whose = [record.seller].into_iter().chain(record.buyer);
+        remember(home, &ledger.trust().network, &Thing::Offer(id(offer)?), whose, screen);
         screen.result(
             &json!({
                 "offer": offer,

@@ -5,7 +5,9 @@ use std::path::Path;
 use allod_crypto::sign::SigningKey;
 use allod_did::Signature;
 use allod_ledger::Action;
+use allod_ledger::asset::first_asset;
 use allod_ledger::guardian::{Guardian, Terms, joining};
+use allod_ledger::holding::Balance;
 use allod_ledger::shared_key::{KeyName, KeySpec};
 use allod_node::chain::operator::Operator;
 use allod_node::chain::{ChainError, guardian_key};
@@ -17,9 +19,9 @@ use allod_wire::GuardianId;
 use serde_json::json;
 
 use super::who::find;
-use super::{done, open};
+use super::{done, open, time};
 use crate::cli::GuardianCommand;
-use crate::cli::ledger::{Group, KeySpec as KeySpecArgs, Operate, Terms as TermsArgs};
+use crate::cli::ledger::{Group, KeySpec as KeySpecArgs, Operate, Terms as TermsArgs, Through};
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
@@ -30,6 +32,7 @@ pub(in super::super) async fn run(
     screen: &Screen,
 ) -> Result<(), Failure> {
     match command {
+        GuardianCommand::Operator { folder, through } => present(home, &folder, &through, screen).await,
         GuardianCommand::Join { bond, terms, operate } => {
             let with = With::new(home, &operate, true, screen).await?;
             let terms = terms_of(&with.config, terms).await?;
@@ -152,6 +155,46 @@ impl With {
     }
 }
 
+/// Brings an operator's identity to the ledger, so that it can be given the units of a
+/// bond.
+async fn present(home: &Home, folder: &Path, through: &Through, screen: &Screen) -> Result<(), Failure> {
+    let operator = operator(folder, true)?;
+    let ledger = open(home, through, screen).await?;
+    let did = Author::from(&operator).did();
+    let waiting = Waiting::new(screen);
+    waiting.say("waiting for the ledger");
+    let anchored = ledger.anchor(&operator).await;
+    waiting.end();
+    anchored?;
+    let asset = first_asset(&ledger.trust().network);
+    let (_, shown) = ledger.prove_now::<Balance>(&(asset, did)).await?;
+    let amount = shown.record.unwrap_or_default().amount;
+    let needed = ledger.rules().await?.bond_min;
+    let mut text = format!(
+        "The operator is {did}.\nIt held {amount} units, at height {}, {}; the least bond is {needed}.",
+        shown.height,
+        time(shown.at)
+    );
+    if amount < needed {
+        text += &format!(
+            "\nWho has units gives it some with\nallod asset transfer {asset} {} --to {did}",
+            needed - amount
+        );
+    }
+    screen.result(
+        &json!({
+            "did": did.to_string(),
+            "asset": asset.to_string(),
+            "amount": amount,
+            "bond_min": needed,
+            "height": shown.height,
+            "at": shown.at.0,
+        }),
+        &text,
+    );
+    Ok(())
+}
+
 /// Shows who put up a bond and waits to be admitted.
 async fn candidates(ledger: &Ledger, screen: &Screen) -> Result<(), Failure> {
     let mut waiting = ledger.roster(ledger.height().await?).await?;
@@ -182,7 +225,7 @@ async fn candidates(ledger: &Ledger, screen: &Screen) -> Result<(), Failure> {
 }
 
 /// The operator's file, or the folder that has it.
-fn operator(path: &Path, may_make: bool) -> Result<Operator, Failure> {
+pub(super) fn operator(path: &Path, may_make: bool) -> Result<Operator, Failure> {
     let (folder, file) = if path.is_dir() || path.file_name().is_none_or(|name| name != "operator") {
         (path, path.join("operator"))
     } else {

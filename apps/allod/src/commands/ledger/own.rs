@@ -5,6 +5,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use allod_did::Did;
 use allod_ledger::account::Account;
 use allod_ledger::holding::{Balance, Title};
 use allod_ledger::lock::Lock;
@@ -12,11 +13,12 @@ use allod_ledger::name::{Name, NameRecord};
 use allod_ledger::record::{Identifier, Record};
 use allod_ledger::{Error, NetworkKey, Proof, Shown};
 use allod_node::person::Home;
-use allod_node::person::ledger::{Ledger, Trust};
+use allod_node::person::ledger::{Ledger, Thing, Trust};
 use allod_wire::{AssetId, LockId, TitleId, Wire};
 use serde_json::{Value, json};
 
 use super::files::{leave_alone, write};
+use super::list::{self, remember};
 use super::title::digest;
 use super::{describe, id, open, parse_name, time};
 use crate::cli::ledger::{Own, OwnCommand, Provable, Through};
@@ -26,6 +28,7 @@ use crate::screen::Screen;
 
 pub(in super::super) async fn run(home: &Home, args: Own, screen: &Screen) -> Result<(), Failure> {
     match &args.command {
+        OwnCommand::List => list::list(home, &args.through, screen).await,
         OwnCommand::Prove { file, what, qr, force, no_wait } => {
             let to = To { file, qr: qr.as_deref(), force: *force };
             prove(home, &args.through, &to, what, *no_wait, screen).await
@@ -71,6 +74,7 @@ async fn prove(
     };
     let bytes = allod_wire::encode(&proof);
     let statement = Statement::of(&proof, ledger.trust())?;
+    statement.remember(home, ledger.trust(), screen);
     write(file, &bytes, force)?;
     let mut text = format!("{} bytes in {}.\n{}", bytes.len(), file.display(), statement.text);
     let mut has_qr = false;
@@ -121,6 +125,7 @@ fn verify(
     let proof: Proof = allod_wire::decode(&bytes)
         .map_err(|why| Failure::new(Kind::Failed, format!("{} is no proof: {why}", file.display())))?;
     let mut statement = Statement::of(&proof, &trust)?;
+    statement.remember(home, &trust, screen);
     if let Some(content) = content {
         let wanted = statement.content.ok_or_else(|| {
             Failure::new(Kind::Failed, "the proof is not about a title, so no file belongs to it")
@@ -146,9 +151,22 @@ struct Statement {
     text: String,
     /// The hash of the content that a title is about.
     content: Option<[u8; 32]>,
+    /// What it is about, where that can be somebody's, and whose it was.
+    thing: Option<(Thing, Vec<Did>)>,
 }
 
 impl Statement {
+    fn about(self, thing: Thing, whose: impl IntoIterator<Item = Did>) -> Self {
+        Self { thing: Some((thing, whose.into_iter().collect())), ..self }
+    }
+
+    /// Remembers what it is about, where that was this person's.
+    fn remember(&self, home: &Home, trust: &Trust, screen: &Screen) {
+        if let Some((thing, whose)) = &self.thing {
+            remember(home, &trust.network, thing, whose.iter().copied(), screen);
+        }
+    }
+
     /// Checks a proof and says what it shows.
     fn of(proof: &Proof, trust: &Trust) -> Result<Self, Failure> {
         let key = NetworkKey::decode(&trust.key).map_err(refused)?;
@@ -167,7 +185,7 @@ impl Statement {
                 (None, _) => format!("The name {name} was free"),
             };
             let value = json!({ "name": name.as_str(), "owner": owner.map(|did| did.to_string()) });
-            return Ok(Self::at(&shown, value, text, trust));
+            return Ok(Self::at(&shown, value, text, trust).about(Thing::Name(name), owner));
         }
         if proof.is_about::<Title>() {
             let title = TitleId(fixed(id)?);
@@ -188,16 +206,18 @@ impl Statement {
             };
             let value = json!({ "title": title.to_string(), "label": record.label, "owner": owner });
             let content = Some(record.content);
-            return Ok(Self { content, ..Self::at(&shown, value, text, trust) });
+            let statement = Self::at(&shown, value, text, trust).about(Thing::Title(title), record.owner);
+            return Ok(Self { content, ..statement });
         }
         if proof.is_about::<Balance>() {
             let (asset, did) = id.split_at_checked(32).ok_or_else(|| refused(Error::WrongSubject))?;
-            let (asset, did) = (AssetId(fixed(asset)?), allod_did::Did(fixed(did)?));
+            let (asset, did) = (AssetId(fixed(asset)?), Did(fixed(did)?));
             let shown = checked::<Balance>(proof, trust, &key, &(asset, did))?;
             let amount = shown.record.unwrap_or_default().amount;
             let text = format!("{amount} units of {asset} were owned by {did}");
             let value = json!({ "asset": asset.to_string(), "owner": did.to_string(), "amount": amount });
-            return Ok(Self::at(&shown, value, text, trust));
+            let whose = (amount > 0).then_some(did);
+            return Ok(Self::at(&shown, value, text, trust).about(Thing::Units(asset), whose));
         }
         if proof.is_about::<Lock>() {
             let lock = LockId(fixed(id)?);
@@ -220,10 +240,11 @@ impl Statement {
                 ),
                 None => (json!({ "lock": lock.to_string() }), format!("There was no lock {lock}")),
             };
-            return Ok(Self::at(&shown, value, text, trust));
+            let whose = shown.record.iter().flat_map(|record| [record.owner, record.recipient]);
+            return Ok(Self::at(&shown, value, text, trust).about(Thing::Lock(lock), whose));
         }
         if proof.is_about::<Account>() {
-            let did = allod_did::Did(fixed(id)?);
+            let did = Did(fixed(id)?);
             let shown = checked::<Account>(proof, trust, &key, &did)?;
             let devices = shown.record.as_ref().map_or(0, |account| account.state.devices().len());
             let text = match &shown.record {
@@ -248,7 +269,7 @@ impl Statement {
             fields.insert("at".into(), json!(shown.at.0));
         }
         let text = format!("{text},\nat height {}, {}.", shown.height, time(shown.at));
-        Self { value, text, content: None }
+        Self { value, text, content: None, thing: None }
     }
 }
 

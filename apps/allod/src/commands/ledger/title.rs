@@ -6,9 +6,11 @@ use allod_ledger::Action;
 use allod_ledger::asset::title_id;
 use allod_ledger::holding::{Holding, Title as Record};
 use allod_node::person::Home;
+use allod_node::person::ledger::Thing;
 use allod_wire::TitleId;
 use serde_json::json;
 
+use super::list::remember;
 use super::{ask, done, id, identity, open, person_and_ledger, time};
 use crate::cli::ledger::{Title, TitleCommand};
 use crate::failure::{Failure, Kind};
@@ -38,10 +40,12 @@ pub(in super::super) async fn run(home: &Home, args: Title, screen: &Screen) -> 
         }
         TitleCommand::Show { title } => {
             let ledger = open(home, &args.through, screen).await?;
-            let (_, shown) = ledger.prove_now::<Record>(&id::<TitleId>(&title)?).await?;
+            let id = id::<TitleId>(&title)?;
+            let (_, shown) = ledger.prove_now::<Record>(&id).await?;
             let Some(record) = shown.record else {
                 return Err(Failure::new(Kind::Failed, format!("there is no title {title}")));
             };
+            remember(home, &ledger.trust().network, &Thing::Title(id), record.owner, screen);
             let owner = record.owner.map(|did| did.to_string());
             let held = owner.as_deref().unwrap_or("nobody: it is set aside or was destroyed");
             screen.result(

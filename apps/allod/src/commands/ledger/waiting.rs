@@ -64,6 +64,20 @@ pub(in super::super) fn shown(person: &Person, anchored: Option<&Anchored>) -> (
     (text, json)
 }
 
+/// What waits, as a warning for whoever may object with this device; nothing where
+/// that is not so.
+pub(in super::super) fn warning(person: &Person, anchored: Option<&Anchored>) -> Option<String> {
+    let anchored = anchored?;
+    anchored.state.device(&person.device_id())?;
+    let Waiting { until, .. } = anchored.waiting.as_ref()?;
+    let what = anchored.waiting.as_ref()?.in_words();
+    Some(format!(
+        "a change to your identity that the root alone signed waits on the ledger: it {what}. If you did not ask for \
+         it, somebody has your root: object before {} with: allod devices object",
+        time(*until)
+    ))
+}
+
 /// The device that an operation adds.
 fn device_of(operation: &Operation) -> Option<allod_did::DeviceId> {
     match operation.kind() {

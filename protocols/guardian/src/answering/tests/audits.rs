@@ -67,6 +67,81 @@ fn an_honest_log_gives_no_finding_in_whichever_pieces_it_is_read() {
     }
 }
 
+/// The log as if it went on to that place with nothing worth reading in between.
+fn far_along(log: &[SignedAnswer], first: u64) -> Vec<SignedAnswer> {
+    let mut previous = [7; 32];
+    let places = first..;
+    let again = log.iter().zip(places).map(|(entry, position)| {
+        let entry = with(entry, |answer| (answer.position, answer.previous) = (position, previous));
+        previous = entry.answer.hash();
+        entry
+    });
+    again.collect()
+}
+
+fn audit_rest(first: &SignedAnswer, before: Option<&SignedAnswer>) -> Audit {
+    Audit::of_rest(NETWORK, guardian(1), first, before).unwrap()
+}
+
+#[test]
+fn a_log_whose_beginning_was_deleted_is_checked_from_its_first_entry_on() {
+    let rest = far_along(&log(5), LOG_KEPT - 2);
+    // Of LOG_KEPT + 2 entries two were deleted, which is as many as may be.
+    let mut audit = audit_rest(&rest[0], None);
+    read(&mut audit, &rest);
+    assert_eq!((findings(&mut audit), audit.tip()), (Vec::new(), Tip::of(&rest[4])));
+    let mut changed = rest.clone();
+    changed[2] = with(&rest[2], |answer| answer.at_ms += 1);
+    let mut audit = audit_rest(&rest[0], None);
+    read(&mut audit, &changed);
+    assert_eq!(findings(&mut audit), [Finding::NotChained { position: LOG_KEPT + 1 }]);
+    // Who kept what was deleted cannot look for it any more; what is there is looked for.
+    let mut audit = audit_rest(&rest[1], None);
+    assert_eq!(audit.expect(rest[0].clone(), dealt().held_by(1)), Err(ReceiptError::Late));
+    assert_eq!(audit.expect(rest[3].clone(), dealt().held_by(1)), Ok(()));
+    read(&mut audit, [&rest[1], &rest[2], &rest[4]]);
+    let missing = Finding::Missing { receipt: rest[3].clone() };
+    assert!(findings(&mut audit).contains(&missing));
+}
+
+#[test]
+fn a_receipt_of_the_entry_before_joins_what_is_left_of_a_log() {
+    let rest = far_along(&log(5), 100);
+    let mut audit = audit_rest(&rest[1], Some(&rest[0]));
+    read(&mut audit, &rest[1..]);
+    assert_eq!(findings(&mut audit), []);
+    // It was given another answer there than the one that the log goes on from.
+    let other = with(&rest[0], |answer| answer.at_ms += 1);
+    let mut audit = audit_rest(&rest[1], Some(&other));
+    read(&mut audit, &rest[1..]);
+    assert!(findings(&mut audit).contains(&Finding::NotChained { position: 101 }));
+    for (first, before) in
+        [(&rest[2], Some(&rest[0])), (&rest[0], Some(&rest[1])), (&rest[0], Some(&rest[0]))]
+    {
+        assert!(Audit::of_rest(NETWORK, guardian(1), first, before).is_err());
+    }
+    assert!(Audit::of_rest(NETWORK, guardian(2), &rest[0], None).is_err());
+}
+
+#[test]
+fn who_deletes_more_of_a_log_than_may_be_deleted_is_found() {
+    for (kept, begins) in [(LOG_KEPT, 2), (LOG_KEPT - 1, 3)] {
+        let last = far_along(&log(1), LOG_KEPT + 1).remove(0);
+        let first = far_along(&log(1), begins).remove(0);
+        let mut audit = audit_rest(&first, None);
+        read(&mut audit, [&first]);
+        // Everything in between is left out here, which is found too.
+        read(&mut audit, [&last]);
+        audit.end();
+        let too_much = Finding::DeletedTooMuch { first: begins, last: LOG_KEPT + 1 };
+        assert_eq!(findings(&mut audit).contains(&too_much), kept < LOG_KEPT, "{kept} kept");
+    }
+    let mut whole = audit();
+    read(&mut whole, &log(3));
+    whole.end();
+    assert_eq!(findings(&mut whole), [], "a short log of which nothing was deleted");
+}
+
 #[test]
 fn an_entry_that_was_rewritten_breaks_the_chain_behind_it() {
     // A true answer to another element.

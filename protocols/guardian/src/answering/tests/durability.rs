@@ -37,8 +37,9 @@ fn what_is_asked_while_a_write_is_under_way_is_written_together_by_the_next() {
 #[test]
 fn what_is_handed_in_together_is_written_together() {
     let mut shell = Shell::holding(&dealt(), 1);
-    for ticket in 100..105 {
-        let ask = Input::Ask { ticket, caller: caller(1), request: request(ticket) };
+    let asked = |ticket| Asked { ticket, caller: caller(1), request: request(ticket) };
+    for tickets in [100..103, 103..105] {
+        let ask = Input::Ask(tickets.map(asked).collect());
         shell.service.handle(shell.now, &mut shell.rng, ask);
     }
     let ticket = shell.ask(Request { key: "oprf/other".into(), ..request(2) });
@@ -47,6 +48,40 @@ fn what_is_handed_in_together_is_written_together() {
     assert!(shell.replies.is_empty());
     shell.persist();
     assert_eq!(shell.replies.len(), 5);
+    assert_chain(&shell.disk);
+}
+
+#[test]
+fn of_what_is_asked_together_each_is_answered_or_refused_by_itself() {
+    let (dealt, another) = (dealt(), deal("oprf/b", 2, 2, &[1, 2, 3]));
+    let mut shell = Shell::holding(&dealt, 1);
+    shell.service.follow(&another.keyholder(1)).expect("a share");
+    let other = Request { key: "oprf/b".into(), ..request(1) };
+    let wrong = Request { key: "oprf/other".into(), ..request(2) };
+    let garbage = Request { blinded: vec![0xff; 32].into(), ..request(3) };
+    let card = Caller { permit: Permit::Recover, ..caller(1) };
+    let asked = [
+        (caller(1), request(0)),
+        (caller(1), wrong),
+        (caller(2), other.clone()),
+        (caller(1), garbage),
+        (card, request(4)),
+        (caller(1), request(0)),
+    ];
+    let asked = (0..).zip(asked).map(|(ticket, (caller, request))| Asked { ticket, caller, request });
+    shell.input(Input::Ask(asked.collect()));
+    for (ticket, why) in [(1, Refusal::UnknownKey), (3, Refusal::Malformed), (4, Refusal::NotPermitted)] {
+        assert_eq!(shell.replies.remove(&ticket), Some(Reply::Refused(why)));
+    }
+    shell.persist();
+    assert_eq!(shell.replies.keys().copied().collect::<Vec<_>>(), [0, 2, 5]);
+    for (ticket, asked, dealt) in [(0, request(0), &dealt), (2, other, &another), (5, request(0), &dealt)] {
+        let Reply::Answered(signed) = &shell.replies[&ticket] else { panic!("answered") };
+        assert_eq!(signed.answer.blinded, asked.blinded.to_vec());
+        assert!(signed.verify().is_ok());
+        assert_eq!(signed.answer.is_false::<Ristretto255>(&dealt.public_share(1)), Ok(false));
+    }
+    assert_eq!(shell.disk.len(), 3);
     assert_chain(&shell.disk);
 }
 

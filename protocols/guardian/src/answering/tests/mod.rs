@@ -12,6 +12,7 @@ mod receipts;
 mod refusals;
 
 use alloc::collections::BTreeMap;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use allod_crypto::Secret;
@@ -184,7 +185,7 @@ impl Shell {
     pub(crate) fn ask_as(&mut self, caller: Caller, request: Request) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.input(Input::Ask { ticket, caller, request });
+        self.input(Input::Ask(vec![Asked { ticket, caller, request }]));
         ticket
     }
 

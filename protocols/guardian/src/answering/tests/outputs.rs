@@ -1,8 +1,6 @@
 //! What a client has in the end, against an implementation of RFC 9497 that knows
 //! nothing of shares.
 
-use alloc::vec;
-
 use proptest::prelude::*;
 use voprf::{Ristretto255 as Theirs, VoprfServer};
 

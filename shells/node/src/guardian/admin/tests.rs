@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use allod_guardian::realm::Rate;
+use allod_guardian::token::Tenants;
 use allod_ledger::guardian::Terms;
-use allod_wire::GuardianId;
+use allod_wire::{GuardianId, RealmId};
 use axum::Extension;
 use axum::body::Body;
 use axum::http::Request;
@@ -16,6 +17,7 @@ use hyper_util::service::TowerToHyperService;
 
 use super::super::{Addresses, ChainSection, Config, Store, Tls, http, run};
 use super::*;
+use crate::callers::Callers;
 use crate::chain::founding::{self, brisk_rules, genesis};
 use crate::chain::guardian_key;
 use crate::chain::operator::Operator;
@@ -35,6 +37,11 @@ fn service(folder: &tempfile::TempDir) -> (Service, std::thread::JoinHandle<()>)
     Service::start(store, allod_guardian::realm::Limits::default(), 7)
 }
 
+/// Nobody in particular.
+fn callers() -> Arc<Callers> {
+    Arc::new(Callers::new(RealmId([0; 16]), Tenants::new()))
+}
+
 #[tokio::test]
 async fn a_guardian_is_ready_until_its_store_is_gone() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,15 +49,12 @@ async fn a_guardian_is_ready_until_its_store_is_gone() {
     let router = router(Watched::new(service.clone(), false));
     assert_eq!(get(&router, "/livez").await, (200, "ok".into()));
     assert_eq!(get(&router, "/readyz").await, (200, "ok".into()));
-    assert_eq!(
-        get(&http::router(service, Default::default(), None, None), "/health").await,
-        (200, "ok".into())
-    );
+    assert_eq!(get(&http::router(service, callers(), None, None), "/health").await, (200, "ok".into()));
 
     let gone = super::router(Watched::new(Service::gone(), false));
     assert_eq!(get(&gone, "/livez").await.0, 200);
     assert_eq!(get(&gone, "/readyz").await.0, 503);
-    assert_eq!(get(&http::router(Service::gone(), Default::default(), None, None), "/health").await.0, 503);
+    assert_eq!(get(&http::router(Service::gone(), callers(), None, None), "/health").await.0, 503);
 }
 
 #[tokio::test]
@@ -65,7 +69,7 @@ async fn a_guardian_whose_chain_is_not_up_yet_lives_and_serves_and_is_not_ready(
         status == 200 && text.contains("allod_guardian_info{") && !text.contains("allod_chain"),
         "{text}"
     );
-    let public = http::router(service, Default::default(), None, None);
+    let public = http::router(service, callers(), None, None);
     assert_eq!(get(&public, "/health").await, (200, "ok".into()));
 }
 
@@ -98,8 +102,7 @@ async fn requests_that_come_too_often_are_counted() {
     let (service, _thread) = service(&folder);
     let addresses = Addresses::new(Rate { burst: 2, per_second: 1 });
     let place = addresses.enter("192.0.2.1".parse().unwrap()).unwrap();
-    let public =
-        http::router(service.clone(), Default::default(), None, None).layer(Extension(Arc::new(place)));
+    let public = http::router(service.clone(), callers(), None, None).layer(Extension(Arc::new(place)));
     let mut refused = 0;
     for _ in 0..6 {
         refused += u64::from(get(&public, "/").await.0 == 429);

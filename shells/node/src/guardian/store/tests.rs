@@ -208,26 +208,35 @@ fn accounts_are_counted_however_they_come_and_go() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path()).unwrap();
     let one = registration(0);
+    let known = store.accounts_known();
+    let are_known = || [ANNA, BERT, CARL].map(|account| known.has(&account));
     assert_eq!(store.accounts(), 0);
+    assert_eq!(are_known(), [false, false, false]);
     apply(&mut store, [put(ANNA, &one, true), put(BERT, &one, true)]);
     assert_eq!(store.accounts(), 2);
+    assert_eq!(are_known(), [true, true, false]);
     apply(&mut store, [put(ANNA, &one, true), put(ANNA, &guessed(&one, 1), false)]);
     assert_eq!(store.accounts(), 2);
     // A destroyed share's account still counts: the fact is kept.
     apply(&mut store, [Change::Destroy { account: ANNA }]);
     assert_eq!(store.accounts(), 2);
+    assert_eq!(are_known(), [true, true, false]);
     apply(
         &mut store,
         [Change::Remove { account: BERT, locator: None }, Change::Remove { account: CARL, locator: None }],
     );
     assert_eq!(store.accounts(), 1);
+    assert_eq!(are_known(), [true, false, false]);
     apply(&mut store, [Change::Remove { account: ANNA, locator: None }, put(CARL, &one, true)]);
     assert_eq!(store.accounts(), 1);
+    assert_eq!(are_known(), [false, false, true]);
     let descriptor = SealedDescriptor { sequence: 1, sealed: vec![0] };
     apply(&mut store, [Change::Describe { account: ANNA, locator: Locator([1; 32]), descriptor }]);
     assert_eq!(store.accounts(), 1);
     drop(store);
-    assert_eq!(Store::open(folder.path()).unwrap().accounts(), 1);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.accounts(), 1);
+    assert!(store.accounts_known().has(&CARL) && !store.accounts_known().has(&ANNA));
 }
 
 #[test]

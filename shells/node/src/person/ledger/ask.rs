@@ -96,6 +96,7 @@ impl Ledger {
     pub async fn ask(&self, author: impl Into<Author<'_>>, action: Action) -> Result<Asked, LedgerError> {
         let author = author.into();
         let account = self.anchored(author).await?;
+        self.remember_aside(&author.did(), &action).await;
         self.sign_and_hand_in(author, &account, action).await
     }
 
@@ -243,6 +244,7 @@ impl Ledger {
         }
         match self.became(operation).await {
             Ok(Some(asked)) => {
+                self.remember_outcome(operation);
                 self.forget(&id)?;
                 self.say(format!(
                     "the same was asked before, and came about at height {}: nothing was sent; ask again if you want it twice",
@@ -272,6 +274,7 @@ impl Ledger {
         let id = operation.id();
         let outcome = self.settle(operation).await?;
         let Some(why) = outcome.refused else {
+            self.remember_outcome(operation);
             self.forget(&id)?;
             return Ok(Asked { id, height: outcome.height });
         };

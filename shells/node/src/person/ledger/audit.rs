@@ -22,8 +22,15 @@ const BODY_MAX: usize = ENTRIES_MAX * (4 + SignedAnswer::SIZE_MAX);
 pub struct Audited {
     /// How many entries were read.
     pub entries: u64,
+    /// The place of the first entry that was checked; later than what was asked for where
+    /// the guardian does not keep what came before.
+    pub begins: u64,
+    /// Whether the first of them was checked against the one before it.
+    pub joined: bool,
     /// How many receipts were looked for.
     pub receipts: usize,
+    /// How many receipts are of entries that the guardian does not keep any more.
+    pub deleted: usize,
     /// Where the log ends; nothing where it ends somewhere before the place that it was
     /// to be read from.
     pub end: Option<u64>,
@@ -36,8 +43,9 @@ pub struct Audited {
 
 impl Audited {
     /// Of a log that ends before the place that it was to be read from.
-    fn nothing() -> Self {
-        Self { entries: 0, receipts: 0, end: None, last: None, findings: Vec::new() }
+    fn nothing(begins: u64) -> Self {
+        let findings = Vec::new();
+        Self { entries: 0, begins, joined: false, receipts: 0, deleted: 0, end: None, last: None, findings }
     }
 }
 
@@ -46,12 +54,20 @@ impl Audited {
 #[error("the log has no entry {0} that it could be read from")]
 pub struct BadNumber(pub u64);
 
+/// Where the reading of a log begins.
+struct Start {
+    audit: Audit,
+    begins: u64,
+    joined: bool,
+}
+
 /// What guardians held, as far as it was looked up.
 type Known = BTreeMap<(String, u32), Option<Sharing>>;
 
 impl Ledger {
-    /// Reads a guardian's log from place `from` on, 1 being the first. `receipts`
-    /// are what it gave to this person.
+    /// Reads a guardian's log from place `from` on, 1 being the first, or from the first
+    /// entry behind it that the guardian still keeps. `receipts` are what it gave to this
+    /// person.
     ///
     /// # Errors
     /// [`LedgerError`]; [`BadNumber`] inside.
@@ -62,23 +78,24 @@ impl Ledger {
         receipts: Vec<SignedAnswer>,
     ) -> Result<Result<Audited, BadNumber>, LedgerError> {
         let from = from.max(1);
-        let tip = match from {
-            1 => Tip::default(),
-            _ => match self.entry(listed, from - 1).await? {
-                Some(entry) => Tip::of(&entry),
-                None => match self.chunk(listed, from - 1).await?.is_empty() {
-                    // The log is shorter. Receipts from there on would not be in it.
-                    true if !receipts.iter().any(|receipt| receipt.answer.position >= from - 1) => {
-                        return Ok(Ok(Audited::nothing()));
-                    }
-                    _ => return Ok(Err(BadNumber(from))),
-                },
-            },
+        let start = match self.start(listed, from, &receipts).await? {
+            Some(start) => start,
+            // Receipts from there on would not be in it.
+            None if receipts.iter().any(|receipt| receipt.answer.position >= from - 1) => {
+                return Ok(Err(BadNumber(from)));
+            }
+            None => return Ok(Ok(Audited::nothing(from))),
         };
-        let mut audit = Audit::new(self.trust.network, listed.guardian, tip);
+        let Start { mut audit, begins, joined } = match start {
+            Ok(start) => start,
+            Err(why) => return Ok(Err(why)),
+        };
         let mut known = Known::new();
         let mut expected = 0;
-        for receipt in receipts.into_iter().filter(|receipt| receipt.answer.position >= from) {
+        let (there, before) =
+            receipts.into_iter().partition::<Vec<_>, _>(|receipt| receipt.answer.position >= begins);
+        let deleted = before.iter().filter(|receipt| receipt.answer.position >= from).count();
+        for receipt in there {
             self.look_up(&mut known, &receipt).await?;
             let held = held(&known, listed.guardian);
             expected += usize::from(audit.expect(receipt, held).is_ok());
@@ -106,19 +123,62 @@ impl Ledger {
         audit.end();
         findings.extend(std::iter::from_fn(|| audit.poll()));
         let last = last.filter(|_| findings.is_empty());
-        Ok(Ok(Audited { entries, receipts: expected, end: Some(audit.tip().position), last, findings }))
+        let end = Some(audit.tip().position);
+        Ok(Ok(Audited { entries, begins, joined, receipts: expected, deleted, end, last, findings }))
     }
 
-    /// One entry, which the guardian must have signed.
-    async fn entry(&self, listed: &Listed, position: u64) -> Result<Option<SignedAnswer>, LedgerError> {
-        let chunk = self.chunk(listed, position).await?;
-        let entry = chunk.first().and_then(|bytes| SignedAnswer::decode(bytes).ok());
-        Ok(entry.filter(|entry| {
-            entry.answer.position == position
-                && entry.answer.guardian.0 == listed.guardian.0
-                && entry.answer.network == *self.trust.network.as_bytes()
-                && entry.verify().is_ok()
-        }))
+    /// Where reading from `from` begins, and whether that can be: nothing where the log is
+    /// shorter.
+    async fn start(
+        &self,
+        listed: &Listed,
+        from: u64,
+        receipts: &[SignedAnswer],
+    ) -> Result<Option<Result<Start, BadNumber>>, LedgerError> {
+        let (network, guardian) = (self.trust.network, listed.guardian);
+        let chunk = self.chunk(listed, (from - 1).max(1)).await?;
+        let Some(first) = chunk.first() else {
+            // An empty log is read from its beginning.
+            let audit = Audit::new(network, guardian, Tip::default());
+            return Ok((from == 1).then_some(Ok(Start { audit, begins: 1, joined: true })));
+        };
+        let bad = Ok(Some(Err(BadNumber(from))));
+        let first = match SignedAnswer::decode(first) {
+            Ok(first) if self.is_of(listed, &first) => first,
+            // What stands at the beginning is found to be no entry when it is read.
+            _ if from == 1 => {
+                let audit = Audit::new(network, guardian, Tip::default());
+                return Ok(Some(Ok(Start { audit, begins: 1, joined: true })));
+            }
+            _ => return bad,
+        };
+        let begins = first.answer.position;
+        if from == 1 && begins == 1 {
+            let audit = Audit::new(network, guardian, Tip::default());
+            return Ok(Some(Ok(Start { audit, begins, joined: true })));
+        }
+        if from > 1 && begins == from - 1 {
+            let audit = Audit::new(network, guardian, Tip::of(&first));
+            return Ok(Some(Ok(Start { audit, begins: from, joined: true })));
+        }
+        if begins < from {
+            return bad;
+        }
+        let before = receipts.iter().find(|receipt| receipt.answer.position.checked_add(1) == Some(begins));
+        let before = before.filter(|before| self.is_of(listed, before));
+        Ok(Some(
+            Audit::of_rest(network, guardian, &first, before)
+                .map(|audit| Start { audit, begins, joined: before.is_some() })
+                .map_err(|_| BadNumber(from)),
+        ))
+    }
+
+    /// Whether the guardian signed this for this network.
+    fn is_of(&self, listed: &Listed, entry: &SignedAnswer) -> bool {
+        entry.answer.guardian.0 == listed.guardian.0
+            && entry.answer.network == *self.trust.network.as_bytes()
+            && entry.answer.position > 0
+            && entry.verify().is_ok()
     }
 
     async fn chunk(&self, listed: &Listed, from: u64) -> Result<Vec<Vec<u8>>, LedgerError> {

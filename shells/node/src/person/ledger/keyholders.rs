@@ -140,7 +140,7 @@ impl Ledger {
         let (_, shown) = self.prove::<Guardian>(id, height).await?;
         Ok(shown.record.map(|record| {
             let address = record.terms.service.parse::<Address>();
-            Listed { guardian: *id, link: address.ok().map(|address| Arc::new(Link::new(address))), record }
+            Listed { guardian: *id, link: address.ok().map(|address| self.way(address)), record }
         }))
     }
 

@@ -12,10 +12,13 @@
 mod anchor;
 mod ask;
 mod audit;
+mod belongings;
+mod error;
 mod evaluate;
 mod kept;
 mod keyholders;
 mod outcome;
+mod owned;
 mod receipts;
 mod standing;
 mod trust;
@@ -23,25 +26,27 @@ mod unseal;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use allod_did::Did;
-use allod_guardian::client::Fault;
 use allod_ledger::account::{Account, Sponsorship};
 use allod_ledger::record::{Identifier, Record};
 use allod_ledger::{Action, Body, Chain, Claim, NetworkKey, Operation, Parameters, Proof, Shown, Stamp};
-use allod_wire::{Instant, OperationId, Wire};
+use allod_wire::{OperationId, Wire};
 use data_encoding::HEXLOWER;
 use tokio::sync::OnceCell;
 
 pub use anchor::{Anchored, Waiting};
 pub use ask::{Asked, Author};
 pub use audit::{Audited, BadNumber};
+pub use belongings::{Belonging, Belongings, Thing};
+pub use error::LedgerError;
 pub use evaluate::{Evaluated, Evaluation};
 pub use keyholders::{GuardianFault, Keyholders, Listed, Wrong};
+pub use owned::{Aside, Held, Owned, Possessions};
 pub use receipts::Receipts;
 pub use standing::Standing;
 pub use trust::Trust;
@@ -49,8 +54,7 @@ pub use unseal::{Opened, Word};
 
 use kept::Kept;
 
-use super::{Link, Person};
-use crate::FileError;
+use super::{Address, Link, Person};
 
 /// How long an operation may take to come up in the ledger.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,125 +65,6 @@ const GLANCE: Duration = Duration::from_secs(2);
 /// How often it is asked for meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Why something asked of the ledger did not come about.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// A file of the home folder.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// No guardian is known that could be asked.
-    #[error("no guardian is known here that takes part in a network")]
-    NoGuardian,
-    /// No guardian answered; the last one's trouble.
-    #[error("none of the guardians answered: {0}")]
-    Unreachable(Fault),
-    /// Guardians do not agree which network this is.
-    #[error(
-        "the guardians do not agree which network they are: {agreeing} of {asked} say the same, {needed} are needed"
-    )]
-    Disagree {
-        /// How many say the same.
-        agreeing: usize,
-        /// How many were asked.
-        asked: usize,
-        /// How many must say the same.
-        needed: usize,
-    },
-    /// Too many guardians are silent to know which network this is.
-    #[error(
-        "too few guardians answered which network they are: {agreeing} of {asked} say the same, {needed} are needed"
-    )]
-    TooSilent {
-        /// How many say the same.
-        agreeing: usize,
-        /// How many were asked.
-        asked: usize,
-        /// How many must say the same.
-        needed: usize,
-        /// Who did not answer, and with what trouble.
-        silent: Vec<(String, Fault)>,
-    },
-    /// The guardians have not made the network's key yet.
-    #[error("the guardians have not made their common key yet; try again in a minute")]
-    NoKey,
-    /// What a guardian sent is not what was asked for.
-    #[error("what a guardian sent makes no sense: {0}")]
-    Garbage(String),
-    /// The ledger refused the operation, for good.
-    #[error("the ledger refused: {0}")]
-    Refused(String),
-    /// No guardian passes the operation on. One that keeps it may do so later.
-    #[error("the guardians do not pass it on: {why}")]
-    Declined {
-        /// What one of them said.
-        why: String,
-        /// Until when it can still come about.
-        until: Instant,
-    },
-    /// The operation did not come up in time. It may still.
-    #[error("operation {id} did not come up in the ledger in time; it still may")]
-    Pending {
-        /// The operation.
-        id: OperationId,
-        /// Until when it can still come about.
-        until: Instant,
-    },
-    /// The operation was taken in, and nobody knows with what outcome.
-    #[error("operation {0} is in the ledger, but the guardians do not know any more what came of it")]
-    Unclear(OperationId),
-    /// The network's time and this device's clock are hours apart.
-    #[error("the network's time is {network}, and this device's clock says {device}", network = network.0, device = device.0)]
-    Apart {
-        /// What the network signed last, in milliseconds since 1970.
-        network: Instant,
-        /// What this device's clock says.
-        device: Instant,
-    },
-    /// The network asks for more work than this device does.
-    #[error("the network asks for {bits} bits of work, which takes this device too long")]
-    TooMuchWork {
-        /// Zero bits.
-        bits: u8,
-    },
-    /// A proof was not good.
-    #[error(transparent)]
-    Proof(#[from] allod_ledger::Error),
-    /// The ledger has no such key, or its guardians have not made it yet.
-    #[error("the guardians have no common key that is called {0:?}, or have not made it yet")]
-    NoSuchKey(String),
-    /// This device is new to the ledger, and the person's other devices can still object.
-    #[error("this device is new to the ledger: it waits, so that the person's other devices can object")]
-    Waiting {
-        /// Until when.
-        until: Instant,
-    },
-    /// A change that the root alone signed waits on the ledger, and is not the one that
-    /// this device's log has there.
-    #[error("another change to the identity, which this device does not know, waits on the ledger")]
-    OtherWaits {
-        /// Until when.
-        until: Instant,
-    },
-    /// A device of the person objected to what the root alone signed.
-    #[error("another of the person's devices objected to this one on the ledger")]
-    Objected {
-        /// From when on it can be asked for again.
-        until: Instant,
-    },
-    /// The ledger does not know this device.
-    #[error("the ledger does not know this device as one of the identity's")]
-    Stranger,
-    /// No change that the root alone signed waits.
-    #[error("no change to the identity waits on the ledger")]
-    NothingWaits,
-    /// The network has not signed a checkpoint that is new enough.
-    #[error("the guardians have not signed height {height} yet")]
-    NotCertified {
-        /// Which height.
-        height: u64,
-    },
-}
-
 /// Where a person is told what they should know.
 type Tell = Box<dyn Fn(&str) + Send + Sync>;
 
@@ -188,6 +73,7 @@ pub struct Ledger {
     links: Vec<Arc<Link>>,
     trust: Trust,
     kept: Option<Kept>,
+    home: Option<PathBuf>,
     tell: Option<Tell>,
     /// What was told, so that nothing is told twice.
     told: Mutex<BTreeSet<String>>,
@@ -213,6 +99,7 @@ impl Ledger {
             links,
             trust,
             kept: None,
+            home: None,
             tell: None,
             told: Mutex::default(),
             first: AtomicUsize::new(0),
@@ -221,10 +108,12 @@ impl Ledger {
     }
 
     /// Keeps what is asked in the home folder at this path until its outcome is known,
-    /// so that nothing that is asked again comes about twice.
+    /// so that nothing that is asked again comes about twice; and remembers there what
+    /// came of it that is the author's.
     #[must_use]
     pub fn keeping(mut self, home: &Path) -> Self {
         self.kept = Some(Kept::of(home));
+        self.home = Some(home.to_owned());
         self
     }
 
@@ -251,6 +140,15 @@ impl Ledger {
         if let Some(link) = self.links.get(place) {
             self.say(format!("{} sent what is no good ({why}); others are asked", link.address()));
         }
+    }
+
+    /// A way to a guardian that the ledger names.
+    fn way(&self, address: Address) -> Arc<Link> {
+        let link = Link::new(address);
+        Arc::new(match self.links.first() {
+            Some(first) => link.among(first.awaited()),
+            None => link,
+        })
     }
 
     /// Which network.

@@ -162,7 +162,7 @@ impl Ledger {
                 let (_, guardian) = self.prove::<Guardian>(&id, height).await?;
                 let Some(guardian) = guardian.record.filter(Guardian::is_active) else { continue };
                 let address = guardian.terms.service.parse::<Address>();
-                links.push(address.ok().map(|address| Arc::new(Link::new(address))));
+                links.push(address.ok().map(|address| self.way(address)));
             }
             Ok::<_, LedgerError>(links)
         });

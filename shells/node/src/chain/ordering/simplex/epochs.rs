@@ -3,7 +3,8 @@
 //! An epoch begins when the application has the last block of the one before and
 //! named the committee. Its engine replaces the former at once: whoever still is
 //! in the epoch before is helped by the certificate of its last block, which it
-//! asks for as soon as it hears votes of an epoch that it does not know yet.
+//! asks for as soon as it hears votes of an epoch that it does not know yet. Those
+//! votes are not lost (see `early.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 
 use super::super::{Block, Ended, Role};
 use super::convert::{self, Marshal, Roster, Scheme};
+use super::early::{Early, Resumed};
 use super::faults::{Observer, VIEWS_KEPT};
 use super::proposer::Proposer;
 use super::record::{Base, Entered, Record};
@@ -55,6 +57,8 @@ struct Channels<S: Sender<PublicKey = PublicKey>> {
     questions: MuxHandle<S>,
     /// Votes of epochs that this node is not in.
     elsewhere: engine_mpsc::Receiver<(Channel, Message<PublicKey>)>,
+    /// Of those, the ones that this node is about to need.
+    early: Early,
 }
 
 pub(super) type Automaton<E> = Inline<E, Scheme, Proposer, Block, FixedEpocher>;
@@ -119,9 +123,12 @@ where
                     return self.shared.stop(Ended::Failed(why));
                 }
                 elsewhere = channels.elsewhere.recv() => {
-                    let Some((epoch, (peer, _))) = elsewhere else { return };
+                    let Some((epoch, vote)) = elsewhere else { return };
                     if let Some((ours, _)) = &current && epoch > *ours {
-                        self.ask(*ours, peer);
+                        self.ask(*ours, vote.0.clone());
+                        if epoch == ours + 1 {
+                            channels.early.keep(epoch, vote);
+                        }
                     }
                 }
             }
@@ -141,7 +148,7 @@ where
         muxer.start();
         let (muxer, questions) = Muxer::new(self.context.child("questions"), questions.0, questions.1);
         muxer.start();
-        Channels { votes, certificates, questions, elsewhere }
+        Channels { votes, certificates, questions, elsewhere, early: Early::default() }
     }
 
     /// Ends the current epoch's engine and starts the next one's.
@@ -180,6 +187,13 @@ where
         }
         let register = |error: commonware_p2p::utils::mux::Error| Ended::Failed(error.to_string());
         let votes = channels.votes.register(epoch).await.map_err(register)?;
+        // From here on no vote of this epoch is elsewhere; some may wait there still.
+        while let Ok((of, vote)) = channels.elsewhere.try_recv() {
+            if of == epoch {
+                channels.early.keep(epoch, vote);
+            }
+        }
+        let votes = (votes.0, Resumed::new(channels.early.take(epoch), votes.1));
         let certificates = channels.certificates.register(epoch).await.map_err(register)?;
         let questions = channels.questions.register(epoch).await.map_err(register)?;
         let observer = Observer::new(Arc::clone(&self.shared), scheme.clone());

@@ -106,8 +106,12 @@ pub(super) fn config(
         allow_private_ips: true,
         allow_dns: true,
         bypass_ip_check: true,
-        peer_connection_cooldown: Duration::from_secs(2),
-        allowed_handshake_rate_per_ip: Quota::per_second(NonZeroU32::new(16).unwrap_or(NonZeroU32::MIN)),
+        // A peer that is being dialled is not let in, and after an attempt it is neither
+        // dialled nor let in for a while. Two that dial each other at once, or one that
+        // comes up while it is dialled, need several attempts, so these are short.
+        dial_timeout: Duration::from_secs(5),
+        peer_connection_cooldown: Duration::from_millis(500),
+        allowed_handshake_rate_per_ip: Quota::per_second(NonZeroU32::new(32).unwrap_or(NonZeroU32::MIN)),
         ping_frequency: Duration::from_secs(10),
         dial_frequency: Duration::from_millis(100),
         tracked_peer_sets: PEER_SETS,

@@ -22,6 +22,7 @@
 
 mod convert;
 mod delivery;
+mod early;
 mod epochs;
 mod faults;
 mod gossip;

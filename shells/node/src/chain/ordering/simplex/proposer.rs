@@ -29,10 +29,6 @@ use super::shared::Shared;
 /// fast as the applications of most nodes do.
 const LAG_MAX: u64 = 64;
 
-/// How long the first leader of an epoch waits, at most, for the others to enter
-/// it: votes that come before are lost on them.
-const BORDER_PAUSE: Duration = Duration::from_millis(200);
-
 #[derive(Clone)]
 pub(super) struct Proposer {
     pub(super) shared: Arc<Shared>,
@@ -55,9 +51,6 @@ impl<E: Clock> Application<E> for Proposer {
             return None;
         }
         let parent = ancestry.next().await?;
-        if context.epoch().get() > 0 && context.parent.0.is_zero() {
-            clock.sleep(Duration::from_millis(self.shared.tuning.idle_ms).min(BORDER_PAUSE)).await;
-        }
         let taken = self.taken(&parent, ancestry).await;
         self.wait_for_operations(&clock, &taken).await;
         let candidates = self.shared.pool().candidates(&taken);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use allod_guardian::answering::Limits;
 use allod_guardian::token::Tenants;
 use allod_ledger::guardian::Terms;
 use allod_ledger::{Genesis, NETWORK_KEY_LEN, NetworkKey, Parameters, Proof};
@@ -17,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::world::free_port;
+use crate::callers::Callers;
 use crate::chain::founding::{Place, genesis, local_rules};
 use crate::chain::operator::Operator;
 use crate::chain::ordering::simplex::Tuning;
@@ -34,8 +36,8 @@ struct Guardian {
 
 impl Guardian {
     async fn try_start(&self) -> Result<Running, ChainError> {
-        let knows = Arc::new(|_| Box::pin(async { true }) as crate::chain::Known);
-        Running::start(&self.config, RealmId([0; 16]), Tenants::default(), knows).await
+        let callers = Arc::new(Callers::new(RealmId([0; 16]), Tenants::default()));
+        Running::start(&self.config, callers, Arc::new(|_: &[u8; 32]| true)).await
     }
 
     async fn start(&mut self) {
@@ -128,6 +130,7 @@ fn found(folder: &Path) -> (Vec<Guardian>, Genesis) {
             network_key: None,
             fetch_ahead: None,
             routes: Routes::default(),
+            evaluations: Limits::default(),
         };
         guardians.push(Guardian { config, service, up: None });
     }

@@ -2,6 +2,7 @@
 //! decides; the tasks are those that run over TCP.
 
 mod agreement;
+mod border;
 mod budget;
 mod epochs;
 mod ledger;
