@@ -6,10 +6,10 @@ use super::inode::{Extent, FileKind, Ino, Inode, Time, key};
 use super::reader::bytes_of;
 use super::{Files, SIZE_MAX};
 use crate::blocks::Blocks;
-use crate::chunk::Sizes;
+use crate::chunk::{Chunker, Sizes};
 use crate::compress::Compress;
 use crate::error::{Refusal, VaultError};
-use crate::object::Kind;
+use crate::object::{Keys, Kind, ObjectId, Sealed};
 
 /// Bytes of a file that is kept in the tree.
 const INLINE_MAX: u64 = 2 << 10;
@@ -107,6 +107,73 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             start = place;
         }
         Ok(())
+    }
+
+    /// The keys that objects of these files are sealed under, for a shell that seals many
+    /// at once.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Finds where contents are cut, for a shell that cuts many at once.
+    pub fn chunker(&self) -> &Chunker {
+        &self.chunker
+    }
+
+    /// Whether an object is in the vault.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn has(&mut self, id: &ObjectId) -> Result<bool, VaultError> {
+        self.store.has(id)
+    }
+
+    /// Keeps an object that is about to be a part of a file.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn put(&mut self, object: &Sealed) -> Result<(), VaultError> {
+        self.store.put(object).map(|_| ())
+    }
+
+    /// An object of the vault, for a shell that opens many at once.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`]; [`VaultError`].
+    pub fn sealed(&mut self, id: &ObjectId) -> Result<Sealed, VaultError> {
+        self.store.get(id)
+    }
+
+    /// Gives a file the content of these objects, one after the other, each with its size. They
+    /// were [put](Self::put) before. It is durable after the next [sync](Self::sync) or
+    /// [commit](Self::commit), which are the same then.
+    ///
+    /// # Errors
+    /// [`Refusal::IsDirectory`], [`Refusal::WrongKind`], [`Refusal::TooLarge`];
+    /// [`VaultError::Missing`]; [`VaultError`].
+    pub fn set_content(&mut self, ino: Ino, parts: &[(ObjectId, u32)], now: Time) -> Result<(), VaultError> {
+        self.writable()?;
+        let mut inode = self.file(ino)?;
+        let mut extents = Vec::with_capacity(parts.len());
+        let mut end = 0_u64;
+        for (id, size) in parts {
+            if !self.store.has(id)? {
+                return Err(VaultError::Missing(*id));
+            }
+            extents.push((end, Extent::Object { id: *id, from: 0, size: *size }));
+            end = end.checked_add(u64::from(*size)).filter(|end| *end <= SIZE_MAX).ok_or(Refusal::TooLarge)?;
+        }
+        // Nothing is recorded from here on until the next checkpoint has this.
+        self.unrecorded = true;
+        self.dirty.forget(ino);
+        let old = inode.size.max(end);
+        inode.size = end;
+        (inode.modified, inode.changed) = (now, now);
+        let done = self
+            .set_extents(ino, 0, old, &extents)
+            .and_then(|()| self.set(&key::inode(ino), &inode));
+        self.halfway |= done.is_err();
+        done
     }
 
     /// Puts extents in the place of what there is between two places.

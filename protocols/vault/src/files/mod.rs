@@ -29,7 +29,7 @@ use minicbor::{Decode, Encode};
 
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
 pub use operation::{Changes, Existing, Operation};
-pub use reader::{Names, Reader};
+pub use reader::{ContentPart, Names, Reader};
 pub use snapshot::{Snapshot, SnapshotInfo};
 
 use crate::blocks::Blocks;
@@ -67,7 +67,8 @@ const FRESH_MAX: usize = 1024;
 /// Operations above which a sync is a commit: recording them would cost as much.
 const PENDING_MAX: usize = 8 << 20;
 
-/// Bytes that are recorded as one write.
+/// Bytes that are recorded as one write. Of a larger one, a part may be left after a loss of
+/// power, as POSIX allows.
 const PIECE: usize = RECORD_MAX / 2;
 
 /// Bytes in the journal above which a sync is a commit.

@@ -22,6 +22,19 @@ use crate::tree::{Node, Nodes, Tree};
 /// A page of a directory: names, and what has them.
 pub type Names = Vec<(Vec<u8>, Entry)>;
 
+/// A part of a file's content that is in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentPart {
+    /// Where in the file it begins.
+    pub start: u64,
+    /// The object that has it.
+    pub id: ObjectId,
+    /// From where in the object.
+    pub from: u32,
+    /// How many bytes.
+    pub size: u32,
+}
+
 /// What was read of objects lately.
 #[derive(Debug)]
 pub(super) struct Recent {
@@ -241,6 +254,25 @@ impl<B: Blocks, C: Compress> Reader<'_, B, C> {
             see(start, end);
         }
         Ok(found.map(|(start, end)| (start.max(offset), end.min(size))).filter(|(start, end)| start < end))
+    }
+
+    /// The parts of a file's content that are in objects, in their order, for a shell that
+    /// opens many objects at once. Nothing where a part of it is not in an object: then it is
+    /// [read](Self::read).
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn parts(&mut self, ino: Ino) -> Result<Option<Vec<ContentPart>>, VaultError> {
+        let size = self.inode(ino)?.size;
+        if self.dirty.is_some_and(|dirty| !dirty.ranges(ino).is_empty()) {
+            return Ok(None);
+        }
+        let mut parts = Vec::new();
+        for (start, extent) in self.extents(ino, 0, size)? {
+            let Extent::Object { id, from, size } = extent else { return Ok(None) };
+            parts.push(ContentPart { start, id, from, size });
+        }
+        Ok(Some(parts))
     }
 
     /// The extents that have bytes between `from` and `to`, by where they start.

@@ -178,3 +178,36 @@ fn a_file_that_grows_piece_by_piece_has_the_chunks_of_one_that_was_written_at_on
     let more = stored - files.room();
     assert!(more < 2_000_000, "{more}");
 }
+
+#[test]
+fn a_content_of_objects_replaces_what_was_written_and_is_durable_when_synced() {
+    let disk = Disk::new(CAPACITY);
+    let mut files = create(&disk);
+    let ino = files.apply(&make(Ino::ROOT, "f", FileKind::File)).unwrap().unwrap();
+    files.apply(&write(ino, 0, &[7; 3000])).unwrap();
+    files.sync().unwrap();
+    files.apply(&write(ino, 100_000, b"more")).unwrap();
+    let contents = [crate::tests::noise(1, 50_000), crate::tests::noise(2, 1)];
+    let mut parts = Vec::new();
+    for content in &contents {
+        let object = files.keys().seal(crate::object::Kind::Data, content, &Uncompressed);
+        assert_eq!(
+            files.set_content(ino, &[(object.id, 1)], at(3)),
+            Err(VaultError::Missing(object.id)),
+            "it has to be there"
+        );
+        files.put(&object).unwrap();
+        parts.push((object.id, content.len() as u32));
+    }
+    files.set_content(ino, &parts, at(3)).unwrap();
+    files.apply(&write(ino, 1, b"x")).unwrap();
+    let mut expected = contents.concat();
+    expected[1] = b'x';
+    assert_eq!(files.read().read(ino, 0, 200_000).unwrap(), expected);
+    assert_eq!(files.read().parts(ino).unwrap(), None);
+    files.sync().unwrap();
+    let mut files = open(&disk);
+    assert_eq!(files.read().read(ino, 0, 200_000).unwrap(), expected);
+    let parts = files.read().parts(ino).unwrap().unwrap();
+    assert_eq!(parts.iter().map(|part| u64::from(part.size)).sum::<u64>(), 50_001);
+}

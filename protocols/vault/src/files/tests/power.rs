@@ -3,10 +3,21 @@
 
 use proptest::prelude::*;
 
-use super::model::Model;
+use super::model::{Model, Step};
 use super::random::{Act, act, acts};
 use super::*;
 use crate::tests::disk::{Event, Image, apply};
+
+/// A large write as the writes that it is recorded as: any number of them may be left.
+fn pieces(whole: &Act) -> Vec<Act> {
+    let Act::Do(Step::Write(path, offset, bytes)) = whole else { return alloc::vec![whole.clone()] };
+    let mut pieces = Vec::new();
+    for (number, piece) in (0..).zip(bytes.chunks(PIECE)) {
+        let offset = offset + number * PIECE as u64;
+        pieces.push(Act::Do(Step::Write(path.clone(), offset, piece.to_vec())));
+    }
+    pieces
+}
 
 fn fail_everywhere(acts: &[Act], mut choice: u64) {
     let disk = Disk::new(CAPACITY);
@@ -15,8 +26,10 @@ fn fail_everywhere(acts: &[Act], mut choice: u64) {
     let mut moments = alloc::vec![model.see()];
     let mut promises = alloc::vec![(disk.0.borrow().events.len(), 0)];
     for (second, step) in (10..).zip(acts) {
-        if act(&mut files, &mut model, step, at(second)) {
-            moments.push(model.see());
+        for piece in pieces(step) {
+            if act(&mut files, &mut model, &piece, at(second)) {
+                moments.push(model.see());
+            }
         }
         if matches!(step, Act::Sync | Act::Commit | Act::Collect) {
             promises.push((disk.0.borrow().events.len(), moments.len() - 1));
@@ -57,5 +70,15 @@ proptest! {
         choice: u64,
     ) {
         fail_everywhere(&acts, choice);
+    }
+}
+
+#[test]
+fn a_write_of_more_than_a_record_survives_in_whole_pieces() {
+    let write = |number: u64| Step::Write("/b".into(), 0, crate::tests::noise(number, 1_300_000));
+    let acts = [Act::Do(Step::Make("/b".into(), FileKind::File)), Act::Do(write(1)), Act::Sync];
+    let again = [Act::Do(write(2)), Act::Flush, Act::Sync];
+    for choice in 0..8 {
+        fail_everywhere(&[&acts[..], &again].concat(), choice << 40);
     }
 }
