@@ -29,6 +29,7 @@ static PROGRAMS: &[Program] = &[
     Program { name: "ordering", package: "allod-node" },
     Program { name: "chain", package: "allod-node" },
     Program { name: "evaluation", package: "allod-node" },
+    Program { name: "backup", package: "allod-disk" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

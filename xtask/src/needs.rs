@@ -82,6 +82,20 @@ static TABLE: &[Need] = &[
         tasks: &[Task::Image],
     },
     Need {
+        name: "restic",
+        presence: Presence::OnPath("restic"),
+        source: Source::Debian("restic"),
+        why: "backups are measured beside it",
+        tasks: &[Task::Bench],
+    },
+    Need {
+        name: "borg",
+        presence: Presence::OnPath("borg"),
+        source: Source::Debian("borgbackup"),
+        why: "backups are measured beside it",
+        tasks: &[Task::Bench],
+    },
+    Need {
         name: "git",
         presence: Presence::Runs("git", &["--version"]),
         source: Source::Debian("git"),

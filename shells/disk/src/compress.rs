@@ -21,7 +21,9 @@ thread_local! {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Zstd;
 
-fn with<T>(what: impl FnOnce(&mut Compressor<'static>, &mut Decompressor<'static>) -> Option<T>) -> Option<T> {
+fn with<T>(
+    what: impl FnOnce(&mut Compressor<'static>, &mut Decompressor<'static>) -> Option<T>,
+) -> Option<T> {
     CODEC.with_borrow_mut(|codec| {
         if codec.is_none() {
             *codec = Some((Compressor::new(LEVEL).ok()?, Decompressor::new().ok()?));
@@ -88,7 +90,8 @@ mod tests {
     #[test]
     fn what_another_program_compressed_is_read() {
         let plain = b"the same thing over and over, ".repeat(1000);
-        let frame = ruzstd::encoding::compress_to_vec(&plain[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let frame =
+            ruzstd::encoding::compress_to_vec(&plain[..], ruzstd::encoding::CompressionLevel::Fastest);
         assert!(frame.len() < plain.len());
         assert_eq!(Zstd.decompress(&frame, plain.len()), Some(plain));
     }

@@ -1,11 +1,16 @@
-//! The Linux shell's disk: where a vault lies, and how it is compressed.
+//! The Linux shell's disk: where a vault lies, and what comes into it and out of it.
 //!
 //! - [`FileBlocks`]: a vault in one file, or on a device.
+//! - [`import`] and [`export`]: whole trees of files, on all cores.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
 
 mod blocks;
 mod compress;
+mod export;
+mod import;
 
 pub use blocks::{DiskError, FileBlocks};
 pub use compress::Zstd;
+pub use export::{ExportError, Exported, export};
+pub use import::{ImportError, Progress, Skipped, import};

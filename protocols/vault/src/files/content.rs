@@ -120,6 +120,11 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         &self.chunker
     }
 
+    /// What objects are compressed with.
+    pub fn compress(&self) -> &C {
+        &self.compress
+    }
+
     /// Whether an object is in the vault.
     ///
     /// # Errors
@@ -161,7 +166,8 @@ impl<B: Blocks, C: Compress> Files<B, C> {
                 return Err(VaultError::Missing(*id));
             }
             extents.push((end, Extent::Object { id: *id, from: 0, size: *size }));
-            end = end.checked_add(u64::from(*size)).filter(|end| *end <= SIZE_MAX).ok_or(Refusal::TooLarge)?;
+            end =
+                end.checked_add(u64::from(*size)).filter(|end| *end <= SIZE_MAX).ok_or(Refusal::TooLarge)?;
         }
         // Nothing is recorded from here on until the next checkpoint has this.
         self.unrecorded = true;
@@ -169,9 +175,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         let old = inode.size.max(end);
         inode.size = end;
         (inode.modified, inode.changed) = (now, now);
-        let done = self
-            .set_extents(ino, 0, old, &extents)
-            .and_then(|()| self.set(&key::inode(ino), &inode));
+        let done = self.set_extents(ino, 0, old, &extents).and_then(|()| self.set(&key::inode(ino), &inode));
         self.halfway |= done.is_err();
         done
     }

@@ -1,0 +1,182 @@
+//! A tree of files goes into a vault and comes out of it as it was.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use allod_crypto::Secret;
+use allod_disk::{DiskError, FileBlocks, Skipped, Zstd, export, import};
+use allod_vault::files::{FileKind, Files, Ino, Time};
+use allod_vault::{Blocks, Geometry};
+
+type Vault = Files<FileBlocks, Zstd>;
+
+fn root() -> Secret<32> {
+    Secret::from([1; 32])
+}
+
+fn create(path: &Path) -> Vault {
+    let rng = &mut getrandom::rand_core::UnwrapErr(getrandom::SysRng);
+    let blocks = FileBlocks::create(path).unwrap();
+    Files::create(blocks, Zstd, &root(), Geometry::VAULT, (0, 0, Time::default()), rng).unwrap()
+}
+
+fn open(path: &Path) -> Vault {
+    Files::open(FileBlocks::open(path).unwrap(), Zstd, &root()).unwrap()
+}
+
+fn bring(files: &mut Vault, from: &Path) -> (allod_disk::Progress, Skipped) {
+    import(files, from, (Ino::ROOT, b"tree"), 2, &mut |_| {}).unwrap()
+}
+
+fn take(files: &mut Vault, to: &Path) {
+    let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
+    let (_, damaged) = export(files, None, ino, to, 2, &mut |_| {}).unwrap();
+    assert!(damaged.is_empty(), "{damaged:?}");
+}
+
+/// Bytes without a pattern.
+fn noise(size: usize) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}
+
+/// What somebody sees of a tree: kind and permissions, size or target, times, content, and
+/// which names are of one file.
+fn see(root: &Path) -> BTreeMap<PathBuf, (u32, i64, i64, Vec<u8>, PathBuf)> {
+    let (mut seen, mut first) = (BTreeMap::new(), BTreeMap::new());
+    let mut rest = vec![PathBuf::new()];
+    while let Some(path) = rest.pop() {
+        let here = root.join(&path);
+        let metadata = fs::symlink_metadata(&here).unwrap();
+        let content = match metadata.file_type() {
+            kind if kind.is_symlink() => fs::read_link(&here).unwrap().as_os_str().as_bytes().to_vec(),
+            kind if kind.is_file() => fs::read(&here).unwrap(),
+            _ => Vec::new(),
+        };
+        if metadata.is_dir() {
+            let mut names: Vec<_> =
+                fs::read_dir(&here).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            rest.extend(names.into_iter().rev().map(|name| path.join(name)));
+        }
+        let identity = first.entry(metadata.ino()).or_insert_with(|| path.clone()).clone();
+        let times = (metadata.mtime(), metadata.mtime_nsec());
+        seen.insert(path, (metadata.mode(), times.0, times.1, content, identity));
+    }
+    seen
+}
+
+fn make(root: &Path) {
+    fs::create_dir_all(root.join("a/b/c")).unwrap();
+    fs::create_dir(root.join("empty")).unwrap();
+    for (name, size) in [("nothing", 0), ("small", 100), ("a/middle", 5_000), ("a/b/large", 9_000_000)] {
+        fs::write(root.join(name), noise(size)).unwrap();
+    }
+    fs::write(root.join("a/text"), b"the same over and over ".repeat(100_000)).unwrap();
+    fs::write(root.join("a/same text"), b"the same over and over ".repeat(100_000)).unwrap();
+    symlink("../nowhere", root.join("a/link")).unwrap();
+    fs::hard_link(root.join("small"), root.join("a/b/c/also small")).unwrap();
+    fs::set_permissions(root.join("small"), fs::Permissions::from_mode(0o4751)).unwrap();
+    fs::set_permissions(root.join("a/b"), fs::Permissions::from_mode(0o500)).unwrap();
+    std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+}
+
+#[test]
+fn a_tree_comes_out_as_it_went_in_and_changes_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, vault) = (folder.path().join("tree"), folder.path().join("vault"));
+    make(&tree);
+    let mut files = create(&vault);
+    let (first, skipped) = bring(&mut files, &tree);
+    assert!(skipped.is_empty(), "{skipped:?}");
+    assert_eq!((first.entries, first.read), (14, 6));
+    assert!(first.stored > 9_000_000 && first.stored < 9_400_000, "{first:?}");
+    drop(files);
+    let mut files = open(&vault);
+    take(&mut files, &folder.path().join("one"));
+    assert_eq!(see(&tree), see(&folder.path().join("one")));
+
+    // What did not change is not read again.
+    let (again, _) = bring(&mut files, &tree);
+    assert_eq!((again.entries, again.read, again.stored), (14, 0, 0));
+
+    // What did is, and what is something else now is replaced.
+    fs::write(tree.join("a/middle"), noise(70_000)).unwrap();
+    fs::remove_file(tree.join("nothing")).unwrap();
+    fs::create_dir(tree.join("nothing")).unwrap();
+    fs::write(tree.join("nothing/in it"), b"something").unwrap();
+    fs::remove_file(tree.join("a/link")).unwrap();
+    symlink("elsewhere", tree.join("a/link")).unwrap();
+    let (third, _) = bring(&mut files, &tree);
+    assert_eq!(third.read, 2);
+    take(&mut files, &folder.path().join("two"));
+    assert_eq!(see(&tree), see(&folder.path().join("two")));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_brought() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("a"), b"a").unwrap();
+    fs::write(tree.join("z"), b"z").unwrap();
+    let mut files = create(&folder.path().join("vault"));
+    let (_, skipped) = bring(&mut files, &folder.path().join("none"));
+    assert_eq!(skipped.len(), 1);
+    let (progress, skipped) = bring(&mut files, &tree);
+    assert_eq!((progress.read, skipped.len()), (2, 0));
+}
+
+#[test]
+fn a_damaged_chunk_costs_its_file_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, vault) = (folder.path().join("tree"), folder.path().join("vault"));
+    fs::create_dir(&tree).unwrap();
+    for number in 0..8 {
+        fs::write(tree.join(format!("file {number}")), noise(600_000)).unwrap();
+    }
+    let mut files = create(&vault);
+    bring(&mut files, &tree);
+    let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
+    let victim = files.read().lookup(ino, b"file 3").unwrap();
+    assert_eq!(victim.kind, FileKind::File);
+    let part = files.read().parts(victim.ino).unwrap().unwrap()[0];
+    let sealed = files.sealed(&part.id).unwrap();
+    drop(files);
+    // Where those bytes are in the image, one is changed.
+    let image = fs::read(&vault).unwrap();
+    let at = image.windows(64).position(|bytes| bytes == &sealed.bytes[100..164]).unwrap();
+    let mut blocks = FileBlocks::open(&vault).unwrap();
+    let mut block = vec![0; 4096];
+    let start = at as u64 / 4096 * 4096;
+    blocks.read(start, &mut block).unwrap();
+    block[at % 4096] ^= 1;
+    blocks.write(start, &block).unwrap();
+    drop(blocks);
+
+    let mut files = open(&vault);
+    let to = folder.path().join("out");
+    let (_, damaged) = export(&mut files, None, ino, &to, 2, &mut |_| {}).unwrap();
+    let [damage] = &damaged[..] else { panic!("{damaged:?}") };
+    assert!(damage.to_string().starts_with(to.join("file 3").to_str().unwrap()), "{damage}");
+    let (seen, expected) = (see(&to), see(&tree));
+    assert_eq!(seen.len(), expected.len() - 1);
+    assert!(seen.iter().all(|(path, shown)| path.as_os_str().is_empty() || expected[path].3 == shown.3));
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let mut files = create(&folder.path().join("vault"));
+    bring(&mut files, &tree);
+    let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
+    assert!(export(&mut files, None, ino, &tree, 1, &mut |_| {}).is_err());
+    assert!(matches!(FileBlocks::open(&folder.path().join("vault")), Err(DiskError::InUse(_))));
+}
