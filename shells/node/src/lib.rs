@@ -21,6 +21,8 @@ mod files;
 pub mod guardian;
 pub mod network;
 pub mod person;
+#[cfg(test)]
+mod ports_in_tests;
 mod record_keys;
 
 pub use clock::now;

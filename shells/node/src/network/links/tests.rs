@@ -12,6 +12,7 @@ use super::super::{Order, Place, Schedule};
 use super::relay::{Relay, moved, seen};
 use super::*;
 use crate::guardian::{ChainSection, Config, Tls};
+use crate::ports_in_tests::free_address;
 
 fn order(text: &str) -> Order {
     Schedule::of_order(text, 20, 1).unwrap().steps[0].order.clone()
@@ -82,8 +83,7 @@ impl Net {
     async fn start(count: usize) -> Self {
         let mut configs = Vec::new();
         for _ in 0..count {
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
-            configs.push(Config::new(free, "state".into(), Tls::Off));
+            configs.push(Config::new(free_address(), "state".into(), Tls::Off));
         }
         let mut guardians = Vec::new();
         for place in 0..configs.len() {

@@ -17,13 +17,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::world::free_port;
 use crate::callers::Callers;
 use crate::chain::founding::{Place, genesis, local_rules};
 use crate::chain::operator::Operator;
 use crate::chain::ordering::simplex::Tuning;
 use crate::chain::{ChainConfig, ChainError, Kept, Routes, Running, guardian_key};
 use crate::person::Link;
+use crate::ports_in_tests::free_address;
 
 const GUARDIANS: usize = 4;
 
@@ -108,7 +108,7 @@ fn found(folder: &Path) -> (Vec<Guardian>, Genesis) {
     let mut places = Vec::new();
     for index in 0..GUARDIANS {
         let state = folder.join(format!("guardian {index}"));
-        let (listen, service) = (free_port(), free_port());
+        let (listen, service) = (free_address(), free_address());
         let operator = Operator::load(&folder.join(format!("operator {index}")), crate::now()).unwrap();
         places.push(Place {
             guardian: GuardianId(guardian_key(&state).unwrap().verifying_key().0),

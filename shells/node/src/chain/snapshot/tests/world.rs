@@ -1,7 +1,6 @@
 //! Guardians that serve a ledger and no more: their blocks are final because the
 //! test says so, and one person holds the network's key.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use allod_crypto::Secret;
@@ -293,9 +292,4 @@ impl Ordering for Votes {
     fn stop(&self) -> Pending<'_, ordering::Ended> {
         self.ended()
     }
-}
-
-/// A port of this machine that nobody uses at present.
-pub(super) fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -1,6 +1,6 @@
 //! Four nodes over real sockets, with real disks and a real clock.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,14 +9,9 @@ use super::super::{Config, Simplex, Tuning, start};
 use super::ledger::{Committees, Ledger};
 use super::world::{key, operation, parameters};
 use crate::chain::ordering::{Committee, Ended, Member, Ordering as _, Role};
+use crate::ports_in_tests::free_address;
 
 const HEIGHTS: u64 = 20;
-
-/// Addresses that nobody listens on at the moment.
-fn free(count: usize) -> Vec<SocketAddr> {
-    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap()).collect()
-}
 
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -41,7 +36,7 @@ fn run(index: usize, listen: SocketAddr, folder: &Path, ledger: &Arc<Ledger>) ->
 #[test]
 fn four_nodes_order_operations_over_tcp_and_one_moves_house() {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = free(5);
+    let addresses: Vec<_> = (0..5).map(|_| free_address()).collect();
     let known = addresses.clone();
     // Node 3 has another address from epoch 1 on.
     let committees: Committees = Arc::new(move |epoch| {
@@ -100,7 +95,7 @@ fn four_nodes_order_operations_over_tcp_and_one_moves_house() {
 #[test]
 fn a_folder_in_use_and_an_address_in_use_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let addresses = free(2);
+    let addresses: Vec<_> = (0..2).map(|_| free_address()).collect();
     let address = addresses[0];
     let committees: Committees = Arc::new(move |_| {
         let member = Member { key: key(0).verifying_key(), address: address.into() };
