@@ -2,6 +2,7 @@
 //!
 //! - [`FileBlocks`]: a vault in one file, or on a device.
 //! - [`import`] and [`export`]: whole trees of files, on all cores.
+//! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
 
@@ -9,8 +10,10 @@ mod blocks;
 mod compress;
 mod export;
 mod import;
+mod mount;
 
 pub use blocks::{DiskError, FileBlocks};
 pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
 pub use import::{ImportError, Progress, Skipped, import};
+pub use mount::{MountError, Mounted};

@@ -1,0 +1,160 @@
+//! A mounted vault is used as any tree of files is, by programs that know nothing of it.
+//! Where the system mounts nothing, that is said and nothing is tested.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use allod_crypto::Secret;
+use allod_disk::{FileBlocks, Mounted, Zstd};
+use allod_vault::Geometry;
+use allod_vault::files::{Files, Time};
+
+struct Place {
+    folder: tempfile::TempDir,
+    mounted: Option<Mounted<FileBlocks, Zstd>>,
+}
+
+fn root() -> Secret<32> {
+    Secret::from([1; 32])
+}
+
+impl Place {
+    /// A new vault, mounted; nothing where the system mounts nothing.
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("mount")).unwrap();
+        let rng = &mut getrandom::rand_core::UnwrapErr(getrandom::SysRng);
+        let blocks = FileBlocks::create(&folder.path().join("vault")).unwrap();
+        let files = Files::create(blocks, Zstd, &root(), Geometry::VAULT, (0, 0, Time::default()), rng);
+        if !Path::new("/dev/fuse").exists() {
+            eprintln!("skipped: this system has no /dev/fuse");
+            return None;
+        }
+        let mut place = Self { folder, mounted: None };
+        place.mount(files.unwrap());
+        Some(place)
+    }
+
+    fn mount(&mut self, files: Files<FileBlocks, Zstd>) {
+        self.mounted = Some(Mounted::new(files, &self.at("")).unwrap());
+    }
+
+    /// Ends the mount and mounts the vault again, as it is on the disk.
+    fn again(&mut self) {
+        self.mounted.take().unwrap().end().unwrap();
+        assert_eq!(fs::read_dir(self.at("")).unwrap().count(), 0, "nothing is mounted");
+        let blocks = FileBlocks::open(&self.folder.path().join("vault")).unwrap();
+        self.mount(Files::open(blocks, Zstd, &root()).unwrap());
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join("mount").join(path)
+    }
+}
+
+fn noise(size: usize) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    getrandom::fill(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn files_are_written_read_moved_and_removed_and_stay_so() {
+    let Some(mut place) = Place::new() else { return };
+    let content = noise(3_000_000);
+    fs::create_dir_all(place.at("a/b")).unwrap();
+    fs::write(place.at("a/b/file"), &content).unwrap();
+    symlink("b/file", place.at("a/link")).unwrap();
+    fs::hard_link(place.at("a/b/file"), place.at("other name")).unwrap();
+    fs::set_permissions(place.at("a/b/file"), fs::Permissions::from_mode(0o640)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(fs::read(place.at("a/link")).unwrap(), content);
+        let metadata = fs::metadata(place.at("other name")).unwrap();
+        assert_eq!((metadata.nlink(), metadata.mode() & 0o7777, metadata.len()), (2, 0o640, 3_000_000));
+        place.again();
+    }
+    fs::rename(place.at("a/b"), place.at("moved")).unwrap();
+    fs::remove_file(place.at("other name")).unwrap();
+    assert_eq!(fs::remove_dir(place.at("moved")).unwrap_err().raw_os_error(), Some(39));
+    place.again();
+    let mut names: Vec<_> =
+        fs::read_dir(place.at("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a", "moved"]);
+    assert_eq!(fs::read(place.at("moved/file")).unwrap(), content);
+}
+
+#[test]
+fn a_file_is_written_anywhere_and_its_holes_are_found() {
+    let Some(mut place) = Place::new() else { return };
+    let path = place.at("file");
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+    let mut expected = vec![0; 5_000_000];
+    for (at, size) in [(4_000_000, 999_999), (17, 5_000), (16, 2), (2_000_000, 70_000), (4_999_998, 2)] {
+        let bytes = noise(size);
+        file.write_all_at(&bytes, at as u64).unwrap();
+        expected[at..at + size].copy_from_slice(&bytes);
+    }
+    file.sync_all().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), expected);
+    drop(file);
+    place.again();
+    assert_eq!(fs::read(&path).unwrap(), expected);
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(3_000_000).unwrap();
+    file.set_len(6_000_000).unwrap();
+    expected.truncate(3_000_000);
+    expected.resize(6_000_000, 0);
+    assert_eq!(fs::read(&path).unwrap(), expected);
+}
+
+#[test]
+fn a_file_that_was_removed_is_there_for_whoever_has_it_open() {
+    let Some(place) = Place::new() else { return };
+    let mut file = File::create_new(place.at("file")).unwrap();
+    fs::remove_file(place.at("file")).unwrap();
+    file.write_all(b"still here").unwrap();
+    drop(file);
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(place.at("file")).unwrap();
+    file.write_all(b"something").unwrap();
+    fs::write(place.at("other"), b"other").unwrap();
+    fs::rename(place.at("other"), place.at("file")).unwrap();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    let mut content = String::new();
+    file.read_to_string(&mut content).unwrap();
+    assert_eq!(content, "something");
+    assert_eq!(fs::read(place.at("file")).unwrap(), b"other");
+}
+
+#[test]
+fn programs_that_know_nothing_of_it_work_in_it() {
+    let Some(mut place) = Place::new() else { return };
+    let run = |place: &Place, program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(place.at("")).output().unwrap();
+        assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&place, "git", &["init", "-q", "repository"]);
+    let here = &["-C", "repository", "-c", "user.name=n", "-c", "user.email=e"][..];
+    let git = |place: &Place, arguments: &[&str]| run(place, "git", &[here, arguments].concat());
+    for number in 0..200 {
+        fs::write(place.at(&format!("repository/file {number}")), noise(number * 50)).unwrap();
+    }
+    git(&place, &["add", "-A"]);
+    git(&place, &["commit", "-q", "-m", "first"]);
+    git(&place, &["gc", "-q"]);
+    place.again();
+    assert_eq!(git(&place, &["status", "--porcelain"]), "");
+    git(&place, &["fsck", "--strict"]);
+    run(&place, "tar", &["cf", "archive.tar", "repository"]);
+    run(&place, "mkdir", &["out"]);
+    run(&place, "tar", &["xf", "archive.tar", "-C", "out"]);
+    run(&place, "diff", &["-r", "repository", "out/repository"]);
+    run(&place, "rm", &["-rf", "repository"]);
+    assert!(!place.at("repository").exists());
+}
