@@ -16,4 +16,4 @@ pub use blocks::{DiskError, FileBlocks};
 pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
 pub use import::{ImportError, Progress, Skipped, import};
-pub use mount::{MountError, Mounted};
+pub use mount::{MountError, Mounted, Users};

@@ -3,13 +3,13 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use allod_crypto::Secret;
-use allod_disk::{FileBlocks, Mounted, Zstd};
+use allod_disk::{FileBlocks, MountError, Mounted, Users, Zstd};
 use allod_vault::Geometry;
 use allod_vault::files::{Files, Time};
 
@@ -30,17 +30,22 @@ impl Place {
         let rng = &mut getrandom::rand_core::UnwrapErr(getrandom::SysRng);
         let blocks = FileBlocks::create(&folder.path().join("vault")).unwrap();
         let files = Files::create(blocks, Zstd, &root(), Geometry::VAULT, (0, 0, Time::default()), rng);
-        if !Path::new("/dev/fuse").exists() {
-            eprintln!("skipped: this system has no /dev/fuse");
-            return None;
-        }
         let mut place = Self { folder, mounted: None };
-        place.mount(files.unwrap());
-        Some(place)
+        match place.mount(files.unwrap()) {
+            Ok(()) => Some(place),
+            Err(MountError::System { source, .. })
+                if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
+            {
+                eprintln!("skipped: this system mounts nothing for us ({source})");
+                None
+            }
+            Err(why) => panic!("{why}"),
+        }
     }
 
-    fn mount(&mut self, files: Files<FileBlocks, Zstd>) {
-        self.mounted = Some(Mounted::new(files, &self.at("")).unwrap());
+    fn mount(&mut self, files: Files<FileBlocks, Zstd>) -> Result<(), MountError> {
+        self.mounted = Some(Mounted::new(files, &self.at(""), Users::Mounting)?);
+        Ok(())
     }
 
     /// Ends the mount and mounts the vault again, as it is on the disk.
@@ -48,7 +53,7 @@ impl Place {
         self.mounted.take().unwrap().end().unwrap();
         assert_eq!(fs::read_dir(self.at("")).unwrap().count(), 0, "nothing is mounted");
         let blocks = FileBlocks::open(&self.folder.path().join("vault")).unwrap();
-        self.mount(Files::open(blocks, Zstd, &root()).unwrap());
+        self.mount(Files::open(blocks, Zstd, &root()).unwrap()).unwrap();
     }
 
     fn at(&self, path: &str) -> PathBuf {

@@ -28,7 +28,7 @@ use fuser::{
 };
 
 use convert::{attributes, errno, kind_of_mode, time, type_of};
-pub use session::{MountError, Mounted};
+pub use session::{MountError, Mounted, Users};
 
 /// How long the kernel may remember what it was told. Nobody else changes the vault.
 const REMEMBERED: Duration = Duration::from_secs(60);

@@ -10,12 +10,22 @@ use std::time::Duration;
 
 use allod_vault::files::Files;
 use allod_vault::{Blocks, Compress, VaultError};
-use fuser::{BackgroundSession, Config, MountOption};
+use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
 use super::{Answers, Inside};
 
 /// How often what was written is committed.
 const COMMITTED: Duration = Duration::from_secs(5);
+
+/// Who may use a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Users {
+    /// Whoever mounted it, and nobody else, root included.
+    Mounting,
+    /// Everybody, as far as owners and permissions allow. Only root may do this, where the
+    /// system's administrator did not say otherwise.
+    All,
+}
 
 /// Why a vault cannot be mounted, or was not unmounted well.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +57,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Mounted<B, C> {
     ///
     /// # Errors
     /// [`MountError::System`].
-    pub fn new(files: Files<B, C>, path: &Path) -> Result<Self, MountError> {
+    pub fn new(files: Files<B, C>, path: &Path, users: Users) -> Result<Self, MountError> {
         let inside = Inside { files, open: BTreeMap::new(), listed: HashMap::new(), next: 0 };
         let inside = Arc::new(Mutex::new(inside));
         let mut config = Config::default();
@@ -57,6 +67,10 @@ impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Mounted<B, C> {
             MountOption::DefaultPermissions,
             MountOption::NoAtime,
         ];
+        config.acl = match users {
+            Users::Mounting => SessionACL::Owner,
+            Users::All => SessionACL::All,
+        };
         let answers = Answers { inside: Arc::clone(&inside) };
         let session = fuser::spawn_mount(answers, path, &config)
             .map_err(|source| MountError::System { path: path.to_owned(), source })?;
