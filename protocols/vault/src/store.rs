@@ -12,7 +12,7 @@
 //! gives what it cannot authenticate, and knows nothing of files.
 //!
 //! # Memory
-//! 20 bytes a segment, which is 5 MiB for each TiB of image; 24 MiB for nodes of the index,
+//! About 24 bytes a segment, which is 6 MiB for each TiB of image; 24 MiB for nodes of the index,
 //! and as much for changed ones; two streams of less than 2 MiB. The image itself has about
 //! 60 bytes of index an object, which is 0.03 % of data that is cut into 256 KiB.
 

@@ -58,7 +58,8 @@ pub const ATTRIBUTE_MAX: usize = crate::tree::VALUE_MAX;
 /// The largest file, in bytes.
 pub const SIZE_MAX: u64 = i64::MAX as u64;
 
-/// Written bytes that are kept in memory before they become objects.
+/// Written bytes that are kept in memory before they become objects, and bytes of the
+/// operations that wrote them.
 const DIRTY_MAX: usize = 32 << 20;
 
 /// Changed nodes that are kept in memory before they become objects.
@@ -217,7 +218,9 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             }
             _ => self.record(operation),
         }
-        if self.dirty.size() > DIRTY_MAX || self.tree.fresh() > FRESH_MAX {
+        // What is written over and over is little, and its operations are not.
+        let too_much = self.dirty.size() > DIRTY_MAX || self.pending_size > DIRTY_MAX;
+        if too_much || self.tree.fresh() > FRESH_MAX {
             self.flush()?;
             if self.pending_size > PENDING_MAX {
                 self.commit()?;

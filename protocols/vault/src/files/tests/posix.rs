@@ -211,3 +211,14 @@ fn a_content_of_objects_replaces_what_was_written_and_is_durable_when_synced() {
     let parts = files.read().parts(ino).unwrap().unwrap();
     assert_eq!(parts.iter().map(|part| u64::from(part.size)).sum::<u64>(), 50_001);
 }
+
+#[test]
+fn what_is_written_over_and_over_does_not_fill_the_memory() {
+    let mut files = create(&Disk::new(CAPACITY));
+    let ino = files.apply(&make(Ino::ROOT, "f", FileKind::File)).unwrap().unwrap();
+    let bytes = alloc::vec![7; 1 << 20];
+    for _ in 0..100 {
+        files.apply(&write(ino, 0, &bytes)).unwrap();
+        assert!(files.pending_size <= DIRTY_MAX + (2 << 20), "{}", files.pending_size);
+    }
+}
