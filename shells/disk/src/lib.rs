@@ -8,9 +8,11 @@
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod blocks;
 mod compress;
 mod export;
+mod ignored;
 mod import;
 mod mount;
 mod place;
@@ -19,7 +21,8 @@ mod remove;
 pub use blocks::{DiskError, FileBlocks};
 pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
-pub use import::{ImportError, Progress, Skipped, import};
+pub use ignored::{BadPattern, Ignored};
+pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_with};
 pub use mount::{MountError, Mounted, Users};
 pub use place::{Place, PlaceError, Vault, mounts};
 pub use remove::remove;

@@ -149,7 +149,8 @@ fn gid() -> u32 {
     getgid().as_raw()
 }
 
-fn now() -> Time {
+/// The time, as files have it.
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Time { seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX), nanoseconds: since.subsec_nanos() }
 }
