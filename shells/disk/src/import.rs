@@ -378,12 +378,13 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         self.waiting += 1;
         let mut job = Some(job);
         while let Some(next) = job.take() {
-            match self.jobs.as_ref().map(|jobs| jobs.try_send(next)) {
-                Some(Err(std::sync::mpsc::TrySendError::Full(back))) => {
+            let Some(jobs) = &self.jobs else { unreachable!("there are threads until all is read") };
+            match jobs.try_send(next) {
+                Err(std::sync::mpsc::TrySendError::Full(back)) => {
                     self.take_one()?;
                     job = Some(back);
                 }
-                Some(Ok(())) => {}
+                Ok(()) => {}
                 _ => unreachable!("the threads wait as long as there may be jobs"),
             }
         }
