@@ -19,6 +19,7 @@ mod journal;
 mod log;
 pub mod object;
 mod ring;
+pub mod share;
 mod store;
 #[cfg(test)]
 mod tests;
