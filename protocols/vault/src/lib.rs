@@ -19,6 +19,7 @@ mod log;
 pub mod object;
 mod ring;
 mod store;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 mod tree;
