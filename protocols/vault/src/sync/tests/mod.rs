@@ -1,6 +1,8 @@
 //! Tests of sync: the log of batches, the tree that follows from them, and whole vaults.
 
 mod log;
+mod month;
+pub(crate) mod person;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
