@@ -21,6 +21,7 @@ pub mod object;
 mod ring;
 pub mod share;
 mod store;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 mod tree;
