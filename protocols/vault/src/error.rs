@@ -33,6 +33,8 @@ pub enum VaultError {
     },
     /// What was asked cannot be done to these files.
     Refused(Refusal),
+    /// Keys of another space, or an older ring of this one.
+    OtherKeys,
     /// An earlier write failed in a way after which nobody knows what is durable. The
     /// vault can be read; to write, open it again.
     ReadOnly,
@@ -132,6 +134,7 @@ impl fmt::Display for VaultError {
                 Refusal::TooLarge => "no file can be so large",
                 Refusal::WrongKind => "that cannot be done to what it is",
             }),
+            Self::OtherKeys => f.write_str("the keys are not those of this space, or older"),
             Self::ReadOnly => f.write_str(
                 "an earlier write failed, and it is unknown what is durable; open the vault again",
             ),

@@ -18,6 +18,7 @@ mod index;
 mod journal;
 mod log;
 pub mod object;
+mod ring;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -29,4 +30,5 @@ pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};
 pub use error::{Damage, Part, Refusal, VaultError};
 pub use journal::RECORD_MAX;
+pub use ring::{EPOCHS_MAX, Ring, RingError, SpaceId};
 pub use store::{Geometry, Store};

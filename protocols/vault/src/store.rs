@@ -19,7 +19,9 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use allod_crypto::{CryptoRng, Secret};
+use allod_crypto::aead::SyntheticKey;
+use allod_crypto::hash::tagged;
+use allod_crypto::{CryptoRng, Secret, SecretBytes};
 
 use crate::blocks::{BLOCK, Blocks};
 use crate::checkpoint::{Checkpoint, PLACE, Places, STATE_MAX, sealing};
@@ -150,6 +152,21 @@ impl<B: Blocks> Store<B> {
     /// What the owner kept in the last checkpoint.
     pub fn state(&self) -> &[u8] {
         &self.state
+    }
+
+    /// Seals something that the owner keeps in its state, such as a key, for this image alone.
+    pub fn wrap(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
+        self.owners_key().seal(context, plain)
+    }
+
+    /// What was [wrapped](Self::wrap) in this image.
+    pub fn unwrap(&self, context: &[u8], wrapped: &[u8]) -> Option<SecretBytes> {
+        self.owners_key().open(context, wrapped).ok()
+    }
+
+    fn owners_key(&self) -> SyntheticKey {
+        let key = tagged("allod 2026 vault, sealing of what the owner keeps", &[self.image.expose()]);
+        SyntheticKey::new(&Secret::from(key))
     }
 
     /// How many checkpoints were made before the last.

@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use allod_vault::files::{ContentPart, FileKind, Files, Ino, Inode, Reader, Snapshot, Time};
-use allod_vault::object::Keys;
-use allod_vault::{Blocks, Compress, Damage, Part, VaultError};
+
+use allod_vault::{Blocks, Compress, Damage, Part, Ring, VaultError};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 
 /// Names of a directory that are looked at together.
@@ -80,15 +80,15 @@ pub fn export<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
     threads: usize,
     see: &mut dyn FnMut(Exported),
 ) -> Result<(Exported, Vec<ExportError>), ExportError> {
-    let (keys, compress) = (files.keys().clone(), files.compress().clone());
+    let (ring, compress) = (files.ring().clone(), files.compress().clone());
     let shared = Mutex::new(files);
     let (jobs, to_do) = sync_channel::<Job>(WAITING);
     let to_do = Mutex::new(to_do);
     let failed = Mutex::new(Vec::new());
     let walked = std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
-            let (keys, compress, to_do, shared, failed) = (&keys, &compress, &to_do, &shared, &failed);
-            scope.spawn(move || write_all(to_do, shared, keys, compress, failed));
+            let (ring, compress, to_do, shared, failed) = (&ring, &compress, &to_do, &shared, &failed);
+            scope.spawn(move || write_all(to_do, shared, ring, compress, failed));
         }
         let mut walk = Walk {
             files: &shared,
@@ -127,14 +127,14 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ExportError {
 fn write_all<B: Blocks, C: Compress>(
     jobs: &Mutex<Receiver<Job>>,
     files: &Mutex<&mut Files<B, C>>,
-    keys: &Keys,
+    ring: &Ring,
     compress: &C,
     failed: &Mutex<Vec<ExportError>>,
 ) {
     loop {
         let job = jobs.lock().unwrap_or_else(|broken| broken.into_inner()).recv();
         let Ok(job) = job else { return };
-        if let Err(why) = write_one(&job, files, keys, compress) {
+        if let Err(why) = write_one(&job, files, ring, compress) {
             // A part of a file is not a file.
             let _ = fs::remove_file(&job.path);
             failed.lock().unwrap_or_else(|broken| broken.into_inner()).push(why);
@@ -145,7 +145,7 @@ fn write_all<B: Blocks, C: Compress>(
 fn write_one<B: Blocks, C: Compress>(
     job: &Job,
     files: &Mutex<&mut Files<B, C>>,
-    keys: &Keys,
+    ring: &Ring,
     compress: &C,
 ) -> Result<(), ExportError> {
     let vault = |source| ExportError::Vault { path: job.path.clone(), source };
@@ -153,7 +153,7 @@ fn write_one<B: Blocks, C: Compress>(
         let sealed = files.lock().unwrap_or_else(|broken| broken.into_inner()).sealed(&part.id);
         let sealed = sealed.map_err(vault)?;
         let damage = VaultError::Damaged(Damage { part: Part::Object(part.id), at: 0 });
-        let content = keys.open(&part.id, &sealed.bytes, compress).map_err(|_| vault(damage))?;
+        let content = ring.open(&sealed, compress).map_err(|_| vault(damage))?;
         let bytes = content.get(part.from as usize..part.from as usize + part.size as usize);
         let bytes = bytes.ok_or_else(|| vault(damage))?;
         job.file.write_all_at(bytes, part.start).map_err(at(&job.path))?;

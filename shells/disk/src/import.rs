@@ -129,7 +129,7 @@ fn work<B: Blocks, C: Compress + Clone>(
 ) {
     let (keys, chunker, compress) = {
         let files = files.lock().unwrap_or_else(|broken| broken.into_inner());
-        (files.keys().clone(), files.chunker().clone(), files.compress().clone())
+        (files.ring().newest().clone(), files.chunker().clone(), files.compress().clone())
     };
     loop {
         let job = jobs.lock().unwrap_or_else(|broken| broken.into_inner()).recv();

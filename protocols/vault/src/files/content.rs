@@ -9,7 +9,7 @@ use crate::blocks::Blocks;
 use crate::chunk::{Chunker, Sizes};
 use crate::compress::Compress;
 use crate::error::{Refusal, VaultError};
-use crate::object::{Keys, Kind, ObjectId, Sealed};
+use crate::object::{Kind, ObjectId, Sealed};
 
 /// Bytes of a file that is kept in the tree.
 const INLINE_MAX: u64 = 2 << 10;
@@ -96,7 +96,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             let mut place = start;
             while !rest.is_empty() && (is_end || rest.len() >= self.chunker.size_max()) {
                 let (chunk, behind) = rest.split_at(self.chunker.cut(rest));
-                let object = self.keys.seal(Kind::Data, chunk, &self.compress);
+                let object = self.ring.newest().seal(Kind::Data, chunk, &self.compress);
                 self.store.put(&object)?;
                 extents.push((place, Extent::Object { id: object.id, from: 0, size: chunk.len() as u32 }));
                 place += chunk.len() as u64;
@@ -107,12 +107,6 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             start = place;
         }
         Ok(())
-    }
-
-    /// The keys that objects of these files are sealed under, for a shell that seals many
-    /// at once.
-    pub fn keys(&self) -> &Keys {
-        &self.keys
     }
 
     /// Finds where contents are cut, for a shell that cuts many at once.

@@ -110,7 +110,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     pub fn read_snapshot<'a>(&'a mut self, snapshot: &'a Snapshot) -> Reader<'a, B, C> {
         let objects = Objects {
             store: &mut self.store,
-            keys: &self.keys,
+            ring: &self.ring,
             compress: &self.compress,
             recent: &mut self.recent,
         };

@@ -190,7 +190,7 @@ fn a_content_of_objects_replaces_what_was_written_and_is_durable_when_synced() {
     let contents = [crate::tests::noise(1, 50_000), crate::tests::noise(2, 1)];
     let mut parts = Vec::new();
     for content in &contents {
-        let object = files.keys().seal(crate::object::Kind::Data, content, &Uncompressed);
+        let object = files.ring().newest().seal(crate::object::Kind::Data, content, &Uncompressed);
         assert_eq!(
             files.set_content(ino, &[(object.id, 1)], at(3)),
             Err(VaultError::Missing(object.id)),
