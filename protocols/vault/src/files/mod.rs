@@ -12,6 +12,7 @@
 //!
 //! Snapshots are roots of old trees. They take no more than what changed since.
 
+mod backup;
 mod content;
 mod dirty;
 mod inode;
@@ -31,6 +32,7 @@ use alloc::vec::Vec;
 use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
+pub use backup::{PACKED, Roots, Survey, packed_key};
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
 pub use local::{LOCAL_MAX, LOCAL_NAME_MAX, LocalChange};
 pub use needed::{Needed, SeeNeeded};

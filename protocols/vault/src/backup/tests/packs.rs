@@ -25,12 +25,12 @@ fn packs_of_about_the_same_size_have_the_same_size() {
 fn a_full_pack_takes_no_more_and_has_the_largest_size() {
     let mut packer = Packer::new();
     let mut number = 0;
-    while let None = packer.push(object(number, CONTENT_MAX)) {
+    while packer.push(object(number, CONTENT_MAX)).is_none() {
         number += 1;
     }
     assert_eq!(number, 15);
     assert!(packer.fits(1000) && !packer.fits(CONTENT_MAX));
-    while let None = packer.push(object(number, 3000)) {
+    while packer.push(object(number, 3000)).is_none() {
         number += 1;
     }
     let pack = packer.seal(&keys(), 0);
