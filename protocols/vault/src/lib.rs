@@ -8,6 +8,7 @@ extern crate alloc;
 pub mod backup;
 mod blocks;
 mod cache;
+mod check;
 mod checkpoint;
 pub mod chunk;
 mod clean;
@@ -25,6 +26,7 @@ mod tests;
 mod tree;
 
 pub use blocks::{BLOCK, Blocks, BlocksError};
+pub use check::{DamagedStore, IsGood, Rebuilt};
 pub use checkpoint::STATE_MAX;
 pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};
