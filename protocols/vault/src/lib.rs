@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod backup;
 mod blocks;
 mod cache;
 mod check;
