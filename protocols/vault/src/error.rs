@@ -89,6 +89,8 @@ pub enum Part {
     Tree,
     /// The list of what is in a segment.
     Summary,
+    /// One of the two checkpoints.
+    Checkpoint,
 }
 
 impl From<Refusal> for VaultError {
@@ -150,6 +152,7 @@ impl fmt::Display for Part {
             Self::Table => f.write_str("a page of the table of segments"),
             Self::Tree => f.write_str("a value in the tree of files"),
             Self::Summary => f.write_str("the summary of a segment"),
+            Self::Checkpoint => f.write_str("a checkpoint"),
         }
     }
 }

@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod blocks;
 mod cache;
+mod check;
 mod checkpoint;
 pub mod chunk;
 mod clean;
@@ -24,6 +25,7 @@ mod tests;
 mod tree;
 
 pub use blocks::{BLOCK, Blocks, BlocksError};
+pub use check::{DamagedStore, IsGood, Rebuilt};
 pub use checkpoint::STATE_MAX;
 pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};

@@ -3,6 +3,7 @@
 //! - [`FileBlocks`]: a vault in one file, or on a device.
 //! - [`Place`]: the folder of a person's vault, and who uses it.
 //! - [`import`] and [`export`]: whole trees of files, on all cores.
+//! - [`verify`]: every object looked at, on all cores.
 //! - [`remove`]: whole trees of files, out of a vault.
 //! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
@@ -10,6 +11,7 @@
 
 mod attributes;
 mod blocks;
+mod check;
 mod compress;
 mod export;
 mod ignored;
@@ -20,6 +22,7 @@ mod remove;
 mod survey;
 
 pub use blocks::{DiskError, FileBlocks};
+pub use check::{Looked, Opened, verify};
 pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
 pub use ignored::{BadPattern, Ignored};

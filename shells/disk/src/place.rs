@@ -71,7 +71,12 @@ impl Place {
     /// # Errors
     /// [`PlaceError`].
     pub fn open(&self, root: &Secret<32>) -> Result<Vault, PlaceError> {
-        self.open_at(FileBlocks::open(&self.image()).map_err(|why| self.or_mounted(why))?, root)
+        self.open_at(self.blocks()?, root)
+    }
+
+    /// The image, for whoever has it alone.
+    pub(crate) fn blocks(&self) -> Result<FileBlocks, PlaceError> {
+        FileBlocks::open(&self.image()).map_err(|why| self.or_mounted(why))
     }
 
     /// Makes a vault where there is none, in such a way that a crash leaves none or a whole

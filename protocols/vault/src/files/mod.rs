@@ -12,6 +12,8 @@
 //!
 //! Snapshots are roots of old trees. They take no more than what changed since.
 
+mod check;
+mod consistent;
 mod content;
 mod dirty;
 mod inode;
@@ -31,6 +33,8 @@ use alloc::vec::Vec;
 use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
+pub use check::{Finding, Harmed};
+pub use consistent::Wrong;
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
 pub use local::{LOCAL_MAX, LOCAL_NAME_MAX, LocalChange};
 pub use needed::{Needed, SeeNeeded};
@@ -220,24 +224,34 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     pub fn open(blocks: B, compress: C, root: &Secret<32>) -> Result<Self, VaultError> {
         let mut records = Vec::new();
         let store = Store::open(blocks, root, &mut |record| records.push(record.to_vec()))?;
+        let (state, ring) = Self::state_and_ring(&store)?;
+        let mut files = Self::over(store, compress, state, ring);
+        files.replay(&records)?;
+        Ok(files)
+    }
+
+    fn state_and_ring(store: &Store<B>) -> Result<(State, Ring), VaultError> {
         if store.state().is_empty() {
             return Err(VaultError::NotHere);
         }
-        let state: State = decode_state(store.state())?;
+        let state = decode_state(store.state())?;
         let ring = store.unwrap(RING, &state.ring).and_then(|secrets| Ring::from_secrets(&secrets).ok());
-        let ring = ring.ok_or(VaultError::Damaged(damaged()))?;
-        let mut files = Self::over(store, compress, state, ring);
-        for record in &records {
+        Ok((state, ring.ok_or(VaultError::Damaged(damaged()))?))
+    }
+
+    /// Does again what was recorded.
+    fn replay(&mut self, records: &[Vec<u8>]) -> Result<(), VaultError> {
+        for record in records {
             let mut decoder = minicbor::Decoder::new(record);
             while decoder.position() < record.len() {
                 let operation = decoder.decode().map_err(|_| VaultError::Damaged(damaged()))?;
-                files.change(&operation)?;
+                self.change(&operation)?;
             }
         }
-        for ino in files.orphans()? {
-            files.apply(&Operation::Forget { ino })?;
+        for ino in self.orphans()? {
+            self.apply(&Operation::Forget { ino })?;
         }
-        Ok(files)
+        Ok(())
     }
 
     fn over(store: Store<B>, compress: C, state: State, ring: Ring) -> Self {

@@ -214,6 +214,10 @@ impl<B: Blocks, C: Compress> Reader<'_, B, C> {
         }
         for (start, extent) in self.extents(ino, offset, end)? {
             let (from, to) = (start.max(offset), (start + extent.size()).min(end));
+            // So what is damaged can be written over.
+            if self.dirty.is_some_and(|dirty| dirty.covers(ino, from, to)) {
+                continue;
+            }
             let into = &mut bytes[(from - offset) as usize..(to - offset) as usize];
             match extent.part(from - start, to - from) {
                 Extent::Inline(part) => into.copy_from_slice(&part),
