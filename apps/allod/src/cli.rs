@@ -2,6 +2,7 @@
 
 pub(crate) mod genesis;
 pub(crate) mod ledger;
+pub(crate) mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -104,6 +105,17 @@ pub(crate) enum Command {
         allod key age --out key.txt\n  \
         allod key did")]
     Key(Key),
+    /// List what is in your vault
+    #[command(
+        after_help = "Examples:\n  allod ls\n  allod ls -l photos\n  allod ls -R --snapshot latest documents"
+    )]
+    Ls(vault::List),
+    /// Remove files from your vault; snapshots keep what they have
+    #[command(after_help = "Examples:\n  allod rm notes.txt\n  allod rm -r photos/2019")]
+    Rm(vault::Remove),
+    /// Keep your files as they are now under a name, to go back to
+    #[command(after_help = "Examples:\n  allod snapshot\n  allod snapshot before-the-move")]
+    Snapshot(vault::TakeSnapshot),
     /// Register, renew, transfer and look up names
     #[command(
         after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice"

@@ -10,6 +10,7 @@ use allod_node::person::{PersonError, Report};
 use serde_json::{Value, json};
 
 mod refusal;
+mod vault;
 
 /// What happened, what was kept safe, and what to do next.
 #[derive(Debug)]

@@ -33,6 +33,8 @@ pub enum VaultError {
     },
     /// What was asked cannot be done to these files.
     Refused(Refusal),
+    /// Keys of another space, or an older ring of this one.
+    OtherKeys,
     /// An earlier write failed in a way after which nobody knows what is durable. The
     /// vault can be read; to write, open it again.
     ReadOnly,
@@ -87,6 +89,8 @@ pub enum Part {
     Tree,
     /// The list of what is in a segment.
     Summary,
+    /// One of the two checkpoints.
+    Checkpoint,
 }
 
 impl From<Refusal> for VaultError {
@@ -132,6 +136,7 @@ impl fmt::Display for VaultError {
                 Refusal::TooLarge => "no file can be so large",
                 Refusal::WrongKind => "that cannot be done to what it is",
             }),
+            Self::OtherKeys => f.write_str("the keys are not those of this space, or older"),
             Self::ReadOnly => f.write_str(
                 "an earlier write failed, and it is unknown what is durable; open the vault again",
             ),
@@ -147,6 +152,7 @@ impl fmt::Display for Part {
             Self::Table => f.write_str("a page of the table of segments"),
             Self::Tree => f.write_str("a value in the tree of files"),
             Self::Summary => f.write_str("the summary of a segment"),
+            Self::Checkpoint => f.write_str("a checkpoint"),
         }
     }
 }

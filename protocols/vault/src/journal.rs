@@ -42,6 +42,11 @@ pub(crate) struct Position {
 }
 
 impl Position {
+    /// In which segment it goes on.
+    pub(crate) fn segment(&self) -> u32 {
+        self.segment
+    }
+
     /// Where a journal begins that has this segment.
     pub(crate) fn start(segment: u32) -> Self {
         Self { segment, offset: 0, number: 0, before: [0; NONCE].into() }

@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod blocks;
 mod cache;
+mod check;
 mod checkpoint;
 pub mod chunk;
 mod clean;
@@ -17,15 +18,18 @@ mod index;
 mod journal;
 mod log;
 pub mod object;
+mod ring;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use blocks::{BLOCK, Blocks, BlocksError};
+pub use check::{DamagedStore, IsGood, Rebuilt};
 pub use checkpoint::STATE_MAX;
 pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};
 pub use error::{Damage, Part, Refusal, VaultError};
 pub use journal::RECORD_MAX;
+pub use ring::{EPOCHS_MAX, Ring, RingError, SpaceId};
 pub use store::{Geometry, Store};

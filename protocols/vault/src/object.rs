@@ -85,6 +85,11 @@ impl Keys {
         }
     }
 
+    /// The number under which their holder knows them.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Finds where files are cut into objects.
     pub fn chunker(&self) -> Chunker {
         Chunker::new(&self.gear, Sizes::VAULT)

@@ -84,6 +84,11 @@ impl Dirty {
         }
     }
 
+    /// Whether all between two places was written.
+    pub(super) fn covers(&self, ino: Ino, from: u64, to: u64) -> bool {
+        self.ranges(ino).iter().any(|(start, end)| *start <= from && to <= *end)
+    }
+
     /// From where to where a file has some, in ascending order. Neighbours are one.
     pub(super) fn ranges(&self, ino: Ino) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();

@@ -12,13 +12,19 @@
 //!
 //! Snapshots are roots of old trees. They take no more than what changed since.
 
+mod check;
+mod consistent;
 mod content;
 mod dirty;
 mod inode;
+mod keys;
+mod local;
 mod names;
+mod needed;
 mod operation;
 mod reader;
 mod snapshot;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -27,23 +33,28 @@ use alloc::vec::Vec;
 use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
+pub use check::{Finding, Harmed};
+pub use consistent::Wrong;
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
+pub use local::{LOCAL_MAX, LOCAL_NAME_MAX, LocalChange};
+pub use needed::{Needed, SeeNeeded};
 pub use operation::{Changes, Existing, Operation};
 pub use reader::{ContentPart, Names, Reader};
 pub use snapshot::{Snapshot, SnapshotInfo};
+pub use table::{Rows, Table};
 
 use crate::blocks::Blocks;
 use crate::chunk::Chunker;
-use crate::clean::Cleaned;
 use crate::compress::Compress;
 use crate::error::{Refusal, VaultError};
 use crate::journal::RECORD_MAX;
-use crate::object::{Keys, ObjectId};
+use crate::object::ObjectId;
+use crate::ring::{Ring, SpaceId};
 use crate::store::{Geometry, Store};
-use crate::tree::{Tree, walk};
+use crate::tree::Tree;
 use dirty::Dirty;
-use inode::Extent;
-use inode::key::{self, What};
+use inode::key;
+use local::Local;
 use reader::{Objects, Recent, bytes_of, damaged};
 
 /// The most bytes of a name.
@@ -87,6 +98,33 @@ struct State {
     /// The tree of snapshots.
     #[n(2)]
     snapshots: Option<ObjectId>,
+    /// Which space this is.
+    #[n(3)]
+    space: SpaceId,
+    /// The ring's secrets, sealed under the image's key.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    ring: Vec<u8>,
+    /// The tables beside the files.
+    #[n(5)]
+    sync: Option<ObjectId>,
+    #[n(6)]
+    backup: Option<ObjectId>,
+    /// Records of this image alone.
+    #[n(7)]
+    local: Option<Local>,
+}
+
+/// The tables beside the files.
+#[derive(Debug)]
+struct Tables {
+    sync: Tree<ObjectId>,
+    backup: Tree<ObjectId>,
+}
+
+const RING: &[u8] = b"allod vault ring";
+
+fn decode_state(bytes: &[u8]) -> Result<State, VaultError> {
+    minicbor::decode(bytes).map_err(|_| VaultError::Damaged(damaged()))
 }
 
 /// The files of a vault.
@@ -94,11 +132,14 @@ struct State {
 pub struct Files<B, C> {
     store: Store<B>,
     compress: C,
-    keys: Keys,
+    space: SpaceId,
+    ring: Ring,
     chunker: Chunker,
     recent: Recent,
     tree: Tree<ObjectId>,
     snapshots: Tree<ObjectId>,
+    tables: Tables,
+    local: Option<Local>,
     next: u64,
     dirty: Dirty,
     /// Operations that are neither recorded nor in a checkpoint, encoded.
@@ -111,8 +152,8 @@ pub struct Files<B, C> {
 }
 
 impl<B: Blocks, C: Compress> Files<B, C> {
-    /// A vault with nothing in it but the root, which belongs to `owner` and `group`.
-    /// `root` is the key that opens it, from which nothing else is derived.
+    /// A new space with nothing in it but the top directory, which belongs to `owner` and
+    /// `group`. `root` is the key that opens this image, from which nothing else is derived.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -121,12 +162,41 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         compress: C,
         root: &Secret<32>,
         geometry: Geometry,
+        by: (u32, u32, Time),
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, VaultError> {
+        let mut id = SpaceId([0; 32]);
+        rng.fill_bytes(&mut id.0);
+        let ring = Ring::new(rng);
+        Self::join(blocks, compress, root, geometry, (id, ring), by, rng)
+    }
+
+    /// Another image of a space that is somewhere else too, with nothing in it yet.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn join(
+        blocks: B,
+        compress: C,
+        root: &Secret<32>,
+        geometry: Geometry,
+        (space, ring): (SpaceId, Ring),
         (owner, group, now): (u32, u32, Time),
         rng: &mut impl CryptoRng,
     ) -> Result<Self, VaultError> {
-        let state = bytes_of(&State { root: None, next: Ino::ROOT.0 + 1, snapshots: None });
-        let store = Store::create(blocks, geometry, root, &state, rng)?;
-        let mut files = Self::over(store, compress, root)?;
+        let store = Store::create(blocks, geometry, root, &[], rng)?;
+        let ring_wrapped = store.wrap(RING, ring.secrets().expose());
+        let state = State {
+            root: None,
+            next: Ino::ROOT.0 + 1,
+            snapshots: None,
+            space,
+            ring: ring_wrapped,
+            sync: None,
+            backup: None,
+            local: None,
+        };
+        let mut files = Self::over(store, compress, state, ring);
         let inode = Inode {
             kind: FileKind::Directory,
             permissions: 0o755,
@@ -141,6 +211,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             parent: Ino::ROOT,
         };
         files.set(&key::inode(Ino::ROOT), &inode)?;
+        files.unrecorded = true;
         files.commit()?;
         Ok(files)
     }
@@ -149,49 +220,71 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     /// have no name any more go, whoever had them open.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`VaultError::NotHere`], also where it was not made to the end; [`VaultError`].
     pub fn open(blocks: B, compress: C, root: &Secret<32>) -> Result<Self, VaultError> {
         let mut records = Vec::new();
         let store = Store::open(blocks, root, &mut |record| records.push(record.to_vec()))?;
-        let mut files = Self::over(store, compress, root)?;
-        for record in &records {
-            let mut decoder = minicbor::Decoder::new(record);
-            while decoder.position() < record.len() {
-                let operation = decoder.decode().map_err(|_| VaultError::Damaged(damaged()))?;
-                files.change(&operation)?;
-            }
-        }
-        for ino in files.orphans()? {
-            files.apply(&Operation::Forget { ino })?;
-        }
+        let (state, ring) = Self::state_and_ring(&store)?;
+        let mut files = Self::over(store, compress, state, ring);
+        files.replay(&records)?;
         Ok(files)
     }
 
-    fn over(store: Store<B>, compress: C, root: &Secret<32>) -> Result<Self, VaultError> {
-        let state: State = minicbor::decode(store.state()).map_err(|_| VaultError::Damaged(damaged()))?;
-        let keys = Keys::new(root, 0);
-        Ok(Self {
+    fn state_and_ring(store: &Store<B>) -> Result<(State, Ring), VaultError> {
+        if store.state().is_empty() {
+            return Err(VaultError::NotHere);
+        }
+        let state = decode_state(store.state())?;
+        let ring = store.unwrap(RING, &state.ring).and_then(|secrets| Ring::from_secrets(&secrets).ok());
+        Ok((state, ring.ok_or(VaultError::Damaged(damaged()))?))
+    }
+
+    /// Does again what was recorded.
+    fn replay(&mut self, records: &[Vec<u8>]) -> Result<(), VaultError> {
+        for record in records {
+            let mut decoder = minicbor::Decoder::new(record);
+            while decoder.position() < record.len() {
+                let operation = decoder.decode().map_err(|_| VaultError::Damaged(damaged()))?;
+                self.change(&operation)?;
+            }
+        }
+        for ino in self.orphans()? {
+            self.apply(&Operation::Forget { ino })?;
+        }
+        Ok(())
+    }
+
+    fn over(store: Store<B>, compress: C, state: State, ring: Ring) -> Self {
+        Self {
             store,
             compress,
-            chunker: keys.chunker(),
-            keys,
+            chunker: ring.newest().chunker(),
+            space: state.space,
+            ring,
             recent: Recent::new(),
             tree: Tree::new(state.root),
             snapshots: Tree::new(state.snapshots),
+            tables: Tables { sync: Tree::new(state.sync), backup: Tree::new(state.backup) },
+            local: state.local,
             next: state.next,
             dirty: Dirty::default(),
             pending: Vec::new(),
             pending_size: 0,
             unrecorded: false,
             halfway: false,
-        })
+        }
+    }
+
+    /// Which space this is an image of.
+    pub fn space(&self) -> SpaceId {
+        self.space
     }
 
     /// Reads the files as they are now.
     pub fn read(&mut self) -> Reader<'_, B, C> {
         let objects = Objects {
             store: &mut self.store,
-            keys: &self.keys,
+            ring: &self.ring,
             compress: &self.compress,
             recent: &mut self.recent,
         };
@@ -267,41 +360,26 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             return Ok(());
         }
         self.flush()?;
+        let (sync, backup) = (self.save_table(Table::Sync)?, self.save_table(Table::Backup)?);
         let snapshots = {
             let (mut objects, _, snapshots) = self.parts();
             snapshots.save(&mut objects)?
         };
-        let root = self.save_tree()?;
-        self.store.commit(&bytes_of(&State { root, next: self.next, snapshots }))?;
+        let state = State {
+            root: self.save_tree()?,
+            next: self.next,
+            snapshots,
+            space: self.space,
+            ring: self.store.wrap(RING, self.ring.secrets().expose()),
+            sync,
+            backup,
+            local: self.local.clone(),
+        };
+        self.store.commit(&bytes_of(&state))?;
         self.pending.clear();
         self.pending_size = 0;
         self.unrecorded = false;
         Ok(())
-    }
-
-    /// Makes room: commits, and cleans segments of which at most `percent` of a hundred are
-    /// needed by the files and the snapshots.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn collect(&mut self, percent: u32) -> Result<Cleaned, VaultError> {
-        self.commit()?;
-        self.mark()?;
-        let mut all = Cleaned::default();
-        loop {
-            let cleaned = self.store.clean(percent, 16)?;
-            if cleaned.segments == 0 {
-                break;
-            }
-            all.segments += cleaned.segments;
-            all.removed += cleaned.removed;
-            all.copied += cleaned.copied;
-            self.commit_again()?;
-        }
-        if all.segments > 0 {
-            self.commit_again()?;
-        }
-        Ok(all)
     }
 
     /// Bytes that may still be stored, about.
@@ -317,38 +395,6 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     fn commit_again(&mut self) -> Result<(), VaultError> {
         let state = self.store.state().to_vec();
         self.store.commit(&state)
-    }
-
-    /// Marks all that the files and the snapshots need.
-    fn mark(&mut self) -> Result<(), VaultError> {
-        let state: State =
-            minicbor::decode(self.store.state()).map_err(|_| VaultError::Damaged(damaged()))?;
-        self.store.begin_marking();
-        let mut roots = Vec::from_iter(state.root);
-        for snapshot in self.list_snapshots()? {
-            roots.extend(snapshot.1.root());
-        }
-        let (mut objects, _, _) = self.parts();
-        if let Some(catalogue) = &state.snapshots {
-            walk(
-                &mut objects,
-                catalogue,
-                &mut |objects, id| objects.store.mark_needed(id),
-                &mut |_, _, _| Ok(()),
-            )?;
-        }
-        for root in roots {
-            let mut enter = |objects: &mut Objects<'_, B, C>, id: &ObjectId| objects.store.mark_needed(id);
-            let mut see = |objects: &mut Objects<'_, B, C>, key: &[u8], value: &[u8]| {
-                let Some((_, What::Extent(_))) = key::parse(key) else { return Ok(()) };
-                match minicbor::decode(value).map_err(|_| VaultError::Damaged(damaged()))? {
-                    Extent::Object { id, .. } => objects.store.mark_needed(&id).map(|_| ()),
-                    Extent::Inline(_) => Ok(()),
-                }
-            };
-            walk(&mut objects, &root, &mut enter, &mut see)?;
-        }
-        Ok(())
     }
 
     fn record(&mut self, operation: &Operation) {
@@ -395,7 +441,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     fn parts(&mut self) -> (Objects<'_, B, C>, &mut Tree<ObjectId>, &mut Tree<ObjectId>) {
         let objects = Objects {
             store: &mut self.store,
-            keys: &self.keys,
+            ring: &self.ring,
             compress: &self.compress,
             recent: &mut self.recent,
         };

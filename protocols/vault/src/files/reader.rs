@@ -15,7 +15,8 @@ use crate::cache::Cache;
 use crate::compress::Compress;
 use crate::error::{Damage, Part, Refusal, VaultError};
 use crate::log::{decode, encode};
-use crate::object::{Keys, Kind, ObjectId};
+use crate::object::{Kind, ObjectId};
+use crate::ring::Ring;
 use crate::store::Store;
 use crate::tree::{Node, Nodes, Tree};
 
@@ -54,10 +55,10 @@ impl Recent {
     }
 }
 
-/// Objects of one set of keys in a store.
+/// Objects of one space in a store.
 pub(super) struct Objects<'a, B, C> {
     pub(super) store: &'a mut Store<B>,
-    pub(super) keys: &'a Keys,
+    pub(super) ring: &'a Ring,
     pub(super) compress: &'a C,
     pub(super) recent: &'a mut Recent,
 }
@@ -75,7 +76,7 @@ impl<B: Blocks, C: Compress> Objects<'_, B, C> {
 
     pub(super) fn fetch(&mut self, id: &ObjectId) -> Result<Vec<u8>, VaultError> {
         let object = self.store.get(id)?;
-        match self.keys.open(id, &object.bytes, self.compress) {
+        match self.ring.open(&object, self.compress) {
             Ok(content) => Ok(content),
             Err(_) => Err(VaultError::Damaged(self.store.damage(id)?)),
         }
@@ -97,7 +98,7 @@ impl<B: Blocks, C: Compress> Nodes for Objects<'_, B, C> {
     }
 
     fn save(&mut self, node: Node<ObjectId>) -> Result<ObjectId, VaultError> {
-        let object = self.keys.seal(Kind::Node, &node.encode(), self.compress);
+        let object = self.ring.newest().seal(Kind::Node, &node.encode(), self.compress);
         self.store.put(&object)?;
         self.recent.nodes.put(object.id, Arc::new(node));
         Ok(object.id)
@@ -213,6 +214,10 @@ impl<B: Blocks, C: Compress> Reader<'_, B, C> {
         }
         for (start, extent) in self.extents(ino, offset, end)? {
             let (from, to) = (start.max(offset), (start + extent.size()).min(end));
+            // So what is damaged can be written over.
+            if self.dirty.is_some_and(|dirty| dirty.covers(ino, from, to)) {
+                continue;
+            }
             let into = &mut bytes[(from - offset) as usize..(to - offset) as usize];
             match extent.part(from - start, to - from) {
                 Extent::Inline(part) => into.copy_from_slice(&part),

@@ -1,0 +1,18 @@
+//! The person's vault: putting files in, looking at them, getting them out, and going back.
+
+pub(super) mod ls;
+pub(crate) mod open;
+pub(crate) mod path;
+pub(super) mod rm;
+pub(super) mod snapshot;
+
+use allod_vault::files::Time;
+
+/// The time, as files have it.
+pub(crate) fn now() -> Time {
+    let ms = allod_node::now().0;
+    Time {
+        seconds: i64::try_from(ms / 1000).unwrap_or(i64::MAX),
+        nanoseconds: (ms % 1000) as u32 * 1_000_000,
+    }
+}

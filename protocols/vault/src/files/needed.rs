@@ -1,0 +1,104 @@
+//! What is needed: every object that files, snapshots, tables and records lead to. Making
+//! room keeps these, and a backup brings them elsewhere.
+
+use alloc::vec::Vec;
+
+use super::inode::Extent;
+use super::inode::key::{self, What};
+use super::reader::{Objects, damaged};
+use super::table::object_of;
+use super::{Files, decode_state};
+use crate::blocks::Blocks;
+use crate::clean::Cleaned;
+use crate::compress::Compress;
+use crate::error::VaultError;
+use crate::object::ObjectId;
+use crate::store::Store;
+use crate::tree::walk;
+
+/// What is shown the id of an object that is needed, and says whether to go on below it.
+pub type SeeNeeded<'a, B> = dyn FnMut(&mut Store<B>, &ObjectId) -> Result<bool, VaultError> + 'a;
+
+/// Which roots of the last commit are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// All that this image needs.
+    Here,
+    /// What somebody needs who makes the image anew somewhere else: not the table of backups,
+    /// and not the records of this image alone.
+    Elsewhere,
+}
+
+impl<B: Blocks, C: Compress> Files<B, C> {
+    /// Makes room: commits, and cleans segments of which at most `percent` of a hundred are
+    /// needed by the files and the snapshots.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn collect(&mut self, percent: u32) -> Result<Cleaned, VaultError> {
+        self.commit()?;
+        self.store.begin_marking();
+        self.needed(Needed::Here, &mut |store, id| store.mark_needed(id))?;
+        let mut all = Cleaned::default();
+        loop {
+            let cleaned = self.store.clean(percent, 16)?;
+            if cleaned.segments == 0 {
+                break;
+            }
+            all.segments += cleaned.segments;
+            all.removed += cleaned.removed;
+            all.copied += cleaned.copied;
+            self.commit_again()?;
+        }
+        if all.segments > 0 {
+            self.commit_again()?;
+        }
+        Ok(all)
+    }
+
+    /// Shows every object that the last commit needs, each tree's nodes before what is below
+    /// them. What several roots lead to is shown again, unless `see` says not to go on below a
+    /// node that it knows.
+    ///
+    /// # Errors
+    /// [`VaultError`], and what `see` says.
+    pub fn needed(&mut self, whose: Needed, see: &mut SeeNeeded<'_, B>) -> Result<(), VaultError> {
+        let state = decode_state(self.store.state())?;
+        if whose == Needed::Here {
+            for id in self.local_objects()? {
+                see(&mut self.store, &id)?;
+            }
+        }
+        let mut roots = Vec::from_iter(state.root);
+        for snapshot in self.list_snapshots()? {
+            roots.extend(snapshot.1.root());
+        }
+        let (mut objects, _, _) = self.parts();
+        let backup = state.backup.filter(|_| whose == Needed::Here);
+        for (root, is_table) in [(state.snapshots, false), (state.sync, true), (backup, true)] {
+            let Some(root) = root else { continue };
+            let seen = core::cell::RefCell::new(&mut *see);
+            let mut enter =
+                |objects: &mut Objects<'_, B, C>, id: &ObjectId| seen.borrow_mut()(objects.store, id);
+            let mut show = |objects: &mut Objects<'_, B, C>, _: &[u8], value: &[u8]| match object_of(value) {
+                Some(id) if is_table => seen.borrow_mut()(objects.store, &id).map(|_| ()),
+                _ => Ok(()),
+            };
+            walk(&mut objects, &root, &mut enter, &mut show)?;
+        }
+        for root in roots {
+            let seen = core::cell::RefCell::new(&mut *see);
+            let mut enter =
+                |objects: &mut Objects<'_, B, C>, id: &ObjectId| seen.borrow_mut()(objects.store, id);
+            let mut show = |objects: &mut Objects<'_, B, C>, key: &[u8], value: &[u8]| {
+                let Some((_, What::Extent(_))) = key::parse(key) else { return Ok(()) };
+                match minicbor::decode(value).map_err(|_| VaultError::Damaged(damaged()))? {
+                    Extent::Object { id, .. } => seen.borrow_mut()(objects.store, &id).map(|_| ()),
+                    Extent::Inline(_) => Ok(()),
+                }
+            };
+            walk(&mut objects, &root, &mut enter, &mut show)?;
+        }
+        Ok(())
+    }
+}
