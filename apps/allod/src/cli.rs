@@ -121,6 +121,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  allod ls\n  allod ls -l photos\n  allod ls -R --snapshot latest documents"
     )]
     Ls(vault::List),
+    /// Look at every byte of your vault, and mend what can be mended
+    #[command(after_help = "Examples:\n  allod fsck\n  allod fsck --repair\n  allod --json fsck --quick")]
+    Fsck(vault::Check),
     /// Remove files from your vault; snapshots keep what they have
     #[command(after_help = "Examples:\n  allod rm notes.txt\n  allod rm -r photos/2019")]
     Rm(vault::Remove),

@@ -58,6 +58,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Put(args) => vault::put::run(&home, &args, screen),
             Command::Get(args) => vault::get::run(&home, &args, screen),
             Command::Ls(args) => vault::ls::run(&home, &args, screen),
+            Command::Fsck(args) => vault::fsck::run(&home, &args, screen),
             Command::Rm(args) => vault::rm::run(&home, &args, screen),
             Command::Snapshot(args) => vault::snapshot::run(&home, &args, screen),
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
