@@ -12,6 +12,7 @@
 //!
 //! Snapshots are roots of old trees. They take no more than what changed since.
 
+mod backup;
 mod check;
 mod consistent;
 mod content;
@@ -33,6 +34,7 @@ use alloc::vec::Vec;
 use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
+pub use backup::{PACKED, Roots, Survey, packed_key};
 pub use check::{Finding, Harmed};
 pub use consistent::Wrong;
 pub use inode::{Entry, FileKind, Ino, Inode, Time};

@@ -1,5 +1,6 @@
 //! Tests of the files, against a model that is a few maps.
 
+mod backup;
 mod check;
 mod keys;
 mod model;
