@@ -347,7 +347,9 @@ fn commands_wait_for_each_other() {
     fs::write(other.at("one"), b"1").unwrap();
     fs::write(other.at("two"), b"2").unwrap();
     let both = ["one", "two"].map(|name| other.command(&["put", name]).spawn().unwrap());
-    both.map(|put| ended(put).done());
+    for put in both {
+        ended(put).done();
+    }
     assert_eq!(other.listed(&[]), ["/one", "/two"]);
 }
 
