@@ -130,6 +130,20 @@ pub(crate) enum Command {
     /// Keep your files as they are now under a name, to go back to
     #[command(after_help = "Examples:\n  allod snapshot\n  allod snapshot before-the-move")]
     Snapshot(vault::TakeSnapshot),
+    /// List the snapshots, or the versions of a file that they have
+    #[command(after_help = "Examples:\n  allod history\n  allod history documents/letter.odt")]
+    History(vault::History),
+    /// Bring out what a snapshot has, or put it back into the vault
+    #[command(after_help = "Examples:\n  allod restore latest:documents/letter.odt\n  \
+        allod restore 2026-11-21 --to /tmp/then\n  allod restore before-the-move:photos --in-place")]
+    Restore(vault::Restore),
+    /// Let snapshots go: those named, or those that no rule keeps
+    #[command(after_help = "Examples:\n  allod forget before-the-move\n  \
+        allod forget --keep-within 2d --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run")]
+    Forget(vault::Forget),
+    /// Make room of what neither your files nor a snapshot needs
+    #[command(after_help = "Examples:\n  allod gc")]
+    Gc,
     /// Register, renew, transfer and look up names
     #[command(
         after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice"
