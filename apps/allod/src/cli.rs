@@ -105,6 +105,17 @@ pub(crate) enum Command {
         allod key age --out key.txt\n  \
         allod key did")]
     Key(Key),
+    /// Take files into your vault, encrypted, as a backup tool does
+    #[command(
+        after_help = "Examples:\n  allod put documents photos\n  allod put ~/work --to backup/laptop --exclude target/\n  \
+        allod put /home --one-file-system --delete"
+    )]
+    Put(vault::Put),
+    /// Bring files out of your vault
+    #[command(
+        after_help = "Examples:\n  allod get photos\n  allod get documents/letter.odt --to /tmp\n  allod get notes.txt --to - | less"
+    )]
+    Get(vault::Get),
     /// List what is in your vault
     #[command(
         after_help = "Examples:\n  allod ls\n  allod ls -l photos\n  allod ls -R --snapshot latest documents"

@@ -20,7 +20,9 @@ mod journal;
 mod log;
 pub mod object;
 mod ring;
+pub mod share;
 mod store;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -7,26 +7,28 @@
 //! file of which the end was not read is not left as if it were one.
 
 mod contents;
+mod placing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use allod_vault::files::{ATTRIBUTE_MAX, Changes, Entry, FileKind, Files, Ino, NAME_MAX, Operation, Time};
-use allod_vault::{Blocks, Compress, Refusal, VaultError};
+use allod_vault::files::{ATTRIBUTE_MAX, Changes, FileKind, Files, Ino, NAME_MAX, Operation, Time};
+use allod_vault::{Blocks, Compress, VaultError};
 
 use crate::attributes;
 use crate::ignored::Ignored;
 use crate::remove::remove;
 use contents::{Done, Job, work};
+use placing::{changed, kind_of, link, modified, now, place, times};
 
 /// Pieces of files that wait to be put into the vault.
 const WAITING: usize = 16;
@@ -378,14 +380,14 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         self.waiting += 1;
         let mut job = Some(job);
         while let Some(next) = job.take() {
-            let Some(jobs) = &self.jobs else { unreachable!("there are threads until all is read") };
+            let Some(jobs) = &self.jobs else { unreachable!("nothing is sent after the end") };
             match jobs.try_send(next) {
                 Err(std::sync::mpsc::TrySendError::Full(back)) => {
                     self.take_one()?;
                     job = Some(back);
                 }
                 Ok(()) => {}
-                _ => unreachable!("the threads wait as long as there may be jobs"),
+                Err(_) => unreachable!("the threads wait as long as there may be jobs"),
             }
         }
         while let Ok(result) = self.results.try_recv() {
@@ -480,98 +482,4 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         }
         self.with(Files::commit)
     }
-}
-
-/// What a file is, and where it leads if it is a symbolic link.
-fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<(FileKind, Vec<u8>)> {
-    let kind = metadata.file_type();
-    let device = || u32::try_from(metadata.rdev()).unwrap_or(u32::MAX);
-    Ok(match () {
-        () if kind.is_dir() => (FileKind::Directory, Vec::new()),
-        () if kind.is_symlink() => {
-            (FileKind::Symlink, fs::read_link(path)?.into_os_string().as_bytes().to_vec())
-        }
-        () if kind.is_fifo() => (FileKind::Pipe, Vec::new()),
-        () if kind.is_socket() => (FileKind::Socket, Vec::new()),
-        () if kind.is_char_device() => (FileKind::Characters(device()), Vec::new()),
-        () if kind.is_block_device() => (FileKind::Blocks(device()), Vec::new()),
-        () => (FileKind::File, Vec::new()),
-    })
-}
-
-fn now() -> Time {
-    crate::place::now()
-}
-
-fn modified(metadata: &Metadata) -> Time {
-    Time { seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() as u32 }
-}
-
-fn changed(metadata: &Metadata) -> Time {
-    Time { seconds: metadata.ctime(), nanoseconds: metadata.ctime_nsec() as u32 }
-}
-
-/// Sets when a file was last changed.
-fn times(ino: Ino, modified: Time, now: Time) -> Operation {
-    let changes = Changes { modified: Some(modified), ..Changes::default() };
-    Operation::Set { ino, changes, now }
-}
-
-/// The file with this name, made if there is none of its kind. Whether it was made.
-fn place<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    parent: Ino,
-    name: &[u8],
-    kind: FileKind,
-    target: &[u8],
-    metadata: &Metadata,
-) -> Result<(Ino, bool), VaultError> {
-    let now = changed(metadata);
-    let permissions = (metadata.mode() & 0o7777) as u16;
-    let (owner, group) = (metadata.uid(), metadata.gid());
-    match files.read().lookup(parent, name) {
-        Ok(Entry { ino, kind: there }) => {
-            let is_same = there == kind
-                && (kind != FileKind::Symlink || files.read().target(ino).is_ok_and(|there| there == target));
-            if is_same {
-                let inode = files.read().inode(ino)?;
-                if (inode.permissions, inode.owner, inode.group) != (permissions, owner, group) {
-                    let changes = Changes {
-                        permissions: Some(permissions),
-                        owner: Some(owner),
-                        group: Some(group),
-                        ..Changes::default()
-                    };
-                    files.apply(&Operation::Set { ino, changes, now })?;
-                }
-                return Ok((ino, false));
-            }
-            remove(files, (parent, name), now, &mut || ())?;
-        }
-        Err(VaultError::Refused(Refusal::NotFound)) => {}
-        Err(why) => return Err(why),
-    }
-    let (name, target) = (name.to_vec(), target.to_vec());
-    let make = Operation::Make { parent, name, kind, permissions, owner, group, target, now };
-    match files.apply(&make)? {
-        Some(ino) => Ok((ino, true)),
-        None => unreachable!("what makes a file says which"),
-    }
-}
-
-/// Gives a file another name, in the place of what has it.
-fn link<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    ino: Ino,
-    parent: Ino,
-    name: &[u8],
-    now: Time,
-) -> Result<(), VaultError> {
-    match files.read().lookup(parent, name) {
-        Ok(entry) if entry.ino == ino => return Ok(()),
-        Ok(_) => remove(files, (parent, name), now, &mut || ())?,
-        Err(VaultError::Refused(Refusal::NotFound)) => {}
-        Err(why) => return Err(why),
-    }
-    files.apply(&Operation::Link { ino, parent, name: name.to_vec(), now }).map(|_| ())
 }

@@ -19,6 +19,7 @@ mod import;
 mod mount;
 mod place;
 mod remove;
+mod survey;
 
 pub use blocks::{DiskError, FileBlocks};
 pub use check::{Looked, Opened, verify};
@@ -29,3 +30,4 @@ pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_w
 pub use mount::{MountError, Mounted, Users};
 pub use place::{Place, PlaceError, Vault, mounts};
 pub use remove::remove;
+pub use survey::survey;

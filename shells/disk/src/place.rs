@@ -215,9 +215,9 @@ mod tests {
 
     #[test]
     fn a_mounted_vault_is_found_in_the_table_of_mounts() {
-        let line = br"36 35 0:50 / /home/a\040b/c\134d rw,nosuid shared:1 - fuse.allod allod rw,user_id=0";
-        assert_eq!(vault_of(line), Some(PathBuf::from("/home/a b/c\\d")));
-        let other = b"36 35 0:50 / /home/a rw,nosuid shared:1 - fuse.sshfs allod rw";
+        let line = br"36 35 0:50 / /mnt/a\040b/c\134d rw,nosuid shared:1 - fuse.allod allod rw,user_id=0";
+        assert_eq!(vault_of(line), Some(PathBuf::from("/mnt/a b/c\\d")));
+        let other = b"36 35 0:50 / /mnt/a rw,nosuid shared:1 - fuse.sshfs allod rw";
         assert_eq!(vault_of(other), None);
         assert_eq!(vault_of(b""), None);
     }

@@ -286,7 +286,14 @@ fn what_ignore_files_name_is_left_out_and_what_went_outside_goes() {
         all
     };
     let mut files = create(&folder.path().join("vault"));
-    bring(&mut files, &["typed"], true, false);
+    let ignored = Ignored::new(&["typed".into()], true).unwrap();
+    let options = ImportOptions { ignored, ..ImportOptions::default() };
+    let mut sum = 0;
+    allod_disk::survey(&tree, options, &mut |so_far| {
+        sum = so_far;
+        true
+    });
+    assert_eq!(bring(&mut files, &["typed"], true, false).passed, sum);
     let with_git =
         [".allodignore", "a/.allodignore", "a/.git/info/exclude", "a/.gitignore", "a/kept.tmp", "b/build"];
     assert_eq!(names(&mut files), with_git);

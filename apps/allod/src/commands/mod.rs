@@ -55,6 +55,8 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Guardian(args) => guardian::run(&home, args, screen).await,
             Command::Genesis(args) => genesis::run(args, screen),
             Command::Key(args) => key::run(&home, &args, screen),
+            Command::Put(args) => vault::put::run(&home, &args, screen),
+            Command::Get(args) => vault::get::run(&home, &args, screen),
             Command::Ls(args) => vault::ls::run(&home, &args, screen),
             Command::Rm(args) => vault::rm::run(&home, &args, screen),
             Command::Snapshot(args) => vault::snapshot::run(&home, &args, screen),

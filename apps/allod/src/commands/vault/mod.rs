@@ -1,8 +1,11 @@
 //! The person's vault: putting files in, looking at them, getting them out, and going back.
 
+pub(super) mod get;
 pub(super) mod ls;
+mod meter;
 pub(crate) mod open;
 pub(crate) mod path;
+pub(super) mod put;
 pub(super) mod rm;
 pub(super) mod snapshot;
 
@@ -15,4 +18,9 @@ pub(crate) fn now() -> Time {
         seconds: i64::try_from(ms / 1000).unwrap_or(i64::MAX),
         nanoseconds: (ms % 1000) as u32 * 1_000_000,
     }
+}
+
+/// As many threads as the machine runs at once.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

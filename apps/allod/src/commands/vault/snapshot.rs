@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use serde_json::json;
 
 use super::now;
-use super::open::open;
+use super::open::open_existing;
 use super::path::readable;
 use crate::cli::vault::TakeSnapshot;
 use crate::failure::{Failure, Kind};
@@ -25,7 +25,7 @@ pub(super) type Snapshots = Vec<(Vec<u8>, SnapshotInfo)>;
 
 pub(crate) fn run(home: &Home, args: &TakeSnapshot, screen: &Screen) -> Result<(), Failure> {
     let name = args.name.as_deref().map(check_name).transpose()?;
-    let mut vault = open(home, screen)?;
+    let mut vault = open_existing(home, screen)?;
     let (name, is_new) = match name {
         Some(name) => (take(&mut vault, name)?, true),
         None => take_if_changed(&mut vault)?,

@@ -1,0 +1,160 @@
+//! From what somebody did to the files that they were shown, to operations: each names all
+//! that it replaces or removes, which is what was shown.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::batch::{Device, operation_id};
+use super::operation::{Content, Id, Operation, SEEN_MAX, Target};
+use super::replica::{Member, Replica};
+
+/// Bytes of operations that are put into one batch, about.
+const SIZE: usize = 64 << 10;
+
+/// Writes the next batches of a device.
+#[derive(Debug)]
+pub struct Author<'a> {
+    shown: &'a Replica,
+    device: Device,
+    number: u64,
+    nonce: [u8; 16],
+    /// Batches that are full.
+    done: Vec<Written>,
+    operations: Vec<Operation>,
+    size: usize,
+}
+
+/// The operations of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its number.
+    pub number: u64,
+    /// Its nonce, from which the ids of its operations come.
+    pub nonce: [u8; 16],
+    /// The operations.
+    pub operations: Vec<Operation>,
+}
+
+impl<'a> Author<'a> {
+    /// For a device that was shown this, and whose next batch has this number. `nonce` is
+    /// random.
+    pub fn new(shown: &'a Replica, device: Device, number: u64, nonce: [u8; 16]) -> Self {
+        Self { shown, device, number, nonce, done: Vec::new(), operations: Vec::new(), size: 0 }
+    }
+
+    /// What the operations name as seen.
+    pub fn shown(&self) -> &'a Replica {
+        self.shown
+    }
+
+    /// Adds an operation. With its id.
+    pub fn add(&mut self, operation: Operation) -> Id {
+        self.add_with(|_| operation)
+    }
+
+    /// A file that is new. With its id.
+    pub fn make(&mut self, content: Content) -> Id {
+        self.add_with(|id| Operation::Content { file: id, content, instead: Vec::new() })
+    }
+
+    /// An entry that is new. With its id.
+    pub fn place(&mut self, parent: Id, name: &[u8], target: Target) -> Id {
+        let name = name.to_vec();
+        self.add_with(|id| Operation::Place { entry: id, parent, name, target, instead: Vec::new() })
+    }
+
+    /// What these are shown as has another content. Those that were shown as one are from now
+    /// on.
+    pub fn edit(&mut self, members: &[Member], content: Content) {
+        let Some(file) = members.first().and_then(|member| member.file) else { return };
+        let instead = few(self.shown.contents(&file));
+        self.add(Operation::Content { file, content, instead });
+        self.unite(members);
+    }
+
+    /// What these are shown as is somewhere else.
+    pub fn move_to(&mut self, members: &[Member], parent: Id, name: &[u8]) {
+        let directories = members.iter().filter(|member| member.file.is_none());
+        for member in directories.chain(members.first().filter(|member| member.file.is_some())) {
+            let target = member.file.map_or(Target::Directory, Target::File);
+            let instead = few(self.shown.places(&member.entry));
+            let (entry, name) = (member.entry, name.to_vec());
+            self.add(Operation::Place { entry, parent, name, target, instead });
+        }
+        self.unite(members);
+    }
+
+    /// What these are shown as is removed. `gone` has all entries that are removed with it; of a
+    /// file of which they are all names, the contents go.
+    pub fn remove(&mut self, members: &[Member], gone: &BTreeSet<Id>) {
+        for member in members {
+            let shown = self.shown;
+            let is_last = |file: &Id| shown.entries(file).all(|entry| gone.contains(entry));
+            let last = member.file.filter(is_last);
+            let contents = last.map(|file| shown.contents(&file));
+            // Copies beside it stay, and stay copies.
+            for (entry, copy, id, content) in last.iter().flat_map(|file| shown.copies(file)) {
+                if !gone.contains(&entry) {
+                    let (content, instead) = (content.clone(), [id].into());
+                    self.add(Operation::Content { file: copy, content, instead });
+                }
+            }
+            self.add(Operation::Remove {
+                entry: member.entry,
+                places: few(self.shown.places(&member.entry)),
+                contents: few(contents.unwrap_or_default()),
+            });
+        }
+    }
+
+    /// The batches, none of them empty.
+    pub fn finish(mut self) -> Vec<Written> {
+        self.close();
+        self.done
+    }
+
+    /// Of equal files that were shown as one, one stays.
+    fn unite(&mut self, members: &[Member]) {
+        let others = members.get(1..).unwrap_or_default();
+        if others.iter().any(|member| member.file.is_some()) {
+            let gone = others.iter().map(|member| member.entry).collect();
+            self.remove(others, &gone);
+        }
+    }
+
+    fn add_with(&mut self, make: impl FnOnce(Id) -> Operation) -> Id {
+        if self.size > SIZE {
+            self.close();
+        }
+        let (number, nonce) = self.at();
+        let id = operation_id(&self.device, number, &nonce, self.operations.len());
+        let operation = make(id);
+        self.size += allod_wire::encode(&operation).len();
+        self.operations.push(operation);
+        id
+    }
+
+    /// The number and the nonce of the batch that is written.
+    fn at(&self) -> (u64, [u8; 16]) {
+        let mut nonce = self.nonce;
+        let count = self.done.len() as u64;
+        nonce.iter_mut().zip(count.to_le_bytes()).for_each(|(byte, other)| *byte ^= other);
+        (self.number + count, nonce)
+    }
+
+    fn close(&mut self) {
+        if self.operations.is_empty() {
+            return;
+        }
+        let (number, nonce) = self.at();
+        let operations = core::mem::take(&mut self.operations);
+        self.done.push(Written { number, nonce, operations });
+        self.size = 0;
+    }
+}
+
+/// What is more stays, and is shown again.
+fn few(mut ids: Vec<Id>) -> Vec<Id> {
+    ids.truncate(SEEN_MAX);
+    ids
+}
