@@ -19,6 +19,7 @@ mod import;
 mod mount;
 mod place;
 mod remove;
+mod restored;
 mod survey;
 
 pub use blocks::{DiskError, FileBlocks};
