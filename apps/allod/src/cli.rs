@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub(crate) mod backup;
 pub(crate) mod genesis;
 pub(crate) mod ledger;
 pub(crate) mod vault;
@@ -144,6 +145,11 @@ pub(crate) enum Command {
     /// Make room of what neither your files nor a snapshot needs
     #[command(after_help = "Examples:\n  allod gc")]
     Gc,
+    /// Have others keep your vault in parts, of which any few give it back
+    #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
+        allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \
+        allod backup serve --listen 0.0.0.0:7810 --room 500G")]
+    Backup(backup::Backup),
     /// Register, renew, transfer and look up names
     #[command(
         after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice"

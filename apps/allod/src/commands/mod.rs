@@ -65,6 +65,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Forget(args) => vault::forget::run(&home, &args, screen),
             Command::Gc => vault::gc::run(&home, screen),
             Command::Snapshot(args) => vault::snapshot::run(&home, &args, screen),
+            Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,
             Command::Asset(args) => ledger::asset::run(&home, args, screen).await,

@@ -104,7 +104,10 @@ pub(super) fn configurations(plan: &Plan, guardians: u8, links: Links) -> Result
                 held.push(listener);
                 address
             };
-            Config::new(address, "state".into(), Tls::SelfSigned).write(&path)?;
+            let mut config = Config::new(address, "state".into(), Tls::SelfSigned);
+            // A backup can be tried out here as everything else can.
+            config.storage = Some(StorageConfig::default());
+            config.write(&path)?;
         }
         let config = Config::read(&path)?;
         let found = Subnet::of(config.listen);
