@@ -1,5 +1,6 @@
 //! What can be typed.
 
+pub(crate) mod backup;
 pub(crate) mod genesis;
 pub(crate) mod ledger;
 pub(crate) mod vault;
@@ -121,6 +122,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  allod ls\n  allod ls -l photos\n  allod ls -R --snapshot latest documents"
     )]
     Ls(vault::List),
+    /// Look at every byte of your vault, and mend what can be mended
+    #[command(after_help = "Examples:\n  allod fsck\n  allod fsck --repair\n  allod --json fsck --quick")]
+    Fsck(vault::Check),
     /// Remove files from your vault; snapshots keep what they have
     #[command(after_help = "Examples:\n  allod rm notes.txt\n  allod rm -r photos/2019")]
     Rm(vault::Remove),
@@ -141,6 +145,11 @@ pub(crate) enum Command {
     /// Make room of what neither your files nor a snapshot needs
     #[command(after_help = "Examples:\n  allod gc")]
     Gc,
+    /// Have others keep your vault in parts, of which any few give it back
+    #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
+        allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \
+        allod backup serve --listen 0.0.0.0:7810 --room 500G")]
+    Backup(backup::Backup),
     /// Register, renew, transfer and look up names
     #[command(
         after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice"

@@ -9,6 +9,7 @@ use allod_node::person::ledger::LedgerError;
 use allod_node::person::{PersonError, Report};
 use serde_json::{Value, json};
 
+mod backup;
 mod refusal;
 mod vault;
 

@@ -87,6 +87,7 @@ impl Here {
             told: false,
             retired: Vec::new(),
             approved: Vec::new(),
+            backup_peers: Vec::new(),
         };
         Home::new(self.home()).save(&person).unwrap();
     }

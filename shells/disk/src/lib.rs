@@ -21,6 +21,7 @@ mod mount;
 mod place;
 mod put_back;
 mod remove;
+mod restored;
 mod survey;
 
 pub use blocks::{DiskError, FileBlocks};

@@ -68,6 +68,16 @@ pub(crate) struct Remove {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Mend what can be mended
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Do not look at every object, only at what leads to them
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TakeSnapshot {
     /// What it is called [default: the time]. One with a name stays until it is
     /// forgotten by name

@@ -174,6 +174,14 @@ impl<'a, B: Blocks, C: Compress + Clone> Backup<'a, B, C> {
         Ok(self.files.commit()?)
     }
 
+    /// Where the peers are.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn peer_addresses(&mut self) -> Result<Vec<String>, RunError> {
+        Ok(self.book().peers()?.into_iter().map(|peer| peer.address).collect())
+    }
+
     /// The account that a peer at this address would know the person by.
     ///
     /// # Errors

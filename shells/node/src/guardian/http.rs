@@ -69,7 +69,6 @@ pub(super) fn router(
     callers: Arc<Callers>,
     counted: Option<Watched>,
     chain: Option<Router>,
-    storage: Option<Router>,
 ) -> Router {
     let shared = Arc::new(Shared { service, callers });
     let metrics =
@@ -87,8 +86,6 @@ pub(super) fn router(
         .with_state(Arc::clone(&shared))
         .merge(chain.unwrap_or_default())
         .layer(middleware::from_fn_with_state(shared, front))
-        // It has limits of its own: a shard takes longer to come than a question.
-        .merge(storage.unwrap_or_default())
 }
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {

@@ -126,7 +126,9 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
         None => None,
     };
     let counted = admin.is_none().then_some(watched);
-    let router = http::router(service.clone(), callers, counted, routes, storage);
+    let router = http::router(service.clone(), callers, counted, routes);
+    // It has limits of its own: a shard takes longer to come than a question.
+    let router = router.merge(storage.unwrap_or_default());
     doors.push(Door::open(listener, acceptor, router, addresses()));
     Ok(Running { address, realm, admin, doors, chain, service, thread })
 }

@@ -1,6 +1,8 @@
 //! The person's vault: putting files in, looking at them, getting them out, and going back.
 
+pub(super) mod backup;
 pub(super) mod forget;
+pub(super) mod fsck;
 pub(super) mod gc;
 pub(super) mod get;
 pub(super) mod history;
