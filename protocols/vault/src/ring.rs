@@ -100,6 +100,11 @@ impl Ring {
         self.epochs.iter().rev().map(|epoch| &epoch.keys).find(|keys| keys.number() == number)
     }
 
+    /// The numbers of all epochs, which tell nothing of their secrets.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.epochs.iter().map(|epoch| epoch.keys.number()).collect()
+    }
+
     /// How many epochs there are.
     pub fn epochs(&self) -> usize {
         self.epochs.len()
