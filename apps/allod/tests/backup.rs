@@ -148,7 +148,11 @@ fn a_lost_machine_comes_back_with_the_card_the_pin_and_five_of_eight_peers() {
     let tree = scene.put();
     scene.add_peers();
     let report = scene.json(&["backup", "run"]);
-    assert_eq!((report["safe"].as_bool(), report["acknowledged"].as_u64()), (Some(true), Some(8)), "{report}");
+    assert_eq!(
+        (report["safe"].as_bool(), report["acknowledged"].as_u64()),
+        (Some(true), Some(8)),
+        "{report}"
+    );
     let wanted = see(&tree);
 
     // The machine burns, and three of the peers' are lost as well.
@@ -178,7 +182,11 @@ fn a_lost_machine_comes_back_with_the_card_the_pin_and_five_of_eight_peers() {
     fs::write(tree.join("new"), b"written after the fire").unwrap();
     scene.story.run(&["put", tree.to_str().unwrap()]).done();
     let report = scene.json(&["backup", "run"]);
-    assert_eq!((report["safe"].as_bool(), report["acknowledged"].as_u64()), (Some(true), Some(5)), "{report}");
+    assert_eq!(
+        (report["safe"].as_bool(), report["acknowledged"].as_u64()),
+        (Some(true), Some(5)),
+        "{report}"
+    );
 
     // A new peer takes a lost one's place.
     let new = Peer::start(&scene.path("peer-new"));

@@ -13,6 +13,7 @@ use super::{Description, Links, NetworkError};
 use crate::chain::founding::{brisk_rules, local_rules};
 use crate::files::{self, at};
 use crate::guardian::{Config, GuardianError, Tls};
+use crate::storage::StorageConfig;
 
 /// Which network to run.
 #[derive(Clone, Debug)]
