@@ -122,12 +122,29 @@ pub(crate) enum Command {
         after_help = "Examples:\n  allod ls\n  allod ls -l photos\n  allod ls -R --snapshot latest documents"
     )]
     Ls(vault::List),
+    /// Look at every byte of your vault, and mend what can be mended
+    #[command(after_help = "Examples:\n  allod fsck\n  allod fsck --repair\n  allod --json fsck --quick")]
+    Fsck(vault::Check),
     /// Remove files from your vault; snapshots keep what they have
     #[command(after_help = "Examples:\n  allod rm notes.txt\n  allod rm -r photos/2019")]
     Rm(vault::Remove),
     /// Keep your files as they are now under a name, to go back to
     #[command(after_help = "Examples:\n  allod snapshot\n  allod snapshot before-the-move")]
     Snapshot(vault::TakeSnapshot),
+    /// List the snapshots, or the versions of a file that they have
+    #[command(after_help = "Examples:\n  allod history\n  allod history documents/letter.odt")]
+    History(vault::History),
+    /// Bring out what a snapshot has, or put it back into the vault
+    #[command(after_help = "Examples:\n  allod restore latest:documents/letter.odt\n  \
+        allod restore 2026-11-21 --to /tmp/then\n  allod restore before-the-move:photos --in-place")]
+    Restore(vault::Restore),
+    /// Let snapshots go: those named, or those that no rule keeps
+    #[command(after_help = "Examples:\n  allod forget before-the-move\n  \
+        allod forget --keep-within 2d --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run")]
+    Forget(vault::Forget),
+    /// Make room of what neither your files nor a snapshot needs
+    #[command(after_help = "Examples:\n  allod gc")]
+    Gc,
     /// Have others keep your vault in parts, of which any few give it back
     #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
         allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -152,9 +153,11 @@ fn noise(number: u64, size: usize) -> Vec<u8> {
     (0..size).map(|_| next()).collect()
 }
 
+type Seen = (u32, i64, i64, Vec<u8>, Vec<u8>, PathBuf);
+
 /// What somebody sees of a tree: kind and permissions, time, content or target, an attribute,
 /// and which names are of one file.
-fn see(root: &Path) -> BTreeMap<PathBuf, (u32, i64, i64, Vec<u8>, Vec<u8>, PathBuf)> {
+fn see(root: &Path) -> BTreeMap<PathBuf, Seen> {
     let (mut seen, mut first) = (BTreeMap::new(), BTreeMap::new());
     let mut rest = vec![PathBuf::new()];
     while let Some(path) = rest.pop() {
@@ -298,11 +301,11 @@ fn until_vault_has(here: &Here, bytes: u64) {
 }
 
 #[test]
-fn a_put_that_is_interrupted_or_killed_goes_on_and_others_wait_for_it() {
+fn a_put_that_is_interrupted_or_killed_goes_on_later() {
     let here = Here::new(1);
     plant_much(&here.at("much"), 120);
     let put = here.command(&["--json", "put", "much"]).spawn().unwrap();
-    until_vault_has(&here, 24 << 20);
+    until_vault_has(&here, 60 << 20);
     signal(&put, "INT");
     let stopped = ended(put).failed(1, "what is whole is in the vault").json();
     let first = stopped["files_read"].as_u64().unwrap();
@@ -320,17 +323,35 @@ fn a_put_that_is_interrupted_or_killed_goes_on_and_others_wait_for_it() {
     put.wait().unwrap();
     assert!(here.listed(&["much"]).len() as u64 >= first);
 
-    let put = here.command(&["--json", "put", "much"]).spawn().unwrap();
-    until("the vault is in use", || {
-        let image = fs::File::open(here.home().join("vault/image")).unwrap();
-        rustix::fs::flock(&image, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
-    });
-    let list = here.run(&["ls", "much"]).done();
-    assert_eq!(list.out.iter().filter(|byte| **byte == b'\n').count(), 120);
-    let read = ended(put).done().json()["files_read"].as_u64().unwrap();
+    let read = here.json(&["put", "much"])["files_read"].as_u64().unwrap();
     assert!(read <= 120 - first, "{read} {first}");
     here.run(&["get", "much", "--to", "out"]).done();
     assert_eq!(see(&here.at("much")), see(&here.at("out/much")));
+}
+
+#[test]
+fn commands_wait_for_each_other() {
+    let here = Here::new(1);
+    fs::write(here.at("file"), b"mine").unwrap();
+    here.run(&["put", "file"]).done();
+    // As if another command had it open.
+    let image = fs::File::open(here.home().join("vault/image")).unwrap();
+    rustix::fs::flock(&image, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut list = here.command(&["ls"]).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(list.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "waiting for another `allod` that is at work on this vault\n");
+    drop(image);
+    assert_eq!(ended(list).done().out, b"file\n");
+    // Two that make a vault at once make one.
+    let other = Here::new(2);
+    fs::write(other.at("one"), b"1").unwrap();
+    fs::write(other.at("two"), b"2").unwrap();
+    let both = ["one", "two"].map(|name| other.command(&["put", name]).spawn().unwrap());
+    for put in both {
+        ended(put).done();
+    }
+    assert_eq!(other.listed(&[]), ["/one", "/two"]);
 }
 
 #[test]
@@ -371,4 +392,110 @@ fn a_vault_opens_only_with_its_identity() {
     here.run(&["put", "file"]).failed(6, "there is no identity here");
     here.become_person(1);
     assert_eq!(here.listed(&[]), ["/file"]);
+}
+
+#[test]
+fn what_was_is_listed_brought_out_and_put_back() {
+    let here = Here::new(1);
+    plant(&here.at("tree"));
+    here.run(&["put", "tree"]).done();
+    let first = here.json(&["history"])["snapshot"].as_str().unwrap().to_owned();
+    let planted = see(&here.at("tree"));
+    assert_eq!(here.json(&["snapshot"])["new"], false);
+    here.run(&["snapshot", "before"]).done();
+    here.run(&["snapshot", "before"]).failed(1, "there is a snapshot before already");
+    here.run(&["snapshot", "latest"]).failed(2, "not free");
+    here.run(&["snapshot", "a/b"]).failed(2, "no `/`");
+
+    fs::write(here.at("tree/a/middle"), noise(9, 7_000)).unwrap();
+    here.run(&["put", "tree"]).done();
+    here.run(&["rm", "tree/small"]).done();
+    let rows = |args: &[&str]| here.run(&[&["--json"], args].concat()).done().rows();
+    let changes = |path: &str| -> Vec<(String, u64)> {
+        let rows = rows(&["history", path]);
+        let change =
+            |row: &Value| (row["change"].as_str().unwrap().into(), row["size"].as_u64().unwrap_or(0));
+        rows.iter().map(change).collect()
+    };
+    assert_eq!(changes("tree/a/middle"), [("new".into(), 5_000), ("changed".into(), 7_000)]);
+    assert_eq!(changes("tree/small"), [("new".into(), 100), ("gone".into(), 0)]);
+    assert_eq!(changes("tree/a/b/large"), [("new".into(), 3_000_000)]);
+    assert_eq!(rows(&["history", "tree/small"])[1]["snapshot"], Value::Null);
+    here.run(&["history", "nowhere"]).failed(1, "neither the vault nor a snapshot has /nowhere");
+    assert_eq!(rows(&["history"]).len(), 3);
+
+    // Out of the vault, whole and in part.
+    here.run(&["restore", &first, "--to", "then"]).done();
+    assert_eq!(see(&here.at("then/tree")), planted);
+    here.run(&["restore", "before:tree/a/middle", "--to", "one"]).done();
+    assert_eq!(fs::read(here.at("one/middle")).unwrap(), noise(5_000, 5_000));
+    assert_eq!(here.run(&["restore", "bef:tree/small", "--to", "-"]).done().out, noise(100, 100));
+    here.run(&["restore", "before"]).done();
+    assert_eq!(see(&here.at("before/tree")), planted);
+    here.run(&["restore", "nothing"]).failed(1, "there is no snapshot nothing");
+    here.run(&["restore", "before:nothing"]).failed(1, "there is no /nothing");
+
+    // Into the vault: a part, where it was or where nothing is, and everything. What was there
+    // is kept.
+    let put_back = here.json(&["restore", "before:tree/a", "--in-place"]);
+    assert_eq!(put_back["entries"], 9);
+    let kept = put_back["before"].as_str().unwrap().to_owned();
+    here.run(&["restore", "before:tree/small", "--in-place"]).done();
+    here.run(&["get", "tree", "--to", "part"]).done();
+    let part = see(&here.at("part/tree"));
+    // The one name of a file with two was put back without the other.
+    assert!(part.iter().all(|(path, seen)| {
+        let of = &planted[path];
+        (seen.0, seen.1, seen.2, &seen.3, &seen.4) == (of.0, of.1, of.2, &of.3, &of.4)
+            || path.as_os_str().is_empty()
+    }));
+    assert_eq!(part.len(), planted.len());
+    here.run(&["restore", "before", "--in-place"]).done();
+    here.run(&["get", "tree", "--to", "all"]).done();
+    assert_eq!(see(&here.at("all/tree")), planted);
+    assert_eq!(
+        here.run(&["restore", &format!("{kept}:tree/a/middle"), "--to", "-"]).done().out,
+        noise(9, 7_000)
+    );
+}
+
+#[test]
+fn snapshots_go_by_rules_and_their_room_is_given_back() {
+    let here = Here::new(1);
+    plant_much(&here.at("big"), 20);
+    here.run(&["put", "big"]).done();
+    here.run(&["snapshot", "kept"]).done();
+    for number in 0..3 {
+        fs::write(here.at("note"), format!("{number}")).unwrap();
+        here.run(&["put", "note"]).done();
+    }
+    here.run(&["forget"]).failed(2, "say what stays");
+    here.run(&["forget", "--keep-last", "0"]).failed(2, "say what stays");
+    here.run(&["forget", "kept", "--keep-last", "1"]).failed(2, "cannot be used with");
+    here.run(&["forget", "--keep-within", "1w"]).failed(2, "such as 2y5m7d3h");
+    let forgotten = |args: &[&str]| -> Vec<bool> {
+        let rows = here.run(&[&["--json", "forget"], args].concat()).done().rows();
+        rows.iter().map(|row| row["forgotten"].as_bool().unwrap()).collect()
+    };
+    // The oldest first: that of `big`, the one with a name, and those of the notes.
+    assert_eq!(forgotten(&["--keep-last", "2", "--dry-run"]), [true, false, true, false, false]);
+    assert_eq!(forgotten(&["--keep-last", "2"]), [true, false, true, false, false]);
+    assert_eq!(forgotten(&["--keep-yearly", "unlimited", "--keep-within", "1d"]), [false; 3]);
+
+    here.run(&["rm", "-r", "big"]).done();
+    let taken = || fs::metadata(here.home().join("vault/image")).unwrap().blocks() * 512;
+    assert!(taken() > 20_000_000);
+    let freed = |args: &[&str]| here.json(args)["bytes_freed"].as_u64().unwrap();
+    freed(&["gc"]);
+    assert!(taken() > 20_000_000, "a snapshot has it");
+    assert_eq!(forgotten(&["kept"]), [true]);
+    here.run(&["forget", "kept"]).failed(1, "there is no snapshot kept");
+    freed(&["gc"]);
+    assert!(taken() > 20_000_000, "the snapshots of the notes have it, too");
+    here.run(&["snapshot"]).done();
+    assert_eq!(forgotten(&["--keep-last", "1"]), [true, true, false]);
+    let before = taken();
+    assert!(freed(&["gc"]) > 15_000_000);
+    assert!(before - taken() > 15_000_000, "{before} {}", taken());
+    assert_eq!(here.run(&["get", "note", "--to", "-"]).done().out, b"2");
 }

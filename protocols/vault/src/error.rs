@@ -120,7 +120,7 @@ impl fmt::Display for VaultError {
                 write!(f, "the vault has format {format}, which this program does not know")
             }
             Self::TooSmall { size_min } => write!(f, "a vault needs {size_min} bytes at least"),
-            Self::Damaged(Damage { part, at }) => write!(f, "{part} at byte {at} is damaged"),
+            Self::Damaged(damage) => write!(f, "{damage}"),
             Self::Missing(id) => write!(f, "no object {id} is in the vault"),
             Self::TooLarge { size_max } => write!(f, "at most {size_max} bytes are stored as one"),
             Self::Refused(why) => f.write_str(match why {
@@ -141,6 +141,12 @@ impl fmt::Display for VaultError {
                 "an earlier write failed, and it is unknown what is durable; open the vault again",
             ),
         }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {} is damaged", self.part, self.at)
     }
 }
 

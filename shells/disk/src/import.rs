@@ -250,7 +250,14 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         if has_names {
             self.links.insert(identity, Linked { ino, names: Vec::new() });
         }
-        self.describe(path, ino, is_new, now)?;
+        if let Err(why) = self.describe(path, ino, is_new, now) {
+            if is_new && kind == FileKind::File {
+                let unlink =
+                    Operation::Unlink { parent, name: name.to_vec(), directory: false, open: false, now };
+                let _ = self.with(|files| files.apply(&unlink).map(|_| ()));
+            }
+            return Err(why);
+        }
         match kind {
             FileKind::Directory => {
                 let file_system = *self.file_system.get_or_insert(metadata.dev());
@@ -377,16 +384,18 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
 
     /// Has a file read. Takes results as long as there is no room for it.
     fn send(&mut self, job: Job) -> Result<(), ImportError> {
-        self.waiting += 1;
         let mut job = Some(job);
         while let Some(next) = job.take() {
             let Some(jobs) = &self.jobs else { unreachable!("nothing is sent after the end") };
             match jobs.try_send(next) {
                 Err(std::sync::mpsc::TrySendError::Full(back)) => {
-                    self.take_one()?;
+                    if let Err(why) = self.take_one() {
+                        let _ = self.leave_out(&back);
+                        return Err(why);
+                    }
                     job = Some(back);
                 }
-                Ok(()) => {}
+                Ok(()) => self.waiting += 1,
                 Err(_) => unreachable!("the threads wait as long as there may be jobs"),
             }
         }

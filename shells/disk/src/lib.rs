@@ -5,6 +5,7 @@
 //! - [`import`] and [`export`]: whole trees of files, on all cores.
 //! - [`verify`]: every object looked at, on all cores.
 //! - [`remove`]: whole trees of files, out of a vault.
+//! - [`put_back`]: what a snapshot has, among the files of now again.
 //! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ mod ignored;
 mod import;
 mod mount;
 mod place;
+mod put_back;
 mod remove;
 mod restored;
 mod survey;
@@ -30,5 +32,6 @@ pub use ignored::{BadPattern, Ignored};
 pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_with};
 pub use mount::{MountError, Mounted, Users};
 pub use place::{Place, PlaceError, Vault, mounts};
+pub use put_back::put_back;
 pub use remove::remove;
 pub use survey::survey;

@@ -207,7 +207,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     }
 
     /// Puts extents in the place of what there is between two places.
-    fn set_extents(
+    pub(super) fn set_extents(
         &mut self,
         ino: Ino,
         from: u64,

@@ -25,6 +25,7 @@ mod needed;
 mod operation;
 mod reader;
 mod snapshot;
+mod synced;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use needed::{Needed, SeeNeeded};
 pub use operation::{Changes, Existing, Operation};
 pub use reader::{ContentPart, Names, Reader};
 pub use snapshot::{Snapshot, SnapshotInfo};
+pub(crate) use synced::Changed;
 pub use table::{Rows, Table};
 
 use crate::blocks::Blocks;

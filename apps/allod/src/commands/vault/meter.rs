@@ -20,6 +20,8 @@ const SPEED: Duration = Duration::from_secs(10);
 pub(super) struct Meter {
     line: Waiting,
     doing: &'static str,
+    /// What is counted.
+    unit: &'static str,
     /// Bytes that there are in all, as far as that is known.
     total: Total,
     /// How much was done when, from `SPEED` ago on.
@@ -48,8 +50,13 @@ impl Total {
 
 impl Meter {
     pub(super) fn new(doing: &'static str, screen: &Screen) -> Self {
+        Self::of(doing, "files", screen)
+    }
+
+    /// Of something else than files.
+    pub(super) fn of(doing: &'static str, unit: &'static str, screen: &Screen) -> Self {
         let (line, begun) = (Waiting::new(screen), Instant::now());
-        Self { line, doing, total: Total::default(), lately: VecDeque::from([(begun, 0)]), begun }
+        Self { line, doing, unit, total: Total::default(), lately: VecDeque::from([(begun, 0)]), begun }
     }
 
     pub(super) fn total(&self) -> Total {
@@ -86,7 +93,7 @@ impl Meter {
             }
             _ => 0.0,
         };
-        let mut text = format!("{} {entries} files, {}", self.doing, BinaryBytes(bytes));
+        let mut text = format!("{} {entries} {}, {}", self.doing, self.unit, BinaryBytes(bytes));
         let total = self.total.get().filter(|total| *total >= bytes);
         if let Some(total) = total {
             text.push_str(&format!(" of {}", BinaryBytes(total)));

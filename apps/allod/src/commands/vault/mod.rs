@@ -1,12 +1,18 @@
 //! The person's vault: putting files in, looking at them, getting them out, and going back.
 
 pub(super) mod backup;
+pub(super) mod forget;
+pub(super) mod fsck;
+pub(super) mod gc;
 pub(super) mod get;
+pub(super) mod history;
+pub(crate) mod keep;
 pub(super) mod ls;
 mod meter;
 pub(crate) mod open;
 pub(crate) mod path;
 pub(super) mod put;
+pub(super) mod restore;
 pub(super) mod rm;
 pub(super) mod snapshot;
 
