@@ -7,6 +7,7 @@ mod posix;
 mod power;
 mod random;
 mod snapshots;
+mod unsealed;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
