@@ -127,6 +127,14 @@ impl Ring {
         self.get(object.keys).ok_or(Unreadable)?.open(&object.id, &object.bytes, compress)
     }
 
+    /// The same, with the sealed bytes' memory.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn open_owned(&self, object: Sealed, compress: &impl Compress) -> Result<Vec<u8>, Unreadable> {
+        self.get(object.keys).ok_or(Unreadable)?.open_owned(&object.id, object.bytes, compress)
+    }
+
     /// The same, of an object that somebody else sealed: see [`Keys::check`].
     ///
     /// # Errors
