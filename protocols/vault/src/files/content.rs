@@ -26,6 +26,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         (inode.modified, inode.changed) = (now, now);
         self.set(&key::inode(ino), &inode)?;
         self.dirty.write(ino, offset, bytes);
+        self.run_on(ino, offset, bytes.len());
         Ok(())
     }
 
