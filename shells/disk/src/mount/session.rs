@@ -12,6 +12,7 @@ use allod_vault::files::Files;
 use allod_vault::{Blocks, Compress, VaultError};
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
+use super::past::Past;
 use super::{Answers, Inside};
 
 /// How often what was written is committed.
@@ -51,7 +52,7 @@ pub struct Mounted<B, C> {
     committer: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Mounted<B, C> {
+impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B, C> {
     /// Mounts a vault's files at a directory, until this is [ended](Self::end) or dropped, or
     /// somebody unmounts it.
     ///
@@ -71,7 +72,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Mounted<B, C> {
             Users::Mounting => SessionACL::Owner,
             Users::All => SessionACL::All,
         };
-        let answers = Answers { inside: Arc::clone(&inside) };
+        let answers = Past::new(Answers { inside: Arc::clone(&inside) });
         let session = fuser::spawn_mount(answers, path, &config)
             .map_err(|source| MountError::System { path: path.to_owned(), source })?;
         let (stop, stopped) = channel::<()>();
