@@ -18,6 +18,6 @@ mod session;
 mod tests;
 
 pub use error::SyncError;
-pub use merge::{Known, Me, Merged, Now, merge};
+pub use merge::{Heard, Known, Me, Merged, Now, merge};
 pub use message::MESSAGE_MAX;
 pub use session::{Event, Role, Session, Summary, With};
