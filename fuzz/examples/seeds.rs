@@ -264,6 +264,7 @@ fn card_and_token() -> Result<(), Box<dyn Error>> {
         owner: owner_key(&root).verifying_key(),
         in_force: Guarded::by(&kit),
         coming: None,
+        backup_peers: Vec::new(),
     };
     let coming = Guarded { version: RegistrationVersion([9; 16]), ..Guarded::by(&kit) };
     let both = Descriptor { coming: Some(coming), ..descriptor.clone() };

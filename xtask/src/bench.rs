@@ -30,6 +30,8 @@ static PROGRAMS: &[Program] = &[
     Program { name: "chain", package: "allod-node" },
     Program { name: "evaluation", package: "allod-node" },
     Program { name: "backup", package: "allod-disk" },
+    Program { name: "mounted", package: "allod-disk" },
+    Program { name: "shards", package: "allod-disk" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

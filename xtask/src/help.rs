@@ -12,6 +12,7 @@ Commands:
   tidy   only the house rules
   bench  measure, and print one table of figures
   image  make a guardian's container image from one static binary, and try it
+  posix  try a mounted vault with independent suites, beside gocryptfs
 
 Every command first makes sure of what it needs (Rust targets and components,
 and for `test` Node.js and ssh-keygen). What is missing is installed when that is
@@ -83,8 +84,8 @@ Run the benchmark programs and print their figures in one table.
 Usage: cargo xtask bench [--json] [name...]
 
 Without names all of them run: partials, dealing, groups, proofs, recovery,
-ordering, chain, evaluation, backup, password. Nothing is written into the
-checkout. A missed aim is shown and does not fail the run, since figures vary
+ordering, chain, evaluation, backup, mounted, shards, password. Nothing is written
+into the checkout. A missed aim is shown and does not fail the run, since figures vary
 with the machine; a benchmark that cannot run does.
 
 A benchmark program started with `-- --json` prints one object on each line:
@@ -126,6 +127,23 @@ Examples:
   cargo xtask image --try
 ";
 
+const POSIX: &str = "\
+Try a mounted vault with independent suites, beside gocryptfs.
+
+Usage: cargo xtask posix
+
+Installs pjdfstest and fsx from the Rust registry below the build folder, mounts a new
+vault and a new folder of gocryptfs, runs both suites through each, and prints how many
+tests passed and which failed. Fails where one fails through a vault. Needs root and
+/dev/fuse, since the suites act as several users.
+
+Options:
+  -h, --help   this text
+
+Example:
+  cargo xtask posix
+";
+
 /// The help that `command` and its arguments ask for, if they do.
 pub(crate) fn asked_for(command: &str, rest: &[String]) -> Option<&'static str> {
     let is_help = |word: &str| matches!(word, "-h" | "--help" | "help");
@@ -135,6 +153,7 @@ pub(crate) fn asked_for(command: &str, rest: &[String]) -> Option<&'static str> 
         "tidy" => Some(TIDY),
         "bench" => Some(BENCH),
         "image" => Some(IMAGE),
+        "posix" => Some(POSIX),
         _ => None,
     };
     if is_help(command) {
@@ -156,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_command_has_help_with_an_example() {
-        for command in ["up", "test", "tidy", "bench", "image"] {
+        for command in ["up", "test", "tidy", "bench", "image", "posix"] {
             let text = asked(&[command, "--help"]).expect("help");
             assert!(text.contains(&format!("Usage: cargo xtask {command}")));
             assert!(text.contains("Example"), "{command}");

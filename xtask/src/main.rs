@@ -1,7 +1,8 @@
 //! The project's own tasks, started as `cargo xtask <command>`.
 //!
 //! `up` builds and runs the network, `test` is what CI runs, `tidy` checks the
-//! house rules, `bench` measures, `image` makes a guardian's container image.
+//! house rules, `bench` measures, `image` makes a guardian's container image, `posix`
+//! tries a mounted vault with suites of others.
 //! Each command first makes sure that what it needs is on the machine ([`needs`]).
 //! Nothing here is part of the product, and no other crate depends on it.
 //!
@@ -15,6 +16,7 @@ mod help;
 mod image;
 mod needs;
 mod paint;
+mod posix;
 mod repository;
 mod run;
 mod target;
@@ -52,8 +54,9 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
         "image" => image::run(rest),
+        "posix" => posix::run(rest),
         other => Err(Failure::Usage(format!(
-            "there is no command `{other}`; the commands are up, test, tidy, bench and image (`cargo xtask --help`)"
+            "there is no command `{other}`; the commands are up, test, tidy, bench, image and posix (`cargo xtask --help`)"
         ))),
     }
 }

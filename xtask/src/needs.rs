@@ -19,6 +19,7 @@ pub(crate) enum Task {
     Tidy,
     Bench,
     Image,
+    Posix,
 }
 
 /// How to see whether something is there.
@@ -65,7 +66,7 @@ static TABLE: &[Need] = &[
         presence: Presence::OnPath("cc"),
         source: Source::Debian("build-essential"),
         why: "Rust programs are linked with it, and dependencies build C and assembly parts",
-        tasks: &[Task::Up, Task::Test, Task::Bench, Task::Image],
+        tasks: &[Task::Up, Task::Test, Task::Bench, Task::Image, Task::Posix],
     },
     Need {
         name: TARGET,
@@ -94,6 +95,20 @@ static TABLE: &[Need] = &[
         source: Source::Debian("borgbackup"),
         why: "backups are measured beside it",
         tasks: &[Task::Bench],
+    },
+    Need {
+        name: "gocryptfs",
+        presence: Presence::OnPath("gocryptfs"),
+        source: Source::Debian("gocryptfs"),
+        why: "a mounted vault is measured and tried beside it",
+        tasks: &[Task::Bench, Task::Posix],
+    },
+    Need {
+        name: "fusermount",
+        presence: Presence::OnPath("fusermount"),
+        source: Source::Debian("fuse3"),
+        why: "gocryptfs is unmounted with it",
+        tasks: &[Task::Bench, Task::Posix],
     },
     Need {
         name: "git",
@@ -295,8 +310,7 @@ fn install(packages: &[&str], root: &Path) -> Result<(), Failure> {
     let mut args = vec!["install", "-y", "--no-install-recommends"];
     args.extend(packages);
     let command = Invocation::new("apt-get", &args);
-    let is_root = printed("id", &["-u"], root).is_some_and(|id| id.trim() == "0");
-    if !is_root || !on_path("apt-get") {
+    if !is_root(root) || !on_path("apt-get") {
         return Err(Failure::Missing(by_hand(packages, &command)));
     }
     let update = Invocation::new("apt-get", &["update"]);
@@ -313,6 +327,11 @@ fn install(packages: &[&str], root: &Path) -> Result<(), Failure> {
     } else {
         Err(Failure::Missing(by_hand(packages, &command)))
     }
+}
+
+/// Whether root runs this.
+pub(crate) fn is_root(root: &Path) -> bool {
+    printed("id", &["-u"], root).is_some_and(|id| id.trim() == "0")
 }
 
 fn by_hand(packages: &[&str], command: &Invocation) -> String {

@@ -1,7 +1,9 @@
 //! What can be typed.
 
+pub(crate) mod backup;
 pub(crate) mod genesis;
 pub(crate) mod ledger;
+pub(crate) mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -104,6 +106,50 @@ pub(crate) enum Command {
         allod key age --out key.txt\n  \
         allod key did")]
     Key(Key),
+    /// Take files into your vault, encrypted, as a backup tool does
+    #[command(
+        after_help = "Examples:\n  allod put documents photos\n  allod put ~/work --to backup/laptop --exclude target/\n  \
+        allod put /home --one-file-system --delete"
+    )]
+    Put(vault::Put),
+    /// Bring files out of your vault
+    #[command(
+        after_help = "Examples:\n  allod get photos\n  allod get documents/letter.odt --to /tmp\n  allod get notes.txt --to - | less"
+    )]
+    Get(vault::Get),
+    /// List what is in your vault
+    #[command(
+        after_help = "Examples:\n  allod ls\n  allod ls -l photos\n  allod ls -R --snapshot latest documents"
+    )]
+    Ls(vault::List),
+    /// Look at every byte of your vault, and mend what can be mended
+    #[command(after_help = "Examples:\n  allod fsck\n  allod fsck --repair\n  allod --json fsck --quick")]
+    Fsck(vault::Check),
+    /// Remove files from your vault; snapshots keep what they have
+    #[command(after_help = "Examples:\n  allod rm notes.txt\n  allod rm -r photos/2019")]
+    Rm(vault::Remove),
+    /// Keep your files as they are now under a name, to go back to
+    #[command(after_help = "Examples:\n  allod snapshot\n  allod snapshot before-the-move")]
+    Snapshot(vault::TakeSnapshot),
+    /// List the snapshots, or the versions of a file that they have
+    #[command(after_help = "Examples:\n  allod history\n  allod history documents/letter.odt")]
+    History(vault::History),
+    /// Bring out what a snapshot has, or put it back into the vault
+    #[command(after_help = "Examples:\n  allod restore latest:documents/letter.odt\n  \
+        allod restore 2026-11-21 --to /tmp/then\n  allod restore before-the-move:photos --in-place")]
+    Restore(vault::Restore),
+    /// Let snapshots go: those named, or those that no rule keeps
+    #[command(after_help = "Examples:\n  allod forget before-the-move\n  \
+        allod forget --keep-within 2d --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run")]
+    Forget(vault::Forget),
+    /// Make room of what neither your files nor a snapshot needs
+    #[command(after_help = "Examples:\n  allod gc")]
+    Gc,
+    /// Have others keep your vault in parts, of which any few give it back
+    #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
+        allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \
+        allod backup serve --listen 0.0.0.0:7810 --room 500G")]
+    Backup(backup::Backup),
     /// Register, renew, transfer and look up names
     #[command(
         after_help = "Examples:\n  allod name register alice\n  allod name transfer alice --to did:allod:z…\n  allod name show alice"

@@ -9,7 +9,9 @@ use allod_node::person::ledger::LedgerError;
 use allod_node::person::{PersonError, Report};
 use serde_json::{Value, json};
 
+mod backup;
 mod refusal;
+mod vault;
 
 /// What happened, what was kept safe, and what to do next.
 #[derive(Debug)]

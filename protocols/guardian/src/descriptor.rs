@@ -7,6 +7,7 @@
 //! card can read it but not forge it. A guardian can show an old one; a client
 //! that asks several takes the newest.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -38,6 +39,8 @@ pub struct Descriptor {
     /// it already. Written before the first of them does, so that the card finds
     /// its way wherever that stops.
     pub coming: Option<Guarded>,
+    /// Where backups of the person's vault are kept, so that they are found again.
+    pub backup_peers: Vec<String>,
 }
 
 /// A registration, as far as it must be known to recover from it.
@@ -147,6 +150,7 @@ impl Descriptor {
             owner: VerifyingKey(body.owner),
             in_force: body.in_force,
             coming: body.coming,
+            backup_peers: body.backup_peers.unwrap_or_default(),
         })
     }
 
@@ -158,6 +162,7 @@ impl Descriptor {
             owner: self.owner.0,
             in_force: self.in_force.clone(),
             coming: self.coming.clone(),
+            backup_peers: (!self.backup_peers.is_empty()).then(|| self.backup_peers.clone()),
         })
     }
 }
@@ -197,6 +202,9 @@ struct Body {
     in_force: Guarded,
     #[n(5)]
     coming: Option<Guarded>,
+    /// A descriptor of an earlier version lacks it.
+    #[n(6)]
+    backup_peers: Option<Vec<String>>,
 }
 
 impl Wire for Body {

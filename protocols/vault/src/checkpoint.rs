@@ -84,6 +84,18 @@ impl Places {
         Self { salt, wrapped, image: sealing(image) }
     }
 
+    /// The places, in bytes from the image's start, of which the checkpoint cannot be read.
+    pub(crate) fn damaged(&self, blocks: &impl Blocks) -> Vec<u64> {
+        let is_damaged = |place: &u64| {
+            let mut bytes = vec![0; PLACE];
+            let sealed = blocks.read(*place, &mut bytes).is_ok().then(|| &bytes[SALT + WRAPPED..]);
+            let is_whole = bytes.starts_with(&[&self.salt[..], &self.wrapped].concat());
+            !is_whole
+                || sealed.is_none_or(|sealed| self.image.open(b"allod vault checkpoint", sealed).is_err())
+        };
+        [place_of(0), place_of(1)].into_iter().filter(is_damaged).collect()
+    }
+
     /// Writes a checkpoint into its place.
     pub(crate) fn write(&self, blocks: &mut impl Blocks, checkpoint: &Checkpoint) -> Result<(), VaultError> {
         let plain = crate::log::encode(checkpoint);

@@ -89,6 +89,8 @@ pub enum Part {
     Tree,
     /// The list of what is in a segment.
     Summary,
+    /// One of the two checkpoints.
+    Checkpoint,
 }
 
 impl From<Refusal> for VaultError {
@@ -118,7 +120,7 @@ impl fmt::Display for VaultError {
                 write!(f, "the vault has format {format}, which this program does not know")
             }
             Self::TooSmall { size_min } => write!(f, "a vault needs {size_min} bytes at least"),
-            Self::Damaged(Damage { part, at }) => write!(f, "{part} at byte {at} is damaged"),
+            Self::Damaged(damage) => write!(f, "{damage}"),
             Self::Missing(id) => write!(f, "no object {id} is in the vault"),
             Self::TooLarge { size_max } => write!(f, "at most {size_max} bytes are stored as one"),
             Self::Refused(why) => f.write_str(match why {
@@ -142,6 +144,12 @@ impl fmt::Display for VaultError {
     }
 }
 
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {} is damaged", self.part, self.at)
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -150,6 +158,7 @@ impl fmt::Display for Part {
             Self::Table => f.write_str("a page of the table of segments"),
             Self::Tree => f.write_str("a value in the tree of files"),
             Self::Summary => f.write_str("the summary of a segment"),
+            Self::Checkpoint => f.write_str("a checkpoint"),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::error::{Damage, Part, VaultError};
 use crate::log::{Content, Link, Log, Spot, decode, encode};
 use crate::object::{Kind, ObjectId};
-use crate::tree::{Node, Nodes, Tree};
+use crate::tree::{Node, Nodes, Survey, Tree, survey};
 
 /// Nodes of the index that are kept in memory: 24 MiB at most.
 const CACHED: usize = 1024;
@@ -29,6 +29,12 @@ pub(crate) struct Place {
     #[n(3)]
     pub(crate) keys: u32,
 }
+
+/// An object and where it is, or a part of the index that cannot be read.
+pub(crate) type Found = Result<(ObjectId, Place), VaultError>;
+
+/// What is shown the index.
+pub(crate) type SeeFound<'a, B> = dyn FnMut(&mut Log<B>, Found) + 'a;
 
 /// Where each object is.
 #[derive(Debug)]
@@ -75,6 +81,11 @@ impl Index {
         Self { tree: Tree::new(root), cache: Cache::new(CACHED) }
     }
 
+    /// The root, if nothing changed since it was stored.
+    pub(crate) fn saved(&self) -> Option<Link> {
+        self.tree.saved().copied()
+    }
+
     /// How many nodes are changed and not stored.
     pub(crate) fn fresh(&self) -> usize {
         self.tree.fresh()
@@ -118,6 +129,13 @@ impl Index {
         self.tree.save(&mut Stored { log, cache: &mut self.cache })
     }
 
+    /// Shows what of the index can be read, and what cannot. Nothing may have changed since it
+    /// was saved.
+    pub(crate) fn survey<B: Blocks>(&mut self, log: &mut Log<B>, see: &mut SeeFound<'_, B>) {
+        let Some(root) = self.tree.saved().copied() else { return };
+        survey(&mut Stored { log, cache: &mut self.cache }, &root, &mut Shown(see));
+    }
+
     /// At most so many objects, in the order of their ids, from this one on.
     pub(crate) fn page<B: Blocks>(
         &mut self,
@@ -139,6 +157,27 @@ impl Index {
         };
         self.tree.range(&mut Stored { log, cache: &mut self.cache }, &from.0, &mut see)?;
         result.map(|()| found)
+    }
+}
+
+/// What is shown objects, and parts that cannot be read.
+struct Shown<'a, B>(&'a mut SeeFound<'a, B>);
+
+impl<B: Blocks> Survey<Stored<'_, B>> for Shown<'_, B> {
+    fn enter(&mut self, _: &mut Stored<'_, B>, _: &Link) -> bool {
+        true
+    }
+
+    fn see(&mut self, nodes: &mut Stored<'_, B>, key: &[u8], value: &[u8]) {
+        let found = match (<[u8; 32]>::try_from(key), place(value)) {
+            (Ok(id), Ok(place)) => Ok((ObjectId(id), place)),
+            _ => Err(VaultError::Damaged(Damage { part: Part::Index, at: 0 })),
+        };
+        (self.0)(nodes.log, found);
+    }
+
+    fn lost(&mut self, nodes: &mut Stored<'_, B>, _: &Link, _: &[u8], _: Option<&[u8]>, why: VaultError) {
+        (self.0)(nodes.log, Err(why));
     }
 }
 

@@ -5,8 +5,10 @@
 
 extern crate alloc;
 
+pub mod backup;
 mod blocks;
 mod cache;
+mod check;
 mod checkpoint;
 pub mod chunk;
 mod clean;
@@ -18,6 +20,7 @@ mod journal;
 mod log;
 pub mod object;
 mod ring;
+pub mod share;
 mod store;
 pub mod sync;
 #[cfg(test)]
@@ -25,6 +28,7 @@ mod tests;
 mod tree;
 
 pub use blocks::{BLOCK, Blocks, BlocksError};
+pub use check::{DamagedStore, IsGood, Rebuilt};
 pub use checkpoint::STATE_MAX;
 pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};

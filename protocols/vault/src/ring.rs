@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use allod_crypto::hash::tagged;
 use allod_crypto::{CryptoRng, Secret, SecretBytes};
 use minicbor::{Decode, Encode};
 
@@ -22,12 +23,24 @@ pub const EPOCHS_MAX: usize = 200;
 #[cbor(transparent)]
 pub struct SpaceId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
-/// The keys of a space.
+/// The keys of a space: a set of epochs, of which the newest is the one with the greatest
+/// count, and among those that began apart from each other, the one with the greatest number.
 #[derive(Clone, Debug)]
 pub struct Ring {
-    secrets: Vec<Secret<32>>,
-    keys: Vec<Keys>,
+    /// In ascending order.
+    epochs: Vec<Epoch>,
 }
+
+#[derive(Clone, Debug)]
+struct Epoch {
+    /// How many there were when it began.
+    count: u32,
+    secret: Secret<32>,
+    keys: Keys,
+}
+
+/// Bytes of an epoch among the ring's secrets: its count, little endian, and its secret.
+const EPOCH: usize = 4 + 32;
 
 /// A ring has as many epochs as it can, or what was given is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +49,7 @@ pub struct RingError;
 impl Ring {
     /// Of a new space: its first epoch.
     pub fn new(rng: &mut impl CryptoRng) -> Self {
-        let mut ring = Self { secrets: Vec::new(), keys: Vec::new() };
-        ring.push(Secret::random(rng));
-        ring
+        Self { epochs: alloc::vec![Epoch::new(0, Secret::random(rng))] }
     }
 
     /// Begins another epoch.
@@ -46,38 +57,66 @@ impl Ring {
     /// # Errors
     /// [`RingError`], where there are [`EPOCHS_MAX`] already.
     pub fn begin(&mut self, rng: &mut impl CryptoRng) -> Result<(), RingError> {
-        if self.secrets.len() >= EPOCHS_MAX {
-            return Err(RingError);
-        }
-        self.push(Secret::random(rng));
+        let count = self.epochs.last().map_or(0, |newest| newest.count.saturating_add(1));
+        self.add(Epoch::new(count, Secret::random(rng)))
+    }
+
+    /// Takes over the epochs of another ring of the same space.
+    ///
+    /// # Errors
+    /// [`RingError`], where there would be too many. Nothing is taken over then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), RingError> {
+        let mut merged = self.clone();
+        other.epochs.iter().try_for_each(|epoch| merged.add(epoch.clone()))?;
+        *self = merged;
         Ok(())
     }
 
-    fn push(&mut self, secret: Secret<32>) {
-        self.keys.push(Keys::new(&secret, self.secrets.len() as u32));
-        self.secrets.push(secret);
+    fn add(&mut self, epoch: Epoch) -> Result<(), RingError> {
+        match self.epochs.binary_search_by_key(&epoch.order(), Epoch::order) {
+            // Two of one number that are not the same are none.
+            Ok(place) if self.epochs[place].secret != epoch.secret => Err(RingError),
+            Ok(_) => Ok(()),
+            Err(_) if self.epochs.len() >= EPOCHS_MAX => Err(RingError),
+            Err(_) if self.get(epoch.keys.number()).is_some() => Err(RingError),
+            Err(place) => {
+                self.epochs.insert(place, epoch);
+                Ok(())
+            }
+        }
     }
 
     /// The keys that seal what is new.
     pub fn newest(&self) -> &Keys {
-        self.keys.last().unwrap_or_else(|| unreachable!("a ring has an epoch from the start"))
+        match self.epochs.last() {
+            Some(newest) => &newest.keys,
+            None => unreachable!("a ring has an epoch from the start"),
+        }
     }
 
-    /// The keys of an epoch.
+    /// The keys with this number.
     pub fn get(&self, number: u32) -> Option<&Keys> {
-        self.keys.get(usize::try_from(number).ok()?)
+        // Most is of the newest.
+        self.epochs.iter().rev().map(|epoch| &epoch.keys).find(|keys| keys.number() == number)
+    }
+
+    /// The numbers of all epochs, which tell nothing of their secrets.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.epochs.iter().map(|epoch| epoch.keys.number()).collect()
     }
 
     /// How many epochs there are.
-    pub fn epochs(&self) -> u32 {
-        self.keys.len() as u32
+    pub fn epochs(&self) -> usize {
+        self.epochs.len()
     }
 
-    /// Whether this ring has every epoch of the other, and the same in them: what a later
-    /// ring of the same space has.
+    /// Whether this ring has every epoch of the other.
     pub fn extends(&self, other: &Self) -> bool {
-        self.secrets.len() >= other.secrets.len()
-            && other.secrets.iter().zip(&self.secrets).all(|(one, another)| one == another)
+        let has = |epoch: &Epoch| match self.epochs.binary_search_by_key(&epoch.order(), Epoch::order) {
+            Ok(place) => self.epochs[place].secret == epoch.secret,
+            Err(_) => false,
+        };
+        other.epochs.iter().all(has)
     }
 
     /// The content of an object of any epoch.
@@ -88,6 +127,14 @@ impl Ring {
         self.get(object.keys).ok_or(Unreadable)?.open(&object.id, &object.bytes, compress)
     }
 
+    /// The same, with the sealed bytes' memory.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn open_owned(&self, object: Sealed, compress: &impl Compress) -> Result<Vec<u8>, Unreadable> {
+        self.get(object.keys).ok_or(Unreadable)?.open_owned(&object.id, object.bytes, compress)
+    }
+
     /// The same, of an object that somebody else sealed: see [`Keys::check`].
     ///
     /// # Errors
@@ -96,10 +143,13 @@ impl Ring {
         self.get(object.keys).ok_or(Unreadable)?.check(object, compress)
     }
 
-    /// The secrets, 32 bytes an epoch, the oldest first.
+    /// All secrets, with which the ring comes [back](Self::from_secrets).
     pub fn secrets(&self) -> SecretBytes {
-        let mut bytes = Vec::with_capacity(self.secrets.len() * 32);
-        self.secrets.iter().for_each(|secret| bytes.extend_from_slice(secret.expose()));
+        let mut bytes = Vec::with_capacity(self.epochs.len() * EPOCH);
+        for epoch in &self.epochs {
+            bytes.extend_from_slice(&epoch.count.to_le_bytes());
+            bytes.extend_from_slice(epoch.secret.expose());
+        }
         SecretBytes::from(bytes)
     }
 
@@ -108,13 +158,31 @@ impl Ring {
     /// # Errors
     /// [`RingError`], where they are none, too many, or not whole.
     pub fn from_secrets(bytes: &SecretBytes) -> Result<Self, RingError> {
-        let (secrets, rest) = bytes.expose().as_chunks::<32>();
-        if secrets.is_empty() || secrets.len() > EPOCHS_MAX || !rest.is_empty() {
+        let (epochs, rest) = bytes.expose().as_chunks::<EPOCH>();
+        if epochs.is_empty() || !rest.is_empty() {
             return Err(RingError);
         }
-        let mut ring = Self { secrets: Vec::new(), keys: Vec::new() };
-        secrets.iter().for_each(|secret| ring.push(Secret::from(*secret)));
+        let mut ring = Self { epochs: Vec::new() };
+        for epoch in epochs {
+            let (count, secret) = epoch.split_first_chunk::<4>().ok_or(RingError)?;
+            let secret = Secret::from(<[u8; 32]>::try_from(secret).map_err(|_| RingError)?);
+            ring.add(Epoch::new(u32::from_le_bytes(*count), secret))?;
+        }
         Ok(ring)
+    }
+}
+
+impl Epoch {
+    fn new(count: u32, secret: Secret<32>) -> Self {
+        let number = tagged("allod 2026 vault, number of an epoch", &[secret.expose()]);
+        let number = u32::from_le_bytes([number[0], number[1], number[2], number[3]]);
+        // The upper half of all numbers is for keys that are on no ring.
+        let keys = Keys::new(&secret, number >> 1);
+        Self { count, secret, keys }
+    }
+
+    fn order(&self) -> (u32, u32) {
+        (self.count, self.keys.number())
     }
 }
 
@@ -158,7 +226,7 @@ mod tests {
         assert_eq!(shut_out.open(&new, &Uncompressed), Err(Unreadable));
         assert!(ring.extends(&shut_out) && !shut_out.extends(&ring));
         // Nor with the number of an epoch that they have.
-        assert_eq!(shut_out.open(&Sealed { keys: 0, ..new }, &Uncompressed), Err(Unreadable));
+        assert_eq!(shut_out.open(&Sealed { keys: old.keys, ..new }, &Uncompressed), Err(Unreadable));
     }
 
     #[test]
@@ -169,12 +237,34 @@ mod tests {
         let back = Ring::from_secrets(&ring.secrets()).unwrap();
         assert!(back.extends(&ring) && ring.extends(&back));
         assert_eq!(back.newest().id(Kind::Data, b"x"), ring.newest().id(Kind::Data, b"x"));
-        for bad in [0, 31, 33, 32 * (EPOCHS_MAX + 1)] {
+        for bad in [0, 35, 37] {
             assert_eq!(Ring::from_secrets(&alloc::vec![7; bad].into()).unwrap_err(), RingError);
         }
         for _ in 2..EPOCHS_MAX {
             ring.begin(rng).unwrap();
         }
         assert_eq!(ring.begin(rng), Err(RingError));
+    }
+
+    #[test]
+    fn epochs_that_began_apart_are_both_kept_and_one_of_them_is_the_newest_for_all() {
+        let rng = &mut crate::tests::rng();
+        let mut one = Ring::new(rng);
+        let mut other = one.clone();
+        one.begin(rng).unwrap();
+        other.begin(rng).unwrap();
+        let objects = [&one, &other].map(|ring| ring.newest().seal(Kind::Data, b"apart", &Uncompressed));
+        let (mut there, mut back) = (one.clone(), other.clone());
+        there.merge(&other).unwrap();
+        back.merge(&one).unwrap();
+        for ring in [&there, &back] {
+            assert_eq!(ring.epochs(), 3);
+            assert_eq!(ring.newest().number(), there.newest().number());
+            assert!(objects.iter().all(|object| ring.open(object, &Uncompressed).is_ok()));
+        }
+        assert!(there.extends(&one) && there.extends(&other) && !one.extends(&there));
+        there.begin(rng).unwrap();
+        back.merge(&there).unwrap();
+        assert_eq!(back.newest().number(), there.newest().number());
     }
 }

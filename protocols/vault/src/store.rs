@@ -53,7 +53,7 @@ impl Geometry {
 const SEGMENTS_MIN: u64 = 8;
 
 /// Changed nodes of the index above which they are stored before the next checkpoint.
-const FRESH_MAX: usize = 1024;
+pub(crate) const FRESH_MAX: usize = 1024;
 
 /// Objects on blocks.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub struct Store<B> {
     pub(crate) log: Log<B>,
     pub(crate) index: Index,
     journal: Journal,
-    places: Places,
+    pub(crate) places: Places,
     image: Secret<32>,
     /// Of the last checkpoint.
     pub(crate) generation: u64,
@@ -119,6 +119,17 @@ impl<B: Blocks> Store<B> {
     /// [`VaultError::NotHere`], [`VaultError::Format`], and where the checkpoint's parts
     /// are damaged [`VaultError::Damaged`].
     pub fn open(blocks: B, root: &Secret<32>, see: &mut dyn FnMut(&[u8])) -> Result<Self, VaultError> {
+        Self::open_with(blocks, root, see, &mut |_, why| Err(why))
+    }
+
+    /// The same, where somebody else says what is to be done about a page of the table that
+    /// cannot be read.
+    pub(crate) fn open_with(
+        blocks: B,
+        root: &Secret<32>,
+        see: &mut dyn FnMut(&[u8]),
+        unread: &mut dyn FnMut(u32, VaultError) -> Result<(), VaultError>,
+    ) -> Result<Self, VaultError> {
         let (places, image, checkpoint) = Places::read(&blocks, root)?;
         let key = sealing(&image);
         let segment_size = checkpoint.segment_size;
@@ -127,12 +138,18 @@ impl<B: Blocks> Store<B> {
         let mut log = Log::new(blocks, key.clone(), segment_size, Table::new(count_max), heads);
         let mut pages = BTreeMap::new();
         for (number, link) in checkpoint.pages {
-            let plain = log.fetch(Part::Table, &link)?;
             let damage = Damage { part: Part::Table, at: log.place(link.spot) };
-            let states: Vec<SegmentState> = decode(&plain, damage)?;
-            pages.insert(number, (link, states));
+            let plain = log.fetch(Part::Table, &link);
+            match plain.and_then(|plain| decode::<Vec<SegmentState>>(&plain, damage)) {
+                Ok(states) => drop(pages.insert(number, (link, states))),
+                Err(why) => unread(number, why)?,
+            }
         }
         log.table = Table::restore(count_max, pages, &checkpoint.overrides);
+        // So it is already, but where its page was not read.
+        if log.table.state(checkpoint.journal.segment()) != SegmentState::Journal {
+            log.table.set(checkpoint.journal.segment(), SegmentState::Journal);
+        }
         let mut journal = Journal::new(key, checkpoint.journal);
         journal.replay(&mut log, see)?;
         log.table.durable(checkpoint.generation);
@@ -233,16 +250,51 @@ impl<B: Blocks> Store<B> {
         Ok(Damage { part: Part::Object(*id), at: self.log.place(place.spot) })
     }
 
+    /// Forgets an object, if it is here.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn remove(&mut self, id: &ObjectId) -> Result<(), VaultError> {
+        self.writable()?;
+        if let Some(place) = self.index.get(&mut self.log, id)? {
+            self.index.remove(&mut self.log, id)?;
+            self.log.release(place.spot);
+        }
+        Ok(())
+    }
+
+    /// Writes a good object over its own bytes that are damaged, where it has as many: then
+    /// these are the very bytes that were written there once. Whether it was done, and is
+    /// durable.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn restore_in_place(&mut self, object: &Sealed) -> Result<bool, VaultError> {
+        let Some(place) = self.index.get(&mut self.log, &object.id)? else { return Ok(false) };
+        if object.bytes.len() != place.spot.size as usize || place.keys != object.keys {
+            return Ok(false);
+        }
+        let at = self.log.place(place.spot);
+        if self.log.is_head(place.spot.segment) {
+            // What is not written yet is good.
+            self.log.flush()?;
+        }
+        let (first, end) = (at / BLOCK as u64, (at + object.bytes.len() as u64).div_ceil(BLOCK as u64));
+        let mut bytes = alloc::vec![0; (end - first) as usize * BLOCK];
+        self.log.blocks.read(first * BLOCK as u64, &mut bytes)?;
+        let from = (at - first * BLOCK as u64) as usize;
+        bytes[from..from + object.bytes.len()].copy_from_slice(&object.bytes);
+        self.log.blocks.write(first * BLOCK as u64, &bytes)?;
+        self.log.sync().inspect_err(|_| self.read_only = true)?;
+        Ok(true)
+    }
+
     /// Puts a good object in the place of one that is damaged.
     ///
     /// # Errors
     /// [`VaultError`].
     pub fn replace(&mut self, object: &Sealed) -> Result<(), VaultError> {
-        self.writable()?;
-        if let Some(place) = self.index.get(&mut self.log, &object.id)? {
-            self.index.remove(&mut self.log, &object.id)?;
-            self.log.release(place.spot);
-        }
+        self.remove(&object.id)?;
         self.put(object).map(|_| ())
     }
 

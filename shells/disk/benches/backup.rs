@@ -1,19 +1,20 @@
 //! A first backup, an unchanged repeat and a restore, of the sources that cargo keeps, and of
 //! large files that cannot be compressed; beside restic and borg where they are installed, on
-//! the same data in the same run.
+//! the same data in the same run, in turn, several times.
 //!
-//! All are used as they come: restic with its default compression, borg with lz4. What each
-//! does to protect its key with a password is a part of what its users wait for; a vault's key
-//! comes from an identity, and is at hand.
+//! All are processes of their own, and are used as they come: restic with its default
+//! compression, borg with lz4. What each does to protect its key with a password is a part of
+//! what its users wait for; a vault's key comes from an identity, and is at hand. The data is
+//! read from memory, and nothing waits to be written to the disk when one begins.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "../../node/benches/figure/mod.rs"]
 mod figure;
+mod peers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
 use allod_crypto::Secret;
 use allod_disk::{FileBlocks, Zstd, export, import};
@@ -21,22 +22,37 @@ use allod_vault::Geometry;
 use allod_vault::files::{Files, Ino, Time};
 
 use figure::Figure;
+use peers::{Cost, is_installed, median};
 
 /// Bytes of the files that cannot be compressed.
 const LARGE: usize = 256 << 20;
 
-/// What one program took: seconds of the first backup, of the repeat and of the restore, and
-/// bytes of what it keeps.
+/// How often each is measured.
+const ROUNDS: usize = 3;
+
+/// What one program took, and bytes of what it keeps.
 #[derive(Clone, Copy, Debug)]
 struct Took {
-    first: f64,
-    repeat: f64,
-    restore: f64,
+    first: Cost,
+    repeat: Cost,
+    restore: Cost,
     size: f64,
 }
 
+/// Backs something up into a folder.
+type Program = fn(&Path, &Path) -> Took;
+
+/// A figure's name, and where it is.
+type Named<'a> = (&'a str, fn(&Took) -> f64);
+
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, verb, vault, place] = &arguments[..]
+        && matches!(verb.as_str(), "first" | "repeat" | "restore")
+    {
+        return act(verb, Path::new(vault), Path::new(place));
+    }
+    let json = arguments.iter().any(|argument| argument == "--json");
     let work = tempfile::tempdir_in(std::env::var_os("CARGO_TARGET_TMPDIR").unwrap_or_else(|| ".".into()));
     let work = work.or_else(|_| tempfile::tempdir()).unwrap();
     let large = work.path().join("large");
@@ -51,38 +67,61 @@ fn main() {
         Some(sources) => sets.insert(0, ("sources", sources)),
         None => eprintln!("cargo keeps no sources here: they are left out"),
     }
+    let mut programs: Vec<(&str, Program)> = vec![("allod", allod)];
+    for (name, program) in [("restic", restic as Program), ("borg", borg)] {
+        match is_installed(name) {
+            true => programs.push((name, program)),
+            false => eprintln!("{name} is not installed"),
+        }
+    }
     for (what, data) in sets {
         // All read it from memory.
         let read = warm(&data);
         eprintln!("{what}: {} MB in {}", read / 1_000_000, data.display());
-        let ours = allod(&data, &work.path().join("ours"));
-        let restic = restic(&data, &work.path().join("restic"));
-        let borg = borg(&data, &work.path().join("borg"));
-        let faster = |of: fn(&Took) -> f64| {
-            let all = restic.iter().chain(&borg).map(of);
-            all.fold(None, |best: Option<f64>, one| Some(best.map_or(one, |best| best.min(one))))
-        };
-        let print = |name: &str, value: f64, unit: &str, aim: Option<&str>, peer: Option<f64>| {
-            Figure { name: &format!("{what}: {name}"), value, unit, aim, peer }.print(json);
-        };
-        let half = Some("<= 0.5x");
-        print(
-            "first backup, beside the faster of restic and borg",
-            ours.first,
-            "s",
-            half,
-            faster(|took| took.first),
-        );
-        print("unchanged repeat, beside the faster", ours.repeat, "s", half, faster(|took| took.repeat));
-        print("restore, beside the faster", ours.restore, "s", half, faster(|took| took.restore));
-        let size = |took: Took| took.size / 1e6;
-        print("size, beside restic's", size(ours), "MB", Some("<= 1x"), restic.map(size));
-        for (program, took) in [("restic", restic), ("borg", borg)] {
-            match took {
-                Some(took) => eprintln!("{program}: {took:?}"),
-                None => eprintln!("{program} is not installed"),
+        let mut all = vec![Vec::new(); programs.len()];
+        for round in 0..ROUNDS {
+            for ((name, program), took) in programs.iter().zip(&mut all) {
+                // Nothing is removed meanwhile: disks take their time for that when others write.
+                let one = program(&data, &work.path().join(format!("{what}, {name} {round}")));
+                eprintln!("{name}: {one:?}");
+                took.push(one);
             }
         }
+        print(what, &programs, &all, json);
+    }
+}
+
+/// Prints what was measured of some data: the medians.
+fn print(what: &str, programs: &[(&str, Program)], all: &[Vec<Took>], json: bool) {
+    let of = |program: &str, value: fn(&Took) -> f64| {
+        let at = programs.iter().position(|(name, _)| *name == program)?;
+        Some(median(all[at].iter().map(value).collect()))
+    };
+    let faster = |value: fn(&Took) -> f64| {
+        let all = ["restic", "borg"].into_iter().filter_map(|program| of(program, value));
+        all.min_by(f64::total_cmp)
+    };
+    let print = |name: &str, value: Option<f64>, unit: &str, aim: Option<&str>, peer: Option<f64>| {
+        let value = value.unwrap_or(f64::NAN);
+        Figure { name: &format!("{what}: {name}"), value, unit, aim, peer }.print(json);
+    };
+    let half = Some("<= 0.5x");
+    let times: [Named<'_>; 3] = [
+        ("first backup", |took| took.first.seconds),
+        ("unchanged repeat", |took| took.repeat.seconds),
+        ("restore", |took| took.restore.seconds),
+    ];
+    for (name, value) in times {
+        let name = format!("{name}, beside the faster of restic and borg");
+        print(&name, of("allod", value), "s", half, faster(value));
+    }
+    let size = |took: &Took| took.size / 1e6;
+    print("size, beside restic's", of("allod", size), "MB", Some("<= 1x"), of("restic", size));
+    let memories: [Named<'_>; 2] =
+        [("first backup", |took| took.first.memory / 1e6), ("restore", |took| took.restore.memory / 1e6)];
+    for (name, value) in memories {
+        let name = format!("{name}, memory at the peak, beside restic's");
+        print(&name, of("allod", value), "MB", None, of("restic", value));
     }
 }
 
@@ -108,36 +147,39 @@ fn warm(folder: &Path) -> u64 {
     size
 }
 
-fn seconds(what: impl FnOnce()) -> f64 {
-    let begun = Instant::now();
-    what();
-    begun.elapsed().as_secs_f64()
+/// What a vault does, as a process of its own.
+fn act(verb: &str, vault: &Path, place: &Path) {
+    let root = Secret::from([1; 32]);
+    let threads = std::thread::available_parallelism().map_or(1, Into::into);
+    let open = || Files::open(FileBlocks::open(vault).unwrap(), Zstd, &root).unwrap();
+    let mut files = if verb == "first" {
+        let rng = &mut getrandom::rand_core::UnwrapErr(getrandom::SysRng);
+        let blocks = FileBlocks::create(vault).unwrap();
+        Files::create(blocks, Zstd, &root, Geometry::VAULT, (0, 0, Time::default()), rng).unwrap()
+    } else {
+        open()
+    };
+    if verb == "restore" {
+        let ino = files.read().lookup(Ino::ROOT, b"data").unwrap().ino;
+        let (_, damaged) = export(&mut files, None, ino, place, threads, &mut |_| {}).unwrap();
+        assert!(damaged.is_empty(), "{damaged:?}");
+    } else {
+        let (_, skipped) = import(&mut files, place, (Ino::ROOT, b"data"), threads, &mut |_| {}).unwrap();
+        assert!(skipped.is_empty(), "{skipped:?}");
+    }
 }
 
 fn allod(data: &Path, place: &Path) -> Took {
     fs::create_dir(place).unwrap();
     let vault = place.join("vault");
-    let root = Secret::from([1; 32]);
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    let bring = |mut files: Files<FileBlocks, Zstd>| {
-        let (_, skipped) = import(&mut files, data, (Ino::ROOT, b"data"), threads, &mut |_| {}).unwrap();
-        assert!(skipped.is_empty(), "{skipped:?}");
+    let act = |verb: &str, place: &Path| {
+        rustix::fs::sync();
+        peers::run(Command::new(std::env::current_exe().unwrap()).arg(verb).arg(&vault).arg(place))
     };
-    let open = || Files::open(FileBlocks::open(&vault).unwrap(), Zstd, &root).unwrap();
-    let first = seconds(|| {
-        let rng = &mut getrandom::rand_core::UnwrapErr(getrandom::SysRng);
-        let blocks = FileBlocks::create(&vault).unwrap();
-        bring(Files::create(blocks, Zstd, &root, Geometry::VAULT, (0, 0, Time::default()), rng).unwrap());
-    });
-    let repeat = seconds(|| bring(open()));
-    let restore = seconds(|| {
-        let mut files = open();
-        let ino = files.read().lookup(Ino::ROOT, b"data").unwrap().ino;
-        let (_, damaged) = export(&mut files, None, ino, &place.join("out"), threads, &mut |_| {}).unwrap();
-        assert!(damaged.is_empty(), "{damaged:?}");
-    });
+    let first = act("first", data);
+    let repeat = act("repeat", data);
+    let restore = act("restore", &place.join("out"));
     let size = disk_usage(&vault);
-    fs::remove_dir_all(place).unwrap();
     Took { first, repeat, restore, size }
 }
 
@@ -152,71 +194,46 @@ fn disk_usage(path: &Path) -> f64 {
     size
 }
 
-fn run(program: &str, arguments: &[&str], folder: &Path) {
-    let status = Command::new(program)
-        .args(arguments)
-        .env("RESTIC_PASSWORD", "a password")
-        .env("BORG_PASSPHRASE", "a password")
-        .env("RESTIC_CACHE_DIR", folder.join("cache"))
-        .env("BORG_BASE_DIR", folder.join("base"))
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    assert!(status.unwrap().success(), "{program} {arguments:?}");
+fn run(program: &str, arguments: &[&str], place: &Path, folder: &Path) -> Cost {
+    rustix::fs::sync();
+    peers::run(
+        Command::new(program)
+            .args(arguments)
+            .env("RESTIC_PASSWORD", "a password")
+            .env("BORG_PASSPHRASE", "a password")
+            .env("RESTIC_CACHE_DIR", place.join("cache"))
+            .env("BORG_BASE_DIR", place.join("base"))
+            .current_dir(folder),
+    )
 }
 
-fn is_installed(program: &str) -> bool {
-    let probe = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    probe.is_ok()
-}
-
-fn restic(data: &Path, place: &Path) -> Option<Took> {
-    if !is_installed("restic") {
-        return None;
-    }
+fn restic(data: &Path, place: &Path) -> Took {
     fs::create_dir(place).unwrap();
-    let data = data.to_str()?;
-    let run = |arguments: &[&str]| run("restic", &[&["-r", "repository"], arguments].concat(), place);
-    let first = seconds(|| {
-        run(&["init"]);
-        run(&["backup", data]);
-    });
-    let repeat = seconds(|| run(&["backup", data]));
-    let restore = seconds(|| run(&["restore", "latest", "--target", "out"]));
+    let data = data.to_str().unwrap();
+    let run =
+        |arguments: &[&str]| run("restic", &[&["-q", "-r", "repository"], arguments].concat(), place, place);
+    let first = run(&["init"]).and(run(&["backup", data]));
+    let repeat = run(&["backup", data]);
+    let restore = run(&["restore", "latest", "--target", "out"]);
     let size = disk_usage(&place.join("repository"));
-    fs::remove_dir_all(place).unwrap();
-    Some(Took { first, repeat, restore, size })
+    Took { first, repeat, restore, size }
 }
 
-fn borg(data: &Path, place: &Path) -> Option<Took> {
-    if !is_installed("borg") {
-        return None;
-    }
+fn borg(data: &Path, place: &Path) -> Took {
     fs::create_dir(place).unwrap();
-    let data = data.to_str()?;
-    let run = |arguments: &[&str], folder: &Path| run("borg", arguments, folder);
+    let data = data.to_str().unwrap();
     let repository = place.join("repository");
-    let repository = repository.to_str()?;
-    let archive = |name: &str| format!("{repository}::{name}");
-    let first = seconds(|| {
-        run(&["init", "-e", "repokey-blake2", repository], place);
-        run(&["create", &archive("one"), data], place);
-    });
-    let repeat = seconds(|| run(&["create", &archive("two"), data], place));
+    let kept = repository.to_str().unwrap();
+    let archive = |name: &str| format!("{kept}::{name}");
+    let run =
+        |arguments: &[&str], folder: &Path| run("borg", &[&["--error"], arguments].concat(), place, folder);
+    let first = run(&["init", "-e", "repokey-blake2", kept], place);
+    let first = first.and(run(&["create", &archive("one"), data], place));
+    let repeat = run(&["create", &archive("two"), data], place);
     let out = place.join("out");
     fs::create_dir(&out).unwrap();
-    let restore = seconds(|| {
-        // Its keys and caches are beside the repository.
-        let status = Command::new("borg")
-            .args(["extract", &archive("two")])
-            .env("BORG_PASSPHRASE", "a password")
-            .env("BORG_BASE_DIR", place.join("base"))
-            .current_dir(&out)
-            .status();
-        assert!(status.unwrap().success());
-    });
-    let size = disk_usage(Path::new(repository));
-    fs::remove_dir_all(place).unwrap();
-    Some(Took { first, repeat, restore, size })
+    // It extracts into where it is.
+    let restore = run(&["extract", &archive("two")], &out);
+    let size = disk_usage(&repository);
+    Took { first, repeat, restore, size }
 }

@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use allod_vault::{Blocks, BlocksError};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
@@ -15,6 +16,9 @@ use rustix::io::Errno;
 
 /// How large a vault's file may become where nobody says: 4 TiB.
 const CAPACITY: u64 = 4 << 40;
+
+/// How often it is tried to lock a file, 10 ms apart.
+const LOCK_TRIES: u32 = 20;
 
 /// Why a vault's file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,11 +66,10 @@ impl FileBlocks {
     fn locked(path: &Path, options: &OpenOptions) -> Result<Self, DiskError> {
         let failed = |source| DiskError::File { path: path.to_owned(), source };
         let mut file = options.open(path).map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(DiskError::InUse(path.to_owned())),
-            Err(why) => return Err(failed(why.into())),
-        }
+        lock(&file).map_err(|why| match why {
+            Errno::WOULDBLOCK => DiskError::InUse(path.to_owned()),
+            why => failed(why.into()),
+        })?;
         let is_device = file.metadata().map_err(failed)?.file_type().is_block_device();
         let capacity = match is_device {
             true => file.seek(SeekFrom::End(0)).map_err(failed)?,
@@ -81,6 +84,18 @@ impl FileBlocks {
         self.capacity = self.capacity.min(capacity);
         self
     }
+}
+
+/// Locks a file. A program that is being started has all files of the one that starts it for a
+/// moment, their locks too; so the second try may be right.
+fn lock(file: &File) -> Result<(), Errno> {
+    for _ in 0..LOCK_TRIES {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
+    Err(Errno::WOULDBLOCK)
 }
 
 /// What the system said, as a vault takes it.

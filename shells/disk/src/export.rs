@@ -17,7 +17,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use allod_vault::files::{ContentPart, FileKind, Files, Ino, Inode, Reader, Snapshot, Time};
 
 use allod_vault::{Blocks, Compress, Damage, Part, Ring, VaultError};
+
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
+
+use crate::attributes::{self, Attribute};
 
 /// Names of a directory that are looked at together.
 const PAGE: usize = 256;
@@ -56,6 +59,14 @@ pub enum ExportError {
         /// What the system said.
         source: io::Error,
     },
+    /// Its content is written, but the place does not take its extended attributes.
+    #[error("{}: without its extended attributes: {source}", path.display())]
+    Attributes {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// A file of which the content is to be written.
@@ -63,7 +74,13 @@ struct Job {
     file: File,
     path: PathBuf,
     parts: Vec<ContentPart>,
+    about: About,
+}
+
+/// What there is of a file apart from its content.
+struct About {
     inode: Inode,
+    attributes: Vec<Attribute>,
 }
 
 /// Brings a file or directory of the vault, or of a snapshot of it, to `to`, where there must
@@ -107,13 +124,16 @@ pub fn export<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
     let (done, directories, mut damaged) = walked?;
     for failure in failed.into_inner().unwrap_or_else(|broken| broken.into_inner()) {
         match failure {
-            ExportError::Vault { .. } => damaged.push(failure),
+            ExportError::Vault { .. } | ExportError::Attributes { .. } => damaged.push(failure),
             ExportError::File { .. } => return Err(failure),
         }
     }
     // The deepest first, since what comes into a directory changes it.
-    for (path, inode) in directories.iter().rev() {
-        describe(path, inode).map_err(at(path))?;
+    for (path, about) in directories.iter().rev() {
+        match describe(path, about) {
+            Err(why @ ExportError::Attributes { .. }) => damaged.push(why),
+            done => done?,
+        }
     }
     Ok((done, damaged))
 }
@@ -136,7 +156,9 @@ fn write_all<B: Blocks, C: Compress>(
         let Ok(job) = job else { return };
         if let Err(why) = write_one(&job, files, ring, compress) {
             // A part of a file is not a file.
-            let _ = fs::remove_file(&job.path);
+            if !matches!(why, ExportError::Attributes { .. }) {
+                let _ = fs::remove_file(&job.path);
+            }
             failed.lock().unwrap_or_else(|broken| broken.into_inner()).push(why);
         }
     }
@@ -158,8 +180,8 @@ fn write_one<B: Blocks, C: Compress>(
         let bytes = bytes.ok_or_else(|| vault(damage))?;
         job.file.write_all_at(bytes, part.start).map_err(at(&job.path))?;
     }
-    job.file.set_len(job.inode.size).map_err(at(&job.path))?;
-    describe(&job.path, &job.inode).map_err(at(&job.path))
+    job.file.set_len(job.about.inode.size).map_err(at(&job.path))?;
+    describe(&job.path, &job.about)
 }
 
 struct Walk<'a, B, C> {
@@ -169,7 +191,7 @@ struct Walk<'a, B, C> {
     /// Files with several names that were brought.
     links: BTreeMap<Ino, PathBuf>,
     done: Exported,
-    directories: Vec<(PathBuf, Inode)>,
+    directories: Vec<(PathBuf, About)>,
     damaged: Vec<ExportError>,
     see: &'a mut dyn FnMut(Exported),
 }
@@ -188,7 +210,7 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
 
     fn bring(&mut self, ino: Ino, to: &Path) -> Result<(), ExportError> {
         match self.bring_one(ino, to) {
-            Err(why @ ExportError::Vault { .. }) => {
+            Err(why @ (ExportError::Vault { .. } | ExportError::Attributes { .. })) => {
                 self.damaged.push(why);
                 Ok(())
             }
@@ -206,10 +228,12 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         {
             return fs::hard_link(first, to).map_err(at(to));
         }
+        let has_names = !inode.is_directory() && inode.links > 1;
+        let about = About { inode, attributes: self.attributes(ino).map_err(vault)? };
         match inode.kind {
             FileKind::Directory => {
                 DirBuilder::new().mode(0o700).create(to).map_err(at(to))?;
-                self.directories.push((to.to_owned(), inode));
+                self.directories.push((to.to_owned(), about));
                 self.bring_all(ino, to)?;
             }
             FileKind::File => {
@@ -223,7 +247,7 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
                         Vec::new()
                     }
                 };
-                let job = Job { file, path: to.to_owned(), parts, inode };
+                let job = Job { file, path: to.to_owned(), parts, about };
                 match self.jobs.send(job) {
                     Ok(()) => {}
                     Err(_) => unreachable!("the threads wait as long as there may be jobs"),
@@ -232,14 +256,14 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
             FileKind::Symlink => {
                 let target = self.read(|reader| reader.target(ino)).map_err(vault)?;
                 symlink(OsStr::from_bytes(&target), to).map_err(at(to))?;
-                describe(to, &inode).map_err(at(to))?;
+                describe(to, &about)?;
             }
-            FileKind::Pipe => self.special(to, &inode, FileType::Fifo, 0)?,
-            FileKind::Socket => self.special(to, &inode, FileType::Socket, 0)?,
-            FileKind::Characters(device) => self.special(to, &inode, FileType::CharacterDevice, device)?,
-            FileKind::Blocks(device) => self.special(to, &inode, FileType::BlockDevice, device)?,
+            FileKind::Pipe => special(to, &about, FileType::Fifo, 0)?,
+            FileKind::Socket => special(to, &about, FileType::Socket, 0)?,
+            FileKind::Characters(device) => special(to, &about, FileType::CharacterDevice, device)?,
+            FileKind::Blocks(device) => special(to, &about, FileType::BlockDevice, device)?,
         }
-        if !inode.is_directory() && inode.links > 1 {
+        if has_names {
             self.links.insert(ino, to.to_owned());
         }
         (self.see)(self.done);
@@ -259,33 +283,55 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         }
     }
 
-    /// Writes a content that is not in objects.
+    fn attributes(&self, ino: Ino) -> Result<Vec<Attribute>, VaultError> {
+        self.read(|reader| {
+            let names = reader.attributes(ino)?;
+            names.into_iter().map(|name| Ok((name.clone(), reader.attribute(ino, &name)?))).collect()
+        })
+    }
+
+    /// Writes a content that is not in objects, and of that only what is other than zeros.
     fn copy(&self, ino: Ino, inode: &Inode, file: &File, to: &Path) -> Result<(), ExportError> {
+        let vault = |source| ExportError::Vault { path: to.to_owned(), source };
         let mut offset = 0;
         while offset < inode.size {
-            let bytes = self.read(|reader| reader.read(ino, offset, WINDOW));
-            let bytes = bytes.map_err(|source| ExportError::Vault { path: to.to_owned(), source })?;
-            file.write_all_at(&bytes, offset).map_err(at(to))?;
-            offset += bytes.len() as u64;
+            let next = self.read(|reader| reader.next_data(ino, offset)).map_err(vault)?;
+            let Some((start, end)) = next else { break };
+            let size = usize::try_from(end - start).unwrap_or(WINDOW).min(WINDOW);
+            let bytes = self.read(|reader| reader.read(ino, start, size)).map_err(vault)?;
+            file.write_all_at(&bytes, start).map_err(at(to))?;
+            offset = start + bytes.len() as u64;
         }
         Ok(())
     }
-
-    fn special(&self, to: &Path, inode: &Inode, kind: FileType, device: u32) -> Result<(), ExportError> {
-        mknodat(CWD, to, kind, Mode::from_raw_mode(0o600), u64::from(device))
-            .map_err(|why| at(to)(why.into()))?;
-        describe(to, inode).map_err(at(to))
-    }
 }
 
-/// Sets owner, permissions and times.
-fn describe(path: &Path, inode: &Inode) -> io::Result<()> {
+fn special(to: &Path, about: &About, kind: FileType, device: u32) -> Result<(), ExportError> {
+    mknodat(CWD, to, kind, Mode::from_raw_mode(0o600), u64::from(device))
+        .map_err(|why| at(to)(why.into()))?;
+    describe(to, about)
+}
+
+/// Sets owner, extended attributes, permissions and times.
+fn describe(path: &Path, about: &About) -> Result<(), ExportError> {
+    let inode = &about.inode;
     // Only root gives files away; for anybody else they are their own.
     let _ = std::os::unix::fs::lchown(path, Some(inode.owner), Some(inode.group));
+    let set = |is_own: bool| {
+        let is_own_attribute = |name: &[u8]| name.starts_with(b"user.");
+        let mut wished = about.attributes.iter().filter(|(name, _)| is_own_attribute(name) == is_own);
+        wished.try_for_each(|(name, value)| attributes::set(path, name, value))
+    };
+    // Who may not write a file does not set its own attributes; permissions change a list of
+    // access, and so come before it.
+    let own = set(true);
     if inode.kind != FileKind::Symlink {
-        fs::set_permissions(path, fs::Permissions::from_mode(u32::from(inode.permissions)))?;
+        let permissions = fs::Permissions::from_mode(u32::from(inode.permissions));
+        fs::set_permissions(path, permissions).map_err(at(path))?;
     }
+    let others = set(false);
     let time = |time: Time| Timespec { tv_sec: time.seconds, tv_nsec: i64::from(time.nanoseconds) as _ };
     let times = Timestamps { last_access: time(inode.accessed), last_modification: time(inode.modified) };
-    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|why| at(path)(why.into()))?;
+    own.and(others).map_err(|source| ExportError::Attributes { path: path.to_owned(), source })
 }

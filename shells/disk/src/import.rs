@@ -3,29 +3,41 @@
 //! One thread walks the tree and does to the vault what has to be done in order; the others
 //! read files, cut them, and seal the chunks that the vault does not have, which is nearly all
 //! of the work. What has the size and the time of its last change that the vault has is not
-//! read again.
+//! read again. What an import took in is committed from time to time, and when it is stopped; a
+//! file of which the end was not read is not left as if it were one.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+mod contents;
+mod placing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
-use allod_vault::files::{Changes, Entry, FileKind, Files, Ino, Operation, Time};
-use allod_vault::object::{Kind, ObjectId, Sealed};
-use allod_vault::{Blocks, Compress, Refusal, VaultError};
+use allod_vault::files::{ATTRIBUTE_MAX, Changes, FileKind, Files, Ino, NAME_MAX, Operation, Time};
+use allod_vault::{Blocks, Compress, VaultError};
 
-/// Files of at most so many bytes are written as they are.
-const SMALL: u64 = 2 << 10;
-
-/// Bytes of a file that are read at a time.
-const WINDOW: usize = 4 << 20;
+use crate::attributes;
+use crate::ignored::Ignored;
+use crate::remove::remove;
+use contents::{Done, Job, work};
+use placing::{changed, kind_of, link, modified, now, place, times};
 
 /// Pieces of files that wait to be put into the vault.
 const WAITING: usize = 16;
+
+/// How often what was taken in is committed.
+const COMMITTED: Duration = Duration::from_secs(30);
+
+/// Names of a directory that are compared together.
+const PAGE: usize = 1024;
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +50,42 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes of sealed objects that were new.
     pub stored: u64,
+    /// Bytes of files that were read, or did not have to be.
+    pub passed: u64,
+    /// What was removed from the vault, since it is no longer outside.
+    pub removed: u64,
+}
+
+/// How files are brought.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions<'a> {
+    /// How many threads read and seal, besides the one that walks.
+    pub threads: usize,
+    /// What is left out.
+    pub ignored: Ignored,
+    /// Files that are left out, by device and number, such as the vault itself.
+    pub without: Vec<(u64, u64)>,
+    /// Removes from the vault's directories what is no longer in those outside. What is left
+    /// out stays.
+    pub mirror: bool,
+    /// Goes into no directory where another file system is mounted.
+    pub one_file_system: bool,
+    /// Becomes true when the import is to stop.
+    pub stop: Option<&'a AtomicBool>,
+}
+
+/// Whether it is time to stop.
+struct Stop<'a> {
+    wanted: Option<&'a AtomicBool>,
+    /// The walk ended before its end.
+    ended: AtomicBool,
+}
+
+impl Stop<'_> {
+    fn is_wanted(&self) -> bool {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        is_set(&self.ended) || self.wanted.is_some_and(is_set)
+    }
 }
 
 /// Why an import stopped.
@@ -46,6 +94,9 @@ pub enum ImportError {
     /// The vault does not take it.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// It was to stop. What was taken in until then is committed.
+    #[error("stopped")]
+    Stopped,
     /// What was to be brought cannot be read.
     #[error("{}: {source}", path.display())]
     File {
@@ -58,26 +109,6 @@ pub enum ImportError {
 
 /// What could not be brought, and was left out.
 pub type Skipped = Vec<(PathBuf, io::Error)>;
-
-/// A file that is to be read.
-struct Job {
-    ino: Ino,
-    path: PathBuf,
-    modified: Time,
-    size: u64,
-}
-
-/// What became of a file, or of a piece of it.
-enum Done {
-    /// Objects that the vault did not have.
-    Objects(Vec<Sealed>),
-    /// The whole file, in objects that were sent before or were there.
-    Parts { job: Job, parts: Vec<(ObjectId, u32)>, bytes: u64 },
-    /// The whole file, which is small.
-    Small { job: Job, content: Vec<u8> },
-    /// It cannot be read.
-    Failed { job: Job, why: io::Error },
-}
 
 /// Brings what is at `from` into a directory of the vault under a name, over what has that name
 /// there if it is of the same kind, and commits. `threads` of them read and seal. With what
@@ -92,14 +123,29 @@ pub fn import<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
     threads: usize,
     see: &mut dyn FnMut(Progress),
 ) -> Result<(Progress, Skipped), ImportError> {
+    import_with(files, from, to, ImportOptions { threads, ..ImportOptions::default() }, see)
+}
+
+/// The same, with a choice of what is brought and how.
+///
+/// # Errors
+/// [`ImportError`]. What was brought so far is in the vault, where it takes anything.
+pub fn import_with<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
+    files: &mut Files<B, C>,
+    from: &Path,
+    to: (Ino, &[u8]),
+    options: ImportOptions<'_>,
+    see: &mut dyn FnMut(Progress),
+) -> Result<(Progress, Skipped), ImportError> {
+    let stop = Stop { wanted: options.stop, ended: AtomicBool::new(false) };
     let shared = Mutex::new(files);
     let (jobs, to_do) = sync_channel::<Job>(4 * WAITING);
     let (done, results) = sync_channel::<Done>(WAITING);
     let to_do = Mutex::new(to_do);
     std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            let (done, to_do, shared) = (done.clone(), &to_do, &shared);
-            scope.spawn(move || work(to_do, &done, shared));
+        for _ in 0..options.threads.max(1) {
+            let (done, to_do, shared, stop) = (done.clone(), &to_do, &shared, &stop);
+            scope.spawn(move || work(to_do, &done, shared, stop));
         }
         drop(done);
         let mut walk = Walk {
@@ -111,77 +157,23 @@ pub fn import<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
             progress: Progress::default(),
             skipped: Skipped::new(),
             see,
+            stop: &stop,
+            top: from,
+            file_system: None,
+            committed: Instant::now(),
+            options,
         };
+        walk.options.ignored.begin(from);
         let walked = walk.bring(from, to).and_then(|()| walk.finish());
+        if walked.is_err() {
+            walk.wind_up();
+        }
         // The threads end when there is nothing more to do, and nobody takes results.
         walk.jobs = None;
         let (progress, skipped) = (walk.progress, core::mem::take(&mut walk.skipped));
         drop(walk);
         walked.map(|()| (progress, skipped))
     })
-}
-
-/// Reads and seals files until there are no more.
-fn work<B: Blocks, C: Compress + Clone>(
-    jobs: &Mutex<Receiver<Job>>,
-    done: &SyncSender<Done>,
-    files: &Mutex<&mut Files<B, C>>,
-) {
-    let (keys, chunker, compress) = {
-        let files = files.lock().unwrap_or_else(|broken| broken.into_inner());
-        (files.ring().newest().clone(), files.chunker().clone(), files.compress().clone())
-    };
-    loop {
-        let job = jobs.lock().unwrap_or_else(|broken| broken.into_inner()).recv();
-        let Ok(job) = job else { return };
-        let mut parts = Vec::new();
-        let mut total = 0;
-        let mut whole = Vec::new();
-        let mut read = || -> io::Result<Result<(), ()>> {
-            let mut file = File::open(&job.path)?;
-            let mut window = Vec::new();
-            loop {
-                let room = WINDOW - window.len();
-                let size = (&mut file).take(room as u64).read_to_end(&mut window)?;
-                total += size as u64;
-                let is_end = size < room;
-                if is_end && total <= SMALL {
-                    whole = window;
-                    return Ok(Ok(()));
-                }
-                let (mut sealed, mut rest) = (Vec::new(), &window[..]);
-                while !rest.is_empty() && (is_end || rest.len() >= chunker.size_max()) {
-                    let (chunk, behind) = rest.split_at(chunker.cut(rest));
-                    let id = keys.id(Kind::Data, chunk);
-                    let has = files.lock().unwrap_or_else(|broken| broken.into_inner()).has(&id);
-                    // What cannot be looked up now fails when it is put.
-                    if !has.unwrap_or(false) {
-                        sealed.push(keys.seal(Kind::Data, chunk, &compress));
-                    }
-                    parts.push((id, chunk.len() as u32));
-                    rest = behind;
-                }
-                if !sealed.is_empty() && done.send(Done::Objects(sealed)).is_err() {
-                    return Ok(Err(()));
-                }
-                if is_end {
-                    return Ok(Ok(()));
-                }
-                let kept = rest.len();
-                let from = window.len() - kept;
-                window.drain(..from);
-            }
-        };
-        let result = match read() {
-            Ok(Ok(())) if total <= SMALL => Done::Small { content: whole, job },
-            Ok(Ok(())) => Done::Parts { job, parts, bytes: total },
-            Ok(Err(())) => return,
-            Err(why) => Done::Failed { job, why },
-        };
-        if done.send(result).is_err() {
-            return;
-        }
-    }
 }
 
 struct Walk<'a, B, C> {
@@ -191,10 +183,25 @@ struct Walk<'a, B, C> {
     /// Jobs of which the end was not seen yet.
     waiting: usize,
     /// Files with several names that were met, by device and number.
-    links: BTreeMap<(u64, u64), Ino>,
+    links: BTreeMap<(u64, u64), Linked>,
     progress: Progress,
     skipped: Skipped,
     see: &'a mut dyn FnMut(Progress),
+    stop: &'a Stop<'a>,
+    /// Where the walk began.
+    top: &'a Path,
+    /// The device of that.
+    file_system: Option<u64>,
+    /// When it was committed last.
+    committed: Instant,
+    options: ImportOptions<'a>,
+}
+
+/// A file with several names.
+struct Linked {
+    ino: Ino,
+    /// The names that were brought.
+    names: Vec<(Ino, Vec<u8>)>,
 }
 
 impl<B: Blocks, C: Compress> Walk<'_, B, C> {
@@ -207,6 +214,9 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
     }
 
     fn bring(&mut self, path: &Path, (parent, name): (Ino, &[u8])) -> Result<(), ImportError> {
+        if self.stop.is_wanted() {
+            return Err(ImportError::Stopped);
+        }
         let metadata = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
             Err(why) => {
@@ -214,8 +224,14 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
                 return Ok(());
             }
         };
+        let identity = (metadata.dev(), metadata.ino());
+        let is_left_out = path != self.top && self.options.ignored.has(path, metadata.is_dir());
+        if is_left_out || self.options.without.contains(&identity) {
+            return Ok(());
+        }
         self.progress.entries += 1;
         (self.see)(self.progress);
+        self.commit_now_and_then()?;
         let (kind, target) = match kind_of(path, &metadata) {
             Ok(kind) => kind,
             Err(why) => {
@@ -223,26 +239,49 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
                 return Ok(());
             }
         };
-        let identity = (metadata.dev(), metadata.ino());
         let has_names = kind != FileKind::Directory && metadata.nlink() > 1;
         let now = changed(&metadata);
-        if has_names && let Some(ino) = self.links.get(&identity).copied() {
+        if has_names && let Some(linked) = self.links.get_mut(&identity) {
+            let ino = linked.ino;
+            linked.names.push((parent, name.to_vec()));
             return self.with(|files| link(files, ino, parent, name, now));
         }
         let (ino, is_new) = self.with(|files| place(files, parent, name, kind, &target, &metadata))?;
         if has_names {
-            self.links.insert(identity, ino);
+            self.links.insert(identity, Linked { ino, names: Vec::new() });
+        }
+        if let Err(why) = self.describe(path, ino, is_new, now) {
+            if is_new && kind == FileKind::File {
+                let unlink =
+                    Operation::Unlink { parent, name: name.to_vec(), directory: false, open: false, now };
+                let _ = self.with(|files| files.apply(&unlink).map(|_| ()));
+            }
+            return Err(why);
         }
         match kind {
-            FileKind::Directory => self.bring_all(path, ino)?,
+            FileKind::Directory => {
+                let file_system = *self.file_system.get_or_insert(metadata.dev());
+                if file_system == metadata.dev() || !self.options.one_file_system {
+                    self.bring_all(path, ino)?;
+                }
+            }
             FileKind::File => {
                 let inode = self.with(|files| files.read().inode(ino))?;
                 let is_same = inode.size == metadata.len() && inode.modified == modified(&metadata);
                 if is_new || !is_same {
-                    let job =
-                        Job { ino, path: path.to_owned(), modified: modified(&metadata), size: inode.size };
+                    let job = Job {
+                        ino,
+                        path: path.to_owned(),
+                        modified: modified(&metadata),
+                        size: inode.size,
+                        expected: metadata.len(),
+                        is_sparse: metadata.blocks().saturating_mul(512) < metadata.len(),
+                        new_at: is_new.then(|| (parent, name.to_vec())),
+                        identity: has_names.then_some(identity),
+                    };
                     return self.send(job);
                 }
+                self.progress.passed += inode.size;
             }
             _ => {}
         }
@@ -263,9 +302,14 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         match listed {
             Ok(mut names) => {
                 names.sort_unstable();
+                if self.options.mirror {
+                    self.remove_others(directory, &names)?;
+                }
+                self.options.ignored.enter(path, names.iter().map(OsString::as_os_str));
                 for name in names {
                     self.bring(&path.join(&name), (directory, name.as_bytes()))?;
                 }
+                self.options.ignored.leave(path);
                 Ok(())
             }
             Err(why) => {
@@ -275,18 +319,84 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         }
     }
 
+    /// Removes from a directory what has none of these names, which are in order.
+    fn remove_others(&mut self, directory: Ino, names: &[OsString]) -> Result<(), ImportError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.with(|files| files.read().names(directory, after.as_deref(), PAGE))?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (name, _) in page {
+                if names.binary_search_by(|outside| outside.as_bytes().cmp(&name)).is_err() {
+                    let mut removed = 0;
+                    self.with(|files| remove(files, (directory, &name), now(), &mut || removed += 1))?;
+                    self.progress.removed += removed;
+                }
+            }
+        }
+    }
+
+    /// Gives a file of the vault the extended attributes of one outside.
+    fn describe(&mut self, path: &Path, ino: Ino, is_new: bool, now: Time) -> Result<(), ImportError> {
+        let outside = match attributes::read(path) {
+            Ok(outside) => outside,
+            Err(why) => {
+                self.skipped.push((path.to_owned(), why));
+                return Ok(());
+            }
+        };
+        if is_new && outside.is_empty() {
+            return Ok(());
+        }
+        let is_too_large =
+            |(name, value): &(Vec<u8>, Vec<u8>)| name.len() > NAME_MAX || value.len() > ATTRIBUTE_MAX;
+        for (name, _) in outside.iter().filter(|attribute| is_too_large(attribute)) {
+            let name = String::from_utf8_lossy(name);
+            let why = format!("its attribute {name} has more than {ATTRIBUTE_MAX} bytes and was left out");
+            self.skipped.push((path.to_owned(), io::Error::new(io::ErrorKind::InvalidData, why)));
+        }
+        self.with(|files| {
+            let names: BTreeSet<Vec<u8>> = files.read().attributes(ino)?.into_iter().collect();
+            let set = |name: &[u8], value: Option<Vec<u8>>| {
+                let name = name.to_vec();
+                Operation::Attribute { ino, name, value, exists: None, now }
+            };
+            for name in names.iter().filter(|name| !outside.iter().any(|(outside, _)| outside == *name)) {
+                files.apply(&set(name, None))?;
+            }
+            for (name, value) in outside.iter().filter(|attribute| !is_too_large(attribute)) {
+                if !names.contains(name) || files.read().attribute(ino, name)? != *value {
+                    files.apply(&set(name, Some(value.clone())))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Commits where that was not done for a while, so that a crash costs little.
+    fn commit_now_and_then(&mut self) -> Result<(), ImportError> {
+        if self.committed.elapsed() >= COMMITTED {
+            self.with(Files::commit)?;
+            self.committed = Instant::now();
+        }
+        Ok(())
+    }
+
     /// Has a file read. Takes results as long as there is no room for it.
     fn send(&mut self, job: Job) -> Result<(), ImportError> {
-        self.waiting += 1;
         let mut job = Some(job);
         while let Some(next) = job.take() {
-            match self.jobs.as_ref().map(|jobs| jobs.try_send(next)) {
-                Some(Err(std::sync::mpsc::TrySendError::Full(back))) => {
-                    self.take_one()?;
+            let Some(jobs) = &self.jobs else { unreachable!("nothing is sent after the end") };
+            match jobs.try_send(next) {
+                Err(std::sync::mpsc::TrySendError::Full(back)) => {
+                    if let Err(why) = self.take_one() {
+                        let _ = self.leave_out(&back);
+                        return Err(why);
+                    }
                     job = Some(back);
                 }
-                Some(Ok(())) => {}
-                _ => unreachable!("the threads wait as long as there may be jobs"),
+                Ok(()) => self.waiting += 1,
+                Err(_) => unreachable!("the threads wait as long as there may be jobs"),
             }
         }
         while let Ok(result) = self.results.try_recv() {
@@ -308,9 +418,9 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
                 self.progress.stored += objects.iter().map(|object| object.bytes.len() as u64).sum::<u64>();
                 self.with(|files| objects.iter().try_for_each(|object| files.put(object)))?;
             }
-            Done::Parts { job, parts, bytes } => {
+            Done::Parts { job, parts, size, bytes } => {
                 self.progress.bytes += bytes;
-                self.finished(job, |files, ino, now| files.set_content(ino, &parts, now))?;
+                self.finished(job, |files, ino, now| files.set_parts(ino, &parts, size, now))?;
             }
             Done::Small { job, content } => {
                 self.progress.bytes += content.len() as u64;
@@ -325,11 +435,16 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
             }
             Done::Failed { job, why } => {
                 self.waiting -= 1;
+                self.progress.passed += job.expected;
+                self.leave_out(&job)?;
+                if why.kind() == io::ErrorKind::Interrupted {
+                    return Err(ImportError::Stopped);
+                }
                 self.skipped.push((job.path, why));
             }
         }
         (self.see)(self.progress);
-        Ok(())
+        self.commit_now_and_then()
     }
 
     fn finished(
@@ -339,7 +454,35 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
     ) -> Result<(), ImportError> {
         self.waiting -= 1;
         self.progress.read += 1;
-        self.with(|files| set(files, job.ino, job.modified))
+        self.progress.passed += job.expected;
+        let done = self.with(|files| set(files, job.ino, job.modified));
+        if done.is_err() {
+            let _ = self.leave_out(&job);
+        }
+        done
+    }
+
+    /// Removes a file of which the content did not come, where the vault had none before.
+    fn leave_out(&mut self, job: &Job) -> Result<(), ImportError> {
+        let linked = job.identity.and_then(|identity| self.links.remove(&identity));
+        let others = linked.map(|linked| linked.names).unwrap_or_default();
+        let Some(first) = &job.new_at else { return Ok(()) };
+        for (parent, name) in [first.clone()].into_iter().chain(others) {
+            let unlink = Operation::Unlink { parent, name, directory: false, open: false, now: now() };
+            self.with(|files| files.apply(&unlink).map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    /// Ends before everything was brought: what is whole is kept, and the rest is not begun.
+    fn wind_up(&mut self) {
+        self.stop.ended.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        while self.waiting > 0 {
+            // What fails now failed before, and somebody is told of that.
+            let _ = self.take_one();
+        }
+        let _ = self.with(Files::commit);
     }
 
     fn finish(&mut self) -> Result<(), ImportError> {
@@ -348,100 +491,4 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         }
         self.with(Files::commit)
     }
-}
-
-/// What a file is, and where it leads if it is a symbolic link.
-fn kind_of(path: &Path, metadata: &Metadata) -> io::Result<(FileKind, Vec<u8>)> {
-    let kind = metadata.file_type();
-    let device = || u32::try_from(metadata.rdev()).unwrap_or(u32::MAX);
-    Ok(match () {
-        () if kind.is_dir() => (FileKind::Directory, Vec::new()),
-        () if kind.is_symlink() => {
-            (FileKind::Symlink, fs::read_link(path)?.into_os_string().as_bytes().to_vec())
-        }
-        () if kind.is_fifo() => (FileKind::Pipe, Vec::new()),
-        () if kind.is_socket() => (FileKind::Socket, Vec::new()),
-        () if kind.is_char_device() => (FileKind::Characters(device()), Vec::new()),
-        () if kind.is_block_device() => (FileKind::Blocks(device()), Vec::new()),
-        () => (FileKind::File, Vec::new()),
-    })
-}
-
-fn modified(metadata: &Metadata) -> Time {
-    Time { seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() as u32 }
-}
-
-fn changed(metadata: &Metadata) -> Time {
-    Time { seconds: metadata.ctime(), nanoseconds: metadata.ctime_nsec() as u32 }
-}
-
-/// Sets when a file was last changed.
-fn times(ino: Ino, modified: Time, now: Time) -> Operation {
-    let changes = Changes { modified: Some(modified), ..Changes::default() };
-    Operation::Set { ino, changes, now }
-}
-
-/// The file with this name, made if there is none of its kind. Whether it was made.
-fn place<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    parent: Ino,
-    name: &[u8],
-    kind: FileKind,
-    target: &[u8],
-    metadata: &Metadata,
-) -> Result<(Ino, bool), VaultError> {
-    let now = changed(metadata);
-    let permissions = (metadata.mode() & 0o7777) as u16;
-    let (owner, group) = (metadata.uid(), metadata.gid());
-    match files.read().lookup(parent, name) {
-        Ok(Entry { ino, kind: there }) => {
-            let is_same = there == kind
-                && (kind != FileKind::Symlink || files.read().target(ino).is_ok_and(|there| there == target));
-            if is_same {
-                let inode = files.read().inode(ino)?;
-                if (inode.permissions, inode.owner, inode.group) != (permissions, owner, group) {
-                    let changes = Changes {
-                        permissions: Some(permissions),
-                        owner: Some(owner),
-                        group: Some(group),
-                        ..Changes::default()
-                    };
-                    files.apply(&Operation::Set { ino, changes, now })?;
-                }
-                return Ok((ino, false));
-            }
-            let directory = there == FileKind::Directory;
-            let name = name.to_vec();
-            files.apply(&Operation::Unlink { parent, name, directory, open: false, now })?;
-        }
-        Err(VaultError::Refused(Refusal::NotFound)) => {}
-        Err(why) => return Err(why),
-    }
-    let (name, target) = (name.to_vec(), target.to_vec());
-    let make = Operation::Make { parent, name, kind, permissions, owner, group, target, now };
-    match files.apply(&make)? {
-        Some(ino) => Ok((ino, true)),
-        None => unreachable!("what makes a file says which"),
-    }
-}
-
-/// Gives a file another name, in the place of what has it.
-fn link<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    ino: Ino,
-    parent: Ino,
-    name: &[u8],
-    now: Time,
-) -> Result<(), VaultError> {
-    match files.read().lookup(parent, name) {
-        Ok(entry) if entry.ino == ino => return Ok(()),
-        Ok(entry) => {
-            let directory = entry.kind == FileKind::Directory;
-            let name = name.to_vec();
-            files.apply(&Operation::Unlink { parent, name, directory, open: false, now })?;
-        }
-        Err(VaultError::Refused(Refusal::NotFound)) => {}
-        Err(why) => return Err(why),
-    }
-    files.apply(&Operation::Link { ino, parent, name: name.to_vec(), now }).map(|_| ())
 }

@@ -1,19 +1,37 @@
 //! The Linux shell's disk: where a vault lies, and what comes into it and out of it.
 //!
 //! - [`FileBlocks`]: a vault in one file, or on a device.
+//! - [`Place`]: the folder of a person's vault, and who uses it.
 //! - [`import`] and [`export`]: whole trees of files, on all cores.
+//! - [`verify`]: every object looked at, on all cores.
+//! - [`remove`]: whole trees of files, out of a vault.
+//! - [`put_back`]: what a snapshot has, among the files of now again.
 //! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod blocks;
+mod check;
 mod compress;
 mod export;
+mod ignored;
 mod import;
 mod mount;
+mod place;
+mod put_back;
+mod remove;
+mod restored;
+mod survey;
 
 pub use blocks::{DiskError, FileBlocks};
+pub use check::{Looked, Opened, verify};
 pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
-pub use import::{ImportError, Progress, Skipped, import};
+pub use ignored::{BadPattern, Ignored};
+pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_with};
 pub use mount::{MountError, Mounted, Users};
+pub use place::{Place, PlaceError, Vault, mounts};
+pub use put_back::put_back;
+pub use remove::remove;
+pub use survey::survey;

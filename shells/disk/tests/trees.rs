@@ -6,9 +6,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use allod_crypto::Secret;
-use allod_disk::{DiskError, FileBlocks, Skipped, Zstd, export, import};
+use allod_disk::{
+    DiskError, FileBlocks, Ignored, ImportError, ImportOptions, Skipped, Zstd, export, import, import_with,
+};
 use allod_vault::files::{FileKind, Files, Ino, Time};
 use allod_vault::{Blocks, Geometry};
 
@@ -179,4 +182,191 @@ fn nothing_is_written_over() {
     let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
     assert!(export(&mut files, None, ino, &tree, 1, &mut |_| {}).is_err());
     assert!(matches!(FileBlocks::open(&folder.path().join("vault")), Err(DiskError::InUse(_))));
+}
+
+/// Blocks of a file that take room, in bytes.
+fn room(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().blocks() * 512
+}
+
+#[test]
+fn holes_stay_holes_and_attributes_come_along() {
+    use rustix::fs::{XattrFlags, lgetxattr, lremovexattr, lsetxattr};
+    // Not where temporary files are in memory only: that file system may take no attributes.
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let file = fs::File::create(tree.join("sparse")).unwrap();
+    let (one, other) = (noise(700_000), noise(50));
+    std::os::unix::fs::FileExt::write_all_at(&file, &one, 20_000_000).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &other, 40_000_000).unwrap();
+    file.set_len(60_000_000).unwrap();
+    fs::File::create(tree.join("all hole")).unwrap().set_len(1 << 40).unwrap();
+    fs::write(tree.join("plain"), b"plain").unwrap();
+    let has = lsetxattr(tree.join("plain"), "user.colour", b"green", XattrFlags::empty()).is_ok();
+    if has {
+        lsetxattr(tree.join("plain"), "user.taste", b"sour", XattrFlags::empty()).unwrap();
+        lsetxattr(&tree, "user.of", &[7; 3000], XattrFlags::empty()).unwrap();
+    } else {
+        eprintln!("skipped: temporary files have no extended attributes here");
+    }
+    fs::set_permissions(tree.join("plain"), fs::Permissions::from_mode(0o400)).unwrap();
+    let vault = folder.path().join("vault");
+    let mut files = create(&vault);
+    let (progress, skipped) = bring(&mut files, &tree);
+    assert!(skipped.is_empty(), "{skipped:?}");
+    assert!(progress.bytes < 2_000_000, "the holes are not read: {progress:?}");
+    assert_eq!(progress.passed, 60_000_000 + (1 << 40) + 5);
+    if has {
+        // One goes, one changes.
+        lremovexattr(tree.join("plain"), "user.taste").unwrap();
+        lsetxattr(tree.join("plain"), "user.colour", b"red", XattrFlags::empty()).unwrap();
+    }
+    assert_eq!(bring(&mut files, &tree).0.read, 0);
+    let out = folder.path().join("out");
+    take(&mut files, &out);
+    assert_eq!(fs::metadata(out.join("all hole")).unwrap().len(), 1 << 40);
+    assert!(room(&out.join("all hole")) < 100_000 && room(&out.join("sparse")) < 2_000_000);
+    assert_eq!(fs::read(out.join("sparse")).unwrap(), fs::read(tree.join("sparse")).unwrap());
+    if has {
+        let get = |path: &Path, name: &str| {
+            let mut value = vec![0; 4096];
+            lgetxattr(path, name, &mut value[..]).map(|size| value[..size].to_vec())
+        };
+        assert_eq!(get(&out.join("plain"), "user.colour"), Ok(b"red".to_vec()));
+        assert!(get(&out.join("plain"), "user.taste").is_err());
+        assert_eq!(get(&out, "user.of"), Ok(vec![7; 3000]));
+    }
+}
+
+#[test]
+fn what_ignore_files_name_is_left_out_and_what_went_outside_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    for directory in ["a/build", "a/.git/info", "b"] {
+        fs::create_dir_all(tree.join(directory)).unwrap();
+    }
+    for (name, content) in [
+        (".allodignore", "*.tmp\n/b/secret\n"),
+        ("x.tmp", ""),
+        ("a/y.tmp", ""),
+        ("a/kept.tmp", ""),
+        ("a/.allodignore", "!kept.tmp\n"),
+        ("a/.gitignore", "build/\n*.o\n"),
+        ("a/.git/info/exclude", "excluded\n"),
+        ("a/excluded", ""),
+        ("a/main.o", ""),
+        ("a/build/result", ""),
+        ("b/secret", ""),
+        ("b/build", ""),
+        ("b/typed", ""),
+    ] {
+        fs::write(tree.join(name), content).unwrap();
+    }
+    let bring = |files: &mut Vault, patterns: &[&str], with_git: bool, mirror: bool| {
+        let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        let ignored = Ignored::new(&patterns, with_git).unwrap();
+        let options = ImportOptions { threads: 2, ignored, mirror, ..ImportOptions::default() };
+        import_with(files, &tree, (Ino::ROOT, b"tree"), options, &mut |_| {}).unwrap().0
+    };
+    let names = |files: &mut Vault| {
+        let mut all = Vec::new();
+        let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
+        let mut rest = vec![(String::new(), ino)];
+        while let Some((path, ino)) = rest.pop() {
+            for (name, entry) in files.read().names(ino, None, 100).unwrap() {
+                let path = format!("{path}{}", String::from_utf8(name).unwrap());
+                match entry.kind {
+                    FileKind::Directory => rest.push((format!("{path}/"), entry.ino)),
+                    _ => all.push(path),
+                }
+            }
+        }
+        all.sort();
+        all
+    };
+    let mut files = create(&folder.path().join("vault"));
+    let ignored = Ignored::new(&["typed".into()], true).unwrap();
+    let options = ImportOptions { ignored, ..ImportOptions::default() };
+    let mut sum = 0;
+    allod_disk::survey(&tree, options, &mut |so_far| {
+        sum = so_far;
+        true
+    });
+    assert_eq!(bring(&mut files, &["typed"], true, false).passed, sum);
+    let with_git =
+        [".allodignore", "a/.allodignore", "a/.git/info/exclude", "a/.gitignore", "a/kept.tmp", "b/build"];
+    assert_eq!(names(&mut files), with_git);
+    // Without git's files, what they name is brought.
+    bring(&mut files, &[], false, false);
+    let mut all: Vec<&str> =
+        [&with_git[..], &["a/excluded", "a/main.o", "a/build/result", "b/typed"]].concat();
+    all.sort_unstable();
+    assert_eq!(names(&mut files), all);
+    // What goes outside stays, unless the vault is to mirror it; what is left out stays.
+    fs::remove_dir_all(tree.join("a/build")).unwrap();
+    assert_eq!(bring(&mut files, &[], false, false).removed, 0);
+    let progress = bring(&mut files, &["b/typed"], false, true);
+    assert_eq!(progress.removed, 2);
+    all.retain(|name| *name != "a/build/result");
+    assert_eq!(names(&mut files), all);
+    assert!(Ignored::new(&["a{".into()], false).is_err());
+}
+
+#[test]
+fn an_import_that_is_stopped_leaves_whole_files_and_goes_on_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, vault) = (folder.path().join("tree"), folder.path().join("vault"));
+    fs::create_dir(&tree).unwrap();
+    for number in 0..60 {
+        fs::write(tree.join(format!("file {number}")), noise(100_000)).unwrap();
+        fs::hard_link(tree.join(format!("file {number}")), tree.join(format!("again {number}"))).unwrap();
+    }
+    let mut files = create(&vault);
+    let stop = AtomicBool::new(false);
+    let options = ImportOptions { threads: 2, stop: Some(&stop), ..ImportOptions::default() };
+    let mut seen = 0;
+    let stopped = import_with(&mut files, &tree, (Ino::ROOT, b"tree"), options, &mut |progress| {
+        seen = progress.read;
+        stop.store(progress.read >= 20, Ordering::Relaxed);
+    });
+    assert!(matches!(stopped, Err(ImportError::Stopped)), "{stopped:?}");
+    assert!((20..60).contains(&seen), "{seen}");
+    drop(files);
+    let mut files = open(&vault);
+    let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
+    let names = files.read().names(ino, None, 1000).unwrap();
+    assert!(names.len() as u64 >= seen && names.len() < 120);
+    for (_, entry) in names {
+        assert_eq!(files.read().inode(entry.ino).unwrap().size, 100_000);
+    }
+    let (again, _) = bring(&mut files, &tree);
+    assert_eq!(again.read + seen, 60);
+    take(&mut files, &folder.path().join("out"));
+    assert_eq!(see(&tree), see(&folder.path().join("out")));
+}
+
+#[test]
+fn what_cannot_be_read_leaves_no_empty_file_and_a_file_replaces_a_full_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("thing/within")).unwrap();
+    fs::write(tree.join("thing/within/it"), b"it").unwrap();
+    // A process's memory cannot be read from its start.
+    symlink("/proc/self/mem", tree.join("link")).unwrap();
+    let mut files = create(&folder.path().join("vault"));
+    bring(&mut files, &tree);
+    fs::remove_dir_all(tree.join("thing")).unwrap();
+    fs::write(tree.join("thing"), b"now a file").unwrap();
+    bring(&mut files, &tree);
+    take(&mut files, &folder.path().join("out"));
+    assert_eq!(see(&tree), see(&folder.path().join("out")));
+
+    let (progress, skipped) = {
+        let options = ImportOptions { threads: 1, ..ImportOptions::default() };
+        import_with(&mut files, Path::new("/proc/self/mem"), (Ino::ROOT, b"mem"), options, &mut |_| {})
+            .unwrap()
+    };
+    assert_eq!((progress.read, skipped.len()), (0, 1), "{skipped:?}");
+    assert!(files.read().lookup(Ino::ROOT, b"mem").is_err());
 }

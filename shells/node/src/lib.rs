@@ -1,16 +1,19 @@
 //! The Linux shell: the sockets, files, threads, clock and entropy that the
 //! protocols below do without.
 //!
+//! - [`backup`]: the person's side of a backup to peers.
 //! - [`chain`]: the guardians' chain: operations in one order.
 //! - [`guardian`]: one guardian as a service: its store, its HTTP(S) interface.
 //! - [`person`]: one person's side: the home folder, links to guardians, and
 //!   what a person does with them.
+//! - [`storage`]: room for other people's backups.
 //! - [`network`]: several guardians on one machine, for trying out and testing.
 //!
 //! No protocol decision is made here: bytes come in, are decoded once, pass
 //! through a machine of the floor below, and leave.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 mod callers;
 pub mod chain;
 mod clock;
@@ -24,6 +27,7 @@ pub mod person;
 #[cfg(test)]
 mod ports_in_tests;
 mod record_keys;
+pub mod storage;
 
 pub use clock::now;
 pub use files::{FileError, write_private, write_public};

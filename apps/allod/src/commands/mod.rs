@@ -15,6 +15,7 @@ mod recover;
 mod status;
 mod testnet;
 mod up;
+pub(crate) mod vault;
 
 use std::fs::File;
 use std::io::Write;
@@ -54,6 +55,17 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Guardian(args) => guardian::run(&home, args, screen).await,
             Command::Genesis(args) => genesis::run(args, screen),
             Command::Key(args) => key::run(&home, &args, screen),
+            Command::Put(args) => vault::put::run(&home, &args, screen),
+            Command::Get(args) => vault::get::run(&home, &args, screen),
+            Command::Ls(args) => vault::ls::run(&home, &args, screen),
+            Command::Fsck(args) => vault::fsck::run(&home, &args, screen).await,
+            Command::Rm(args) => vault::rm::run(&home, &args, screen),
+            Command::History(args) => vault::history::run(&home, &args, screen),
+            Command::Restore(args) => vault::restore::run(&home, &args, screen),
+            Command::Forget(args) => vault::forget::run(&home, &args, screen),
+            Command::Gc => vault::gc::run(&home, screen),
+            Command::Snapshot(args) => vault::snapshot::run(&home, &args, screen),
+            Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,
             Command::Asset(args) => ledger::asset::run(&home, args, screen).await,

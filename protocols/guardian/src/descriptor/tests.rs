@@ -36,6 +36,7 @@ fn descriptor(n: u8, sequence: u64) -> Descriptor {
             verifying_key: [7; 32],
         },
         coming: None,
+        backup_peers: Vec::new(),
     }
 }
 
@@ -62,6 +63,16 @@ fn a_descriptor_opens_for_its_card_as_what_it_was() {
     assert_eq!(Descriptor::open(&card(1), &sealed), Ok(descriptor(1, 3)));
     let account = descriptor(1, 3).account(&card(1));
     assert_eq!(account, card(1).account(&owner_key(&root(1))));
+}
+
+#[test]
+fn where_backups_are_is_found_with_it_and_costs_one_without_them_nothing() {
+    let without = descriptor(1, 3);
+    assert_eq!(without.body()[0], 0x85, "an array of five, as before there were backups");
+    let with = Descriptor { backup_peers: vec!["https://peer.example#pin".into()], ..without };
+    assert_eq!(with.body()[0], 0x87);
+    let sealed = with.seal(&root(1), &card(1), &mut rng());
+    assert_eq!(Descriptor::open(&card(1), &sealed), Ok(with));
 }
 
 #[test]
@@ -162,6 +173,7 @@ fn a_log_that_does_not_verify_is_refused() {
             owner: [1; 32],
             in_force: descriptor(1, 3).in_force,
             coming: None,
+            backup_peers: None,
         })
     };
     let mut bytes = log(1).encode();

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::inode::{Extent, FileKind, Ino, Inode, Time, key};
-use super::reader::bytes_of;
+use super::reader::{ContentPart, bytes_of};
 use super::{Files, SIZE_MAX};
 use crate::blocks::Blocks;
 use crate::chunk::{Chunker, Sizes};
@@ -26,6 +26,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         (inode.modified, inode.changed) = (now, now);
         self.set(&key::inode(ino), &inode)?;
         self.dirty.write(ino, offset, bytes);
+        self.run_on(ino, offset, bytes.len());
         Ok(())
     }
 
@@ -151,23 +152,55 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     /// [`Refusal::IsDirectory`], [`Refusal::WrongKind`], [`Refusal::TooLarge`];
     /// [`VaultError::Missing`]; [`VaultError`].
     pub fn set_content(&mut self, ino: Ino, parts: &[(ObjectId, u32)], now: Time) -> Result<(), VaultError> {
+        let mut start = 0_u64;
+        let parts: Vec<ContentPart> = parts
+            .iter()
+            .map(|(id, size)| {
+                let part = ContentPart { start, id: *id, from: 0, size: *size };
+                start = start.saturating_add(u64::from(*size));
+                part
+            })
+            .collect();
+        self.set_parts(ino, &parts, start, now)
+    }
+
+    /// Gives a file these parts of objects as its content, in their order, and a size. What is
+    /// between them is zeros, which take no room. They were [put](Self::put) before. It is
+    /// durable as with [`Self::set_content`].
+    ///
+    /// # Errors
+    /// [`Refusal::IsDirectory`]; [`Refusal::WrongKind`], also where the parts are in each other's
+    /// places or go beyond the size; [`Refusal::TooLarge`]; [`VaultError::Missing`]; [`VaultError`].
+    pub fn set_parts(
+        &mut self,
+        ino: Ino,
+        parts: &[ContentPart],
+        size: u64,
+        now: Time,
+    ) -> Result<(), VaultError> {
         self.writable()?;
         let mut inode = self.file(ino)?;
+        if size > SIZE_MAX {
+            return Err(Refusal::TooLarge.into());
+        }
         let mut extents = Vec::with_capacity(parts.len());
         let mut end = 0_u64;
-        for (id, size) in parts {
-            if !self.store.has(id)? {
-                return Err(VaultError::Missing(*id));
+        for part in parts {
+            let behind = part.start.checked_add(u64::from(part.size)).filter(|behind| *behind <= size);
+            end = match behind {
+                Some(behind) if part.start >= end => behind,
+                _ => return Err(Refusal::WrongKind.into()),
+            };
+            if !self.store.has(&part.id)? {
+                return Err(VaultError::Missing(part.id));
             }
-            extents.push((end, Extent::Object { id: *id, from: 0, size: *size }));
-            end =
-                end.checked_add(u64::from(*size)).filter(|end| *end <= SIZE_MAX).ok_or(Refusal::TooLarge)?;
+            extents.push((part.start, Extent::Object { id: part.id, from: part.from, size: part.size }));
         }
         // Nothing is recorded from here on until the next checkpoint has this.
         self.unrecorded = true;
         self.dirty.forget(ino);
-        let old = inode.size.max(end);
-        inode.size = end;
+        let old = inode.size.max(size);
+        inode.size = size;
         (inode.modified, inode.changed) = (now, now);
         let done = self.set_extents(ino, 0, old, &extents).and_then(|()| self.set(&key::inode(ino), &inode));
         self.halfway |= done.is_err();

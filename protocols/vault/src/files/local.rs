@@ -35,7 +35,7 @@ pub const LOCAL_NAME_MAX: usize = 256;
 pub const LOCAL_MAX: usize = 16 << 10;
 
 /// As which keys an object is counted that has a key of its own.
-const OWN_KEY: u32 = u32::MAX;
+pub(super) const OWN_KEY: u32 = u32::MAX;
 
 /// A change of one record: its name, and what it is from now on.
 pub type LocalChange<'a> = (&'a [u8], Option<&'a [u8]>);
@@ -48,6 +48,13 @@ pub(super) struct Local {
     key: Vec<u8>,
     #[n(1)]
     list: ObjectId,
+}
+
+impl Local {
+    /// The object that has the list.
+    pub(super) fn list(&self) -> ObjectId {
+        self.list
+    }
 }
 
 /// Where a bucket is, and its key. The key is zeroized with the list's bytes.
@@ -144,6 +151,12 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         let mut ids: Vec<ObjectId> = self.places()?.iter().map(|place| place.id).collect();
         ids.extend(self.local.as_ref().map(|local| local.list));
         Ok(ids)
+    }
+
+    /// Whether all records can be read.
+    pub(super) fn check_local(&mut self) -> Result<(), VaultError> {
+        let places = self.places()?;
+        places.iter().try_for_each(|place| self.bucket(place).map(|_| ()))
     }
 
     fn places(&mut self) -> Result<Vec<Place>, VaultError> {

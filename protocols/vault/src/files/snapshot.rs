@@ -62,6 +62,29 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         self.commit()
     }
 
+    /// Whether the files are now as they are in a snapshot. Where they were changed and changed
+    /// back, they may count as others.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn is_as_in(&mut self, info: &SnapshotInfo) -> Result<bool, VaultError> {
+        self.writable()?;
+        self.flush()?;
+        Ok(self.save_tree()? == info.root)
+    }
+
+    /// Makes all files again what they are in a snapshot, and commits. What they were before is
+    /// gone, where no snapshot has it; nobody may have a file open.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn revert(&mut self, snapshot: Snapshot) -> Result<(), VaultError> {
+        self.commit()?;
+        self.tree = snapshot.tree;
+        self.unrecorded = true;
+        self.commit()
+    }
+
     /// Removes a snapshot. Its room is made free by [`Self::collect`].
     ///
     /// # Errors

@@ -20,9 +20,7 @@ use allod_crypto::aead::{NONCE, OVERHEAD, SyntheticKey};
 use minicbor::{Decode, Encode};
 
 pub(crate) use parts::{Content, HeadState, Link, Listed, Spot, Summary, pad, unpad};
-#[cfg(test)]
-pub(crate) use table::PAGE;
-pub(crate) use table::{COUNT_MAX, SegmentState, Table};
+pub(crate) use table::{COUNT_MAX, PAGE, SegmentState, Table};
 
 use crate::blocks::{BLOCK, Blocks};
 use crate::error::{Damage, Part, VaultError};
@@ -235,31 +233,65 @@ impl<B: Blocks> Log<B> {
         })
     }
 
+    /// The segment that a stream fills.
+    pub(crate) fn head(&self, stream: Stream) -> Option<u32> {
+        self.heads[stream as usize].as_ref().map(|head| head.segment)
+    }
+
     /// Whether a stream fills this segment.
     pub(crate) fn is_head(&self, segment: u32) -> bool {
         self.heads.iter().flatten().any(|head| head.segment == segment)
     }
 
-    /// All that is in a full segment, the last first. Entries that its summaries do not
-    /// have were never finished.
+    /// All that is in a full segment, in its order. Entries that its summaries do not have
+    /// were never finished.
     pub(crate) fn listed(&self, segment: u32) -> Result<Vec<Listed>, VaultError> {
+        let (listed, damage) = self.readable(segment);
+        damage.map_or(Ok(listed), Err)
+    }
+
+    /// What is in a segment as far as its summaries can be read, in its order, and why not
+    /// all of them could be. Where some cannot be read, those before them are unknown too.
+    pub(crate) fn readable(&self, segment: u32) -> (Vec<Listed>, Option<VaultError>) {
+        let head = self.heads.iter().flatten().find(|head| head.segment == segment);
+        let mut next = match head {
+            Some(head) => head.summary,
+            None => match self.footer(segment) {
+                Ok(link) => Some(link),
+                Err(why) => return (Vec::new(), Some(why)),
+            },
+        };
+        let (mut summaries, mut damage) = (Vec::new(), None);
+        while let Some(link) = next.filter(|link| link.spot.segment == segment) {
+            match self.summary(&link) {
+                Ok(summary) => {
+                    next = summary.before;
+                    summaries.push(summary.listed);
+                }
+                Err(why) => {
+                    damage = Some(why);
+                    break;
+                }
+            }
+        }
+        (summaries.into_iter().rev().flatten().collect(), damage)
+    }
+
+    /// The last summary of a full segment.
+    fn footer(&self, segment: u32) -> Result<Link, VaultError> {
         let at = self.at(segment, self.segment_size - BLOCK as u32);
         let damaged = VaultError::Damaged(Damage { part: Part::Summary, at });
         let mut block = vec![0; BLOCK];
         self.blocks.read(at, &mut block)?;
         let footer = self.key.open(&parts::footer_purpose(segment), &block).map_err(|_| damaged)?;
         let footer = parts::unpad(footer.expose()).ok_or(damaged)?;
-        let mut next = Some(minicbor::decode::<Link>(footer).map_err(|_| damaged)?);
-        let mut listed = Vec::new();
-        while let Some(link) = next.filter(|link| link.spot.segment == segment) {
-            let plain = self.fetch(Part::Summary, &link)?;
-            let summary: Summary = parts::unpad(&plain)
-                .and_then(|plain| minicbor::decode(plain).ok())
-                .ok_or(VaultError::Damaged(Damage { part: Part::Summary, at: self.place(link.spot) }))?;
-            listed.extend(summary.listed);
-            next = summary.before;
-        }
-        Ok(listed)
+        minicbor::decode::<Link>(footer).map_err(|_| damaged)
+    }
+
+    fn summary(&self, link: &Link) -> Result<Summary, VaultError> {
+        let plain = self.fetch(Part::Summary, link)?;
+        let damaged = VaultError::Damaged(Damage { part: Part::Summary, at: self.place(link.spot) });
+        parts::unpad(&plain).and_then(|plain| minicbor::decode(plain).ok()).ok_or(damaged)
     }
 
     /// Appends the summary of what was appended since the last one, so that the stream

@@ -117,6 +117,7 @@ pub(super) fn purpose(part: Part) -> &'static [u8] {
         Part::Index => b"allod vault index",
         Part::Table => b"allod vault table",
         Part::Summary => b"allod vault summary",
+        Part::Checkpoint => b"allod vault checkpoint",
     }
 }
 

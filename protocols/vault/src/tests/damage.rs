@@ -10,15 +10,15 @@ use crate::compress::Uncompressed;
 use crate::error::{Part, VaultError};
 use crate::store::Store;
 
-const CAPACITY: u64 = 40 * (128 << 10);
-const OBJECTS: u64 = 60;
+pub(super) const CAPACITY: u64 = 40 * (128 << 10);
+pub(super) const OBJECTS: u64 = 60;
 
-fn size_of(number: u64) -> usize {
+pub(super) fn size_of(number: u64) -> usize {
     1 + (number as usize * 7919) % 20_000
 }
 
 /// A store with some objects and records, and its image.
-fn image() -> Image {
+pub(super) fn image() -> Image {
     let disk = Disk::new(CAPACITY);
     let mut store = Store::create(disk.clone(), SMALL, &root(), b"", &mut rng()).unwrap();
     for number in 0..OBJECTS {

@@ -4,6 +4,7 @@ mod damage;
 pub(crate) mod disk;
 mod full;
 mod power;
+mod rebuild;
 mod usage;
 
 use alloc::vec::Vec;

@@ -10,6 +10,7 @@ mod difference;
 mod node;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -21,6 +22,7 @@ use minicbor::{Decode, Encode};
 
 pub(crate) use difference::differences;
 pub(crate) use node::{Child, KEY_MAX, Node, VALUE_MAX};
+pub(crate) use walk::{Survey, survey, walk};
 
 use crate::error::VaultError;
 
@@ -60,6 +62,14 @@ impl<L> Tree<L> {
     /// With nothing in it, or as it was saved.
     pub(crate) fn new(root: Option<L>) -> Self {
         Self { root: root.map(Child::Saved), fresh: 0 }
+    }
+
+    /// The root, if it is saved.
+    pub(crate) fn saved(&self) -> Option<&L> {
+        match &self.root {
+            Some(Child::Saved(link)) => Some(link),
+            _ => None,
+        }
     }
 
     /// How many nodes are changed and not saved, at most.
@@ -228,26 +238,6 @@ impl<L: Clone + Encode<()> + for<'b> Decode<'b, ()>> Tree<L> {
         let link = save(root, nodes)?;
         self.fresh = 0;
         Ok(Some(link))
-    }
-}
-
-/// Shows every node of a saved tree once to `enter`, which says whether to go on below
-/// it, and the entries of those leaves to `see`.
-pub(crate) fn walk<N: Nodes>(
-    nodes: &mut N,
-    root: &N::Link,
-    enter: &mut impl FnMut(&mut N, &N::Link) -> Result<bool, VaultError>,
-    see: &mut impl FnMut(&mut N, &[u8], &[u8]) -> Result<(), VaultError>,
-) -> Result<(), VaultError> {
-    if !enter(nodes, root)? {
-        return Ok(());
-    }
-    match &*nodes.load(root)? {
-        Node::Leaf(entries) => entries.iter().try_for_each(|(key, value)| see(nodes, key, value)),
-        Node::Branch(children) => children.iter().try_for_each(|(_, child)| match child {
-            Child::Saved(link) => walk(nodes, link, enter, see),
-            Child::Fresh(_) => unreachable!("a saved node has saved children"),
-        }),
     }
 }
 

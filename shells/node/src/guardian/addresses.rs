@@ -28,7 +28,7 @@ pub(crate) struct Addresses {
 
 /// One address's place among the open connections, until dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     addresses: Arc<Addresses>,
     counted: Option<Counted>,
 }
@@ -55,7 +55,7 @@ impl Addresses {
 
 impl Place {
     /// Takes one request from the address's allowance.
-    pub(super) fn admit(&self) -> Result<(), TooMany> {
+    pub(crate) fn admit(&self) -> Result<(), TooMany> {
         let Some(counted) = &self.counted else { return Ok(()) };
         let mut buckets = self.addresses.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.admit(crate::now(), counted)

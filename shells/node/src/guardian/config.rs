@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::GuardianError;
 use crate::chain::Routes;
 use crate::files;
+use crate::storage::StorageConfig;
 
 /// What a guardian's file says, in TOML.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct Config {
     /// recoveries and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<ChainSection>,
+    /// How much room the guardian gives for people's backups. Without it, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageConfig>,
 }
 
 /// How a guardian takes part in a network.
@@ -236,6 +240,7 @@ impl Config {
             limits: LimitsConfig::default(),
             tenants: Vec::new(),
             chain: None,
+            storage: None,
         }
     }
 

@@ -15,7 +15,7 @@ mod service;
 mod store;
 mod tls;
 
-pub(crate) use addresses::Addresses;
+pub(crate) use addresses::{Addresses, Place};
 pub use config::{Algorithm, ChainSection, Config, LimitsConfig, RateConfig, TenantConfig, Tls};
 pub use health::{ChainHealth, Health, health};
 pub(crate) use server::accept;

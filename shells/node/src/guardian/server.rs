@@ -121,7 +121,14 @@ pub async fn run(config: &Config) -> Result<Running, GuardianError> {
         watched.chain_is_up(chain.watch());
     }
     let routes = chain.as_ref().map(chain::Running::router);
-    let router = http::router(service.clone(), callers, admin.is_none().then_some(watched), routes);
+    let storage = match &config.storage {
+        Some(storage) => Some(crate::storage::open_shelf(&config.state.join("storage"), storage.clone())?.1),
+        None => None,
+    };
+    let counted = admin.is_none().then_some(watched);
+    let router = http::router(service.clone(), callers, counted, routes);
+    // It has limits of its own: a shard takes longer to come than a question.
+    let router = router.merge(storage.unwrap_or_default());
     doors.push(Door::open(listener, acceptor, router, addresses()));
     Ok(Running { address, realm, admin, doors, chain, service, thread })
 }

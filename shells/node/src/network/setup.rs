@@ -13,6 +13,7 @@ use super::{Description, Links, NetworkError};
 use crate::chain::founding::{brisk_rules, local_rules};
 use crate::files::{self, at};
 use crate::guardian::{Config, GuardianError, Tls};
+use crate::storage::StorageConfig;
 
 /// Which network to run.
 #[derive(Clone, Debug)]
@@ -104,7 +105,10 @@ pub(super) fn configurations(plan: &Plan, guardians: u8, links: Links) -> Result
                 held.push(listener);
                 address
             };
-            Config::new(address, "state".into(), Tls::SelfSigned).write(&path)?;
+            let mut config = Config::new(address, "state".into(), Tls::SelfSigned);
+            // A backup can be tried out here as everything else can.
+            config.storage = Some(StorageConfig::default());
+            config.write(&path)?;
         }
         let config = Config::read(&path)?;
         let found = Subnet::of(config.listen);

@@ -94,6 +94,7 @@ impl NewIdentity {
             told: false,
             retired: Vec::new(),
             approved: Vec::new(),
+            backup_peers: Vec::new(),
         };
         let registering = person.guard(home, self.configuration, &self.pin, self.guesses, &progress).await?;
         Ok((person, registering))
@@ -168,7 +169,7 @@ impl Person {
         }
         // The one that opened is the one in force, whatever the descriptor could
         // say before that was certain.
-        let Descriptor { in_force, coming, card_generation, sequence, .. } = descriptor;
+        let Descriptor { in_force, coming, card_generation, sequence, backup_peers, .. } = descriptor;
         let configuration = coming.as_ref().unwrap_or(&in_force).configuration.clone();
         let opened = |one: &Guarded| one.configuration == asked && one.version == recovered.version;
         let (guarded, other) = match coming {
@@ -194,6 +195,7 @@ impl Person {
             told: false,
             retired: Vec::new(),
             approved: Vec::new(),
+            backup_peers,
         };
         person.retire_all_but(&configuration);
         // What is back stays back, whatever comes of registering it again.

@@ -67,6 +67,8 @@ pub struct Person {
     /// here: those that it signs for on the ledger. The root signs all others as well,
     /// and whoever has the root could have made them.
     pub approved: Vec<OperationHash>,
+    /// Where backups of the vault are kept, as the descriptor tells whoever recovers.
+    pub backup_peers: Vec<String>,
 }
 
 /// An account, or a part of one, that guardians are still to delete.
@@ -220,6 +222,7 @@ impl Person {
             retired: self.retired.clone(),
             approved: (!self.approved.is_empty())
                 .then(|| self.approved.iter().map(|hash| ByteArray::from(hash.0)).collect()),
+            backup_peers: (!self.backup_peers.is_empty()).then(|| self.backup_peers.clone()),
         };
         Zeroizing::new(allod_wire::encode(&stored))
     }
@@ -240,6 +243,7 @@ impl Person {
             told: stored.told,
             retired: stored.retired,
             approved: stored.approved.unwrap_or_default().iter().map(|hash| OperationHash(**hash)).collect(),
+            backup_peers: stored.backup_peers.unwrap_or_default(),
         };
         (stored.format == 1 && person.log.is_root_of(&person.root)).then_some(person)
     }
@@ -274,6 +278,9 @@ struct Stored {
     /// A file of an earlier version lacks it.
     #[n(12)]
     approved: Option<Vec<ByteArray<32>>>,
+    /// Likewise.
+    #[n(13)]
+    backup_peers: Option<Vec<String>>,
 }
 
 impl Wire for Stored {
@@ -327,6 +334,7 @@ mod tests {
             told: false,
             retired: Vec::new(),
             approved: Vec::new(),
+            backup_peers: Vec::new(),
         };
         let bytes = person.encode();
         assert_eq!(bytes[0], 0x8c, "an array of twelve");
@@ -336,5 +344,7 @@ mod tests {
         person.approve_from(1);
         let approved = Person::decode(&person.encode()).unwrap().approved;
         assert_eq!(approved, [person.log.operations()[1].hash()]);
+        person.backup_peers = vec!["https://peer.example".into()];
+        assert_eq!(Person::decode(&person.encode()).unwrap().backup_peers, person.backup_peers);
     }
 }

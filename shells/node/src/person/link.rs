@@ -198,6 +198,27 @@ impl Link {
         if reply.status.is_success() { Ok(reply.body.to_vec()) } else { Err(fault(&reply)) }
     }
 
+    /// Asks with an authorization of the caller's own, and waits as long as the caller says.
+    /// With the status and the body, of at most `size_max` bytes where it succeeds.
+    ///
+    /// # Errors
+    /// [`Fault`], where there is no answer.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        authorization: &str,
+        body: Bytes,
+        size_max: usize,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), Fault> {
+        let request = self.awaited.begin(self.address.to_string());
+        let asking = self.try_exchange(method, path, Some(authorization.to_owned()), body, size_max);
+        let answer = tokio::time::timeout(patience, asking).await.unwrap_or(Err(Fault::Slow));
+        request.end(&answer);
+        answer.map(|reply| (reply.status, reply.body))
+    }
+
     async fn exchange(
         &self,
         method: Method,
@@ -208,9 +229,9 @@ impl Link {
     ) -> Result<Reply, Fault> {
         let patience = if path == REQUEST { ANSWER } else { BRIEF };
         let request = self.awaited.begin(self.address.to_string());
-        let answer = tokio::time::timeout(patience, self.try_exchange(method, path, token, body, body_max))
-            .await
-            .unwrap_or(Err(Fault::Slow));
+        let authorization = token.map(|token| format!("Bearer {token}"));
+        let asking = self.try_exchange(method, path, authorization, body, body_max);
+        let answer = tokio::time::timeout(patience, asking).await.unwrap_or(Err(Fault::Slow));
         request.end(&answer);
         answer
     }
@@ -219,7 +240,7 @@ impl Link {
         &self,
         method: Method,
         path: &str,
-        token: Option<&str>,
+        authorization: Option<String>,
         body: Bytes,
         body_max: usize,
     ) -> Result<Reply, Fault> {
@@ -229,8 +250,8 @@ impl Link {
             .uri(path)
             .header(HOST, self.address.authority())
             .header("x-juicebox-version", VERSION);
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::new(body)).map_err(|e| Fault::Unreachable(e.to_string()))?;
         // From here on the request may have arrived, so it is not sent again.

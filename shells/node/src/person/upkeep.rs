@@ -60,6 +60,7 @@ impl Person {
             owner: self.owner().verifying_key(),
             in_force: in_force.clone(),
             coming: self.coming.clone(),
+            backup_peers: self.backup_peers.clone(),
         };
         let card = self.card();
         let (keys, binding) = (self.account(self.card_generation), card.bind(&self.owner()));
@@ -157,6 +158,7 @@ impl Person {
             return Ok(());
         }
         self.sequence = newest.sequence;
+        self.backup_peers = newest.backup_peers;
         let ours = self.kit.as_ref().map(Guarded::by);
         let named = ours.as_ref() == Some(&newest.in_force) || ours == newest.coming;
         let waits = self.guarded.as_ref() == Some(&newest.in_force) && newest.coming.is_none();
@@ -196,6 +198,32 @@ impl Person {
             }
         }
         Ok(changed)
+    }
+
+    /// Notes where backups of the vault are kept, and tells the guardians, so that whoever
+    /// recovers finds them.
+    ///
+    /// # Errors
+    /// [`PersonError::NotDescribed`]: it is kept here even where no guardian could be told, and
+    /// [`Person::heal`] tells them later; see also [`PersonError`].
+    pub async fn set_backup_peers(&mut self, home: &Home, peers: Vec<String>) -> Result<(), PersonError> {
+        if self.backup_peers == peers {
+            return Ok(());
+        }
+        if self.guarded.is_some() {
+            // What other devices said is not undone.
+            self.refresh(home).await?;
+        }
+        self.backup_peers = peers;
+        self.told = false;
+        home.save(self)?;
+        if self.guarded.is_some() {
+            let report = self.describe(home).await?;
+            if !self.told {
+                return Err(PersonError::NotDescribed(report));
+            }
+        }
+        Ok(())
     }
 
     /// Has guardians delete what is retired, once what takes its place is in

@@ -1,11 +1,14 @@
 //! Tests of the files, against a model that is a few maps.
 
+mod backup;
+mod check;
 mod keys;
 mod model;
 mod posix;
 mod power;
 mod random;
 mod snapshots;
+mod unsealed;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -29,8 +32,11 @@ fn root() -> Secret<32> {
 }
 
 fn create(disk: &Disk) -> Vault {
+    // Always the same keys, so that files are always cut at the same places.
+    let ring = Ring::from_secrets(&[&[0; 4][..], &[5; 32]].concat().into()).unwrap();
+    let space = (SpaceId([6; 32]), ring);
     let rng = &mut crate::tests::rng();
-    Files::create(disk.clone(), Uncompressed, &root(), GEOMETRY, (1000, 1000, at(0)), rng).unwrap()
+    Files::join(disk.clone(), Uncompressed, &root(), GEOMETRY, space, (1000, 1000, at(0)), rng).unwrap()
 }
 
 fn open(disk: &Disk) -> Vault {

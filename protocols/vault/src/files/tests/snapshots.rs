@@ -60,3 +60,26 @@ fn a_snapshot_of_unchanged_files_takes_almost_no_room() {
     // A block or two of metadata each.
     assert!(disk.image().len() - before < 100, "{} {before}", disk.image().len());
 }
+
+#[test]
+fn all_files_are_again_as_they_were() {
+    let disk = Disk::new(CAPACITY);
+    let mut files = create(&disk);
+    let ino = files.apply(&make(Ino::ROOT, "f", FileKind::File)).unwrap().unwrap();
+    files.apply(&write(ino, 0, &crate::tests::noise(1, 100_000))).unwrap();
+    files.snapshot(b"before", at(1)).unwrap();
+    let info = files.list_snapshots().unwrap()[0].1;
+    let moment = see(&mut files.read());
+    assert_eq!(files.is_as_in(&info), Ok(true));
+    let late = files.apply(&make(Ino::ROOT, "g", FileKind::File)).unwrap().unwrap();
+    files.apply(&write(ino, 5, b"other")).unwrap();
+    assert_eq!(files.is_as_in(&info), Ok(false));
+    let snapshot = files.open_snapshot(b"before").unwrap();
+    files.revert(snapshot).unwrap();
+    assert_eq!(files.is_as_in(&info), Ok(true));
+    assert_eq!(see(&mut files.read()), moment);
+    let mut files = open(&disk);
+    assert_eq!(see(&mut files.read()), moment);
+    // No number is given to another file.
+    assert!(files.apply(&make(Ino::ROOT, "h", FileKind::File)).unwrap().unwrap() > late);
+}

@@ -1,0 +1,192 @@
+//! `allod get`: bringing files out of the vault.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use allod_disk::{ExportError, Exported, Vault, export};
+use allod_node::person::Home;
+use allod_vault::VaultError;
+use allod_vault::files::{Ino, Reader, Snapshot};
+use serde_json::json;
+
+use super::meter::{Meter, amount, count};
+use super::open::open_existing;
+use super::path::VaultPath;
+use super::threads;
+use crate::cli::vault::Get;
+use crate::failure::{Failure, Kind};
+use crate::screen::Screen;
+
+/// Bytes that are read at a time of what goes to standard output.
+const WINDOW: usize = 1 << 20;
+
+/// Names of a directory that are looked at together.
+const PAGE: usize = 1024;
+
+/// Things that could not be brought and are named to a person.
+const NAMED_MAX: usize = 20;
+
+pub(crate) fn run(home: &Home, args: &Get, screen: &Screen) -> Result<(), Failure> {
+    let mut vault = open_existing(home, screen)?;
+    let paths: Vec<VaultPath> = args.paths.iter().map(|typed| VaultPath::typed(typed)).collect();
+    bring_out(&mut vault, None, &paths, &args.to, screen)
+}
+
+/// A reader of the files as they are, or as they were.
+fn reader<'a>(
+    vault: &'a mut Vault,
+    snapshot: Option<&'a Snapshot>,
+) -> Reader<'a, allod_disk::FileBlocks, allod_disk::Zstd> {
+    match snapshot {
+        Some(snapshot) => vault.read_snapshot(snapshot),
+        None => vault.read(),
+    }
+}
+
+/// Brings what is at these paths of the vault, or of a snapshot, into a directory outside, each
+/// under its own name; of the top, all that is in it. `-` is standard output.
+pub(super) fn bring_out(
+    vault: &mut Vault,
+    snapshot: Option<&Snapshot>,
+    paths: &[VaultPath],
+    to: &Path,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    if to == Path::new("-") {
+        return write_out(vault, snapshot, paths);
+    }
+    let targets = targets(vault, snapshot, paths, to)?;
+    DirBuilder::new().recursive(true).create(to).map_err(|why| failed(to, &why))?;
+    let mut meter = Meter::new("getting", screen);
+    if screen.is_live() {
+        let mut sum = 0;
+        for (ino, _) in &targets {
+            sum += size(&mut reader(vault, snapshot), *ino)?;
+        }
+        meter.total().is(sum);
+    }
+    let (mut done, mut lost) = (Exported::default(), Vec::new());
+    for (ino, target) in &targets {
+        let before = done;
+        let exported = export(vault, snapshot, *ino, target, threads(), &mut |exported| {
+            meter.show(before.entries + exported.entries, before.bytes + exported.bytes);
+        });
+        let (exported, damaged) = exported.map_err(|why| match why {
+            ExportError::Vault { source, .. } => Failure::from(source).with_details([why.to_string()]),
+            why => Failure::new(Kind::Failed, why.to_string())
+                .next("what was brought until then is there; nothing in the vault was changed"),
+        })?;
+        done.entries += exported.entries;
+        done.bytes += exported.bytes;
+        lost.extend(damaged.iter().map(ToString::to_string));
+    }
+    let took = meter.took();
+    drop(meter);
+    let Exported { entries, bytes } = done;
+    let mut data = json!({ "entries": entries, "bytes": bytes, "to": to });
+    let things = count(entries, "thing", "things");
+    let text = format!("Got {things}, {}, into {} in {took}.", amount(bytes), to.display());
+    if lost.is_empty() {
+        screen.result(&data, &text);
+        return Ok(());
+    }
+    screen.note(&text);
+    data["lost"] = json!(lost);
+    let more = lost.len().saturating_sub(NAMED_MAX);
+    let more = (more > 0).then(|| format!("and {more} more; --json names all"));
+    let message = match lost.len() {
+        1 => "1 thing could not be brought as it was".to_owned(),
+        many => format!("{many} things could not be brought as they were"),
+    };
+    Err(Failure::new(Kind::Failed, message)
+        .with_details(lost.into_iter().take(NAMED_MAX).chain(more))
+        .next("all else was brought; an older snapshot may have them whole: `allod history PATH`")
+        .data(data))
+}
+
+/// What is to be brought, and where to, of which nothing may be there.
+fn targets(
+    vault: &mut Vault,
+    snapshot: Option<&Snapshot>,
+    paths: &[VaultPath],
+    to: &Path,
+) -> Result<Vec<(Ino, PathBuf)>, Failure> {
+    let mut targets: Vec<(Ino, PathBuf)> = Vec::new();
+    for path in paths {
+        let mut reader = reader(vault, snapshot);
+        let ino = path.find(&mut reader)?;
+        match path.split() {
+            Some((_, name)) => targets.push((ino, to.join(OsStr::from_bytes(name)))),
+            None => {
+                let names = reader.names(ino, None, usize::MAX)?;
+                targets.extend(
+                    names.into_iter().map(|(name, entry)| (entry.ino, to.join(OsStr::from_bytes(&name)))),
+                );
+            }
+        }
+    }
+    let mut taken = std::collections::BTreeSet::new();
+    for (_, target) in &targets {
+        if fs::symlink_metadata(target).is_ok() || !taken.insert(target) {
+            let message = format!("{} is there already; nothing was written", target.display());
+            return Err(Failure::new(Kind::Failed, message).next("choose another place with --to"));
+        }
+    }
+    Ok(targets)
+}
+
+fn failed(path: &Path, why: &io::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("{}: {why}", path.display()))
+}
+
+/// Bytes of all files in a tree of the vault.
+fn size(
+    reader: &mut Reader<'_, allod_disk::FileBlocks, allod_disk::Zstd>,
+    top: Ino,
+) -> Result<u64, VaultError> {
+    let (mut sum, mut rest) = (0, vec![top]);
+    while let Some(ino) = rest.pop() {
+        let inode = reader.inode(ino)?;
+        if !inode.is_directory() {
+            sum += inode.size;
+            continue;
+        }
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let names = reader.names(ino, after.as_deref(), PAGE)?;
+            let Some((last, _)) = names.last() else { break };
+            after = Some(last.clone());
+            rest.extend(names.into_iter().map(|(_, entry)| entry.ino));
+        }
+    }
+    Ok(sum)
+}
+
+/// Writes one file to standard output.
+fn write_out(vault: &mut Vault, snapshot: Option<&Snapshot>, paths: &[VaultPath]) -> Result<(), Failure> {
+    let [path] = paths else {
+        return Err(Failure::usage("only one file goes to standard output"));
+    };
+    let mut reader = reader(vault, snapshot);
+    let ino = path.find(&mut reader)?;
+    if reader.inode(ino)?.kind != allod_vault::files::FileKind::File {
+        return Err(Failure::usage(format!("{} is no file; only one goes to standard output", path.shown())));
+    }
+    let (mut out, mut offset) = (io::stdout().lock(), 0);
+    loop {
+        let bytes = reader.read(ino, offset, WINDOW)?;
+        if bytes.is_empty() {
+            break;
+        }
+        offset += bytes.len() as u64;
+        match out.write_all(&bytes) {
+            // A reader that went away has seen enough.
+            Err(why) if why.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            done => done.map_err(|why| failed(Path::new("standard output"), &why))?,
+        }
+    }
+    out.flush().map_err(|why| failed(Path::new("standard output"), &why))
+}

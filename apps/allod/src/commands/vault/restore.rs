@@ -1,0 +1,71 @@
+//! `allod restore`: what a snapshot has, brought out or put back.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use allod_disk::{Vault, put_back};
+use allod_node::person::Home;
+use serde_json::json;
+
+use super::get::bring_out;
+use super::meter::count;
+use super::now;
+use super::open::open_existing;
+use super::path::{VaultPath, readable};
+use super::put::make_directories;
+use super::snapshot::{named, take_if_changed};
+use crate::cli::vault::Restore;
+use crate::failure::Failure;
+use crate::screen::Screen;
+
+pub(crate) fn run(home: &Home, args: &Restore, screen: &Screen) -> Result<(), Failure> {
+    let typed = args.what.as_bytes();
+    let (name, path) = match typed.iter().position(|byte| *byte == b':') {
+        Some(place) => (&typed[..place], &typed[place + 1..]),
+        None => (typed, &b""[..]),
+    };
+    let path = VaultPath::typed(OsStr::from_bytes(path));
+    let mut vault = open_existing(home, screen)?;
+    let name = named(&mut vault, name)?;
+    if args.in_place {
+        return restore_in_place(&mut vault, &name, &path, screen);
+    }
+    // A whole snapshot comes into a directory of its own.
+    let to = match (&args.to, path.is_top()) {
+        (Some(to), _) => to.clone(),
+        (None, true) => PathBuf::from(OsStr::from_bytes(&name)),
+        (None, false) => PathBuf::from("."),
+    };
+    let snapshot = vault.open_snapshot(&name)?;
+    bring_out(&mut vault, Some(&snapshot), &[path], &to, screen)
+}
+
+fn restore_in_place(
+    vault: &mut Vault,
+    name: &[u8],
+    path: &VaultPath,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let snapshot = vault.open_snapshot(name)?;
+    let from = path.find(&mut vault.read_snapshot(&snapshot))?;
+    let (kept, _) = take_if_changed(vault)?;
+    let mut entries = None;
+    match path.split() {
+        None => vault.revert(snapshot)?,
+        Some((above, last)) => {
+            let parent = make_directories(vault, &above)?;
+            entries = Some(put_back(vault, &snapshot, from, (parent, last), now())?);
+            vault.commit()?;
+        }
+    }
+    let what = match entries {
+        None => "all files".into(),
+        Some(entries) => format!("{}, {}", path.shown(), count(entries, "thing", "things")),
+    };
+    let name = readable(name);
+    let text =
+        format!("Put back {what}, as in snapshot {name}. What was there until now is in snapshot {kept}.");
+    screen.result(&json!({ "restored": name, "before": kept, "entries": entries }), &text);
+    Ok(())
+}

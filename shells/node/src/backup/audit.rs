@@ -1,0 +1,170 @@
+//! Auditing peers: whether they still have what they took.
+
+use std::collections::BTreeMap;
+
+use allod_crypto::CryptoRng;
+use allod_vault::backup::shard::ShardId;
+use allod_vault::backup::{Answer, Lie, newest};
+use allod_vault::{Blocks, Compress};
+use tokio::task::JoinSet;
+
+use super::Backup;
+use super::error::{Faults, RunError};
+use super::peer::PeerError;
+use super::run::shards_at;
+
+/// How much is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// A random leaf of each of so many shards of every peer, chosen at random.
+    Sample(usize),
+    /// A random leaf of every shard.
+    Every,
+    /// Every shard, whole.
+    Whole,
+}
+
+/// What came of it for one peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audited {
+    /// Its address.
+    pub address: String,
+    /// Shards that it should have.
+    pub shards: usize,
+    /// Shards that were asked for.
+    pub asked: usize,
+    /// Shards that it has not, or not as they were.
+    pub bad: Vec<ShardId>,
+    /// What was wrong with it.
+    pub faults: Faults,
+}
+
+impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
+    /// Audits all peers. What is lost is noted, so that the next [run](Self::run) makes it
+    /// again.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub async fn verify(&mut self, audit: Audit) -> Result<Vec<Audited>, RunError> {
+        let (peers, packs) = (self.peers()?, self.book().packs()?);
+        let records = self.book().peers()?;
+        let sizes: BTreeMap<ShardId, u64> = packs
+            .iter()
+            .flat_map(|pack| pack.shards.iter().map(|shard| (shard.id, pack.shard_size() as u64)))
+            .collect();
+        let mut under_way = JoinSet::new();
+        for record in records {
+            let Some(peer) = peers.get(&record.number).cloned() else { continue };
+            let should = shards_at(&packs, record.number);
+            let sizes: Vec<(ShardId, u64)> =
+                should.iter().filter_map(|id| Some((*id, *sizes.get(id)?))).collect();
+            under_way.spawn(async move {
+                let mut audited = Audited {
+                    address: peer.address().to_string(),
+                    shards: should.len(),
+                    asked: 0,
+                    bad: Vec::new(),
+                    faults: Faults::default(),
+                };
+                let done: Result<(), PeerError> = async {
+                    let bytes = peer.catalogue().await?;
+                    if record.acknowledged > 0 || bytes.is_some() {
+                        let bytes = bytes.unwrap_or_default();
+                        let answer =
+                            Answer { account: peer.account(), address: &audited.address, bytes: &bytes };
+                        let shown = newest(&[answer]).answers.into_iter().next();
+                        let acknowledged = record.acknowledged;
+                        let lie = match shown {
+                            Some(Err(Lie::Forged)) if bytes.is_empty() => Some(Lie::NoCatalogue),
+                            Some(Err(lie)) => Some(lie),
+                            Some(Ok(shown)) if shown < acknowledged => {
+                                Some(Lie::PutBack { shown, acknowledged })
+                            }
+                            _ => None,
+                        };
+                        lie.into_iter()
+                            .for_each(|lie| audited.faults.add(peer.address(), PeerError::Lied(lie)));
+                    }
+                    let listed = peer.list().await?;
+                    let (there, gone): (Vec<_>, Vec<_>) =
+                        sizes.into_iter().partition(|(id, _)| listed.binary_search(id).is_ok());
+                    let mut lies: Vec<Lie> = gone.iter().map(|(id, _)| Lie::NoShard(*id)).collect();
+                    match audit {
+                        Audit::Whole => {
+                            for (id, _) in &there {
+                                match peer.get(id).await {
+                                    Ok(_) => {}
+                                    Err(PeerError::Lied(lie)) => lies.push(lie),
+                                    Err(why) => return Err(why),
+                                }
+                                audited.asked += 1;
+                            }
+                        }
+                        Audit::Every | Audit::Sample(_) => {
+                            let asked = match audit {
+                                Audit::Sample(count) => sample(there, count, &mut crate::entropy()),
+                                _ => there,
+                            };
+                            audited.asked = asked.len();
+                            lies.extend(peer.challenge(&asked, &mut crate::entropy()).await?);
+                        }
+                    }
+                    for lie in lies {
+                        if let Lie::NoShard(id) | Lie::WrongShard(id) | Lie::WrongAnswer(id) = lie {
+                            audited.bad.push(id);
+                        }
+                        audited.faults.add(peer.address(), PeerError::Lied(lie));
+                    }
+                    Ok(())
+                }
+                .await;
+                if let Err(why) = done {
+                    audited.faults.add(peer.address(), why);
+                }
+                (record.number, audited)
+            });
+        }
+        let mut all = BTreeMap::new();
+        while let Some(done) = under_way.join_next().await {
+            let Ok((number, audited)) = done else { continue };
+            all.insert(number, audited);
+        }
+        self.note(&all)?;
+        Ok(all.into_values().collect())
+    }
+
+    /// Notes which shards nobody has any more.
+    fn note(&mut self, all: &BTreeMap<u32, Audited>) -> Result<(), RunError> {
+        let is_bad = |peer: u32, id: &ShardId| all.get(&peer).is_some_and(|one| one.bad.contains(id));
+        let mut changed = false;
+        for mut pack in self.book().packs()? {
+            let before = pack.clone();
+            for shard in &mut pack.shards {
+                shard.peer = shard.peer.filter(|peer| !is_bad(*peer, &shard.id));
+            }
+            if pack != before {
+                self.book().set_pack(&pack)?;
+                changed = true;
+            }
+        }
+        if changed {
+            let mut meta = self.meta()?;
+            meta.changed = true;
+            self.book().set_meta(&meta)?;
+            self.files.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// At most so many, chosen at random.
+fn sample<T>(mut all: Vec<T>, count: usize, rng: &mut impl CryptoRng) -> Vec<T> {
+    for place in 0..count.min(all.len()) {
+        let mut bytes = [0; 8];
+        rng.fill_bytes(&mut bytes);
+        let other = place + (u64::from_le_bytes(bytes) % (all.len() - place) as u64) as usize;
+        all.swap(place, other);
+    }
+    all.truncate(count);
+    all
+}

@@ -1,0 +1,145 @@
+//! Making lost shards again, and bringing lost objects back into the vault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use allod_vault::backup::plan::repair;
+use allod_vault::backup::{PackRecord, Packer, unpack};
+use allod_vault::object::{ObjectId, Sealed};
+use allod_vault::{Blocks, Compress};
+
+use super::book::Meta;
+use super::error::{Faults, RunError};
+use super::run::Report;
+use super::store::{aside, divide, fetch, give};
+use super::{Backup, Peers};
+
+impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
+    /// Has shards kept again that no peer has, by peers that have none of the same pack.
+    pub(super) async fn make_again(
+        &mut self,
+        peers: &Peers,
+        usable: &[u32],
+        meta: &mut Meta,
+        report: &mut Report,
+    ) -> Result<(), RunError> {
+        let packs = self.book().packs()?;
+        for task in repair(&packs, usable, |peer, _| peers.contains_key(&peer)) {
+            report.homeless += task.homeless.len() as u64;
+            let Some(record) = packs.iter().find(|pack| pack.number == task.pack) else { continue };
+            if task.make.is_empty() {
+                continue;
+            }
+            let mut record = record.clone();
+            let pack = match self.pack_from_here(&record).await? {
+                Some(pack) => pack,
+                None => match fetch(record.clone(), peers.clone()).await {
+                    Ok((pack, faults)) => {
+                        report.faults.append(faults);
+                        pack
+                    }
+                    Err(missing) => {
+                        report.faults.append(missing.faults);
+                        report.homeless += task.make.len() as u64;
+                        continue;
+                    }
+                },
+            };
+            let code = record.code;
+            let shards = aside(move || divide(code, &pack)).await?;
+            for (number, peer) in task.make {
+                let (Some((id, bytes)), Some(peer)) = (shards.get(usize::from(number)), peers.get(&peer))
+                else {
+                    continue;
+                };
+                let Some(shard) = record.shards.get_mut(usize::from(number)) else { continue };
+                let done = if peer.is_away() { continue } else { give(peer, id, bytes).await };
+                match done {
+                    Ok(()) if *id == shard.id => {
+                        shard.peer = Some(peer.number);
+                        report.repaired += 1;
+                    }
+                    Ok(()) => {}
+                    Err(why) => {
+                        report.faults.add(peer.address(), why);
+                        report.homeless += 1;
+                    }
+                }
+            }
+            // Who is no peer any more has nothing.
+            for shard in &mut record.shards {
+                shard.peer = shard.peer.filter(|peer| peers.contains_key(peer));
+            }
+            self.book().set_pack(&record)?;
+            meta.changed = true;
+            self.book().set_meta(meta)?;
+            self.files.commit()?;
+        }
+        Ok(())
+    }
+
+    /// A pack as it was sealed, made from the objects of the vault; nothing where one of them
+    /// is not here any more, or not as it was.
+    async fn pack_from_here(&mut self, record: &PackRecord) -> Result<Option<Vec<u8>>, RunError> {
+        let mut packer = Packer::new();
+        let directory = self.book().directory(record.number)?;
+        if directory.is_empty() {
+            return Ok(None);
+        }
+        for (id, _) in directory {
+            if !self.files.has(&id)? || packer.push(self.files.sealed(&id)?).is_some() {
+                return Ok(None);
+            }
+        }
+        let (keys, record) = (self.keys.clone(), record.clone());
+        Ok(aside(move || {
+            let pack = packer.seal(&keys, record.number);
+            let shards = divide(record.code, &pack)?;
+            let is_it = shards.iter().map(|(id, _)| id).eq(record.shards.iter().map(|shard| &shard.id));
+            Ok(is_it.then_some(pack))
+        })
+        .await?)
+    }
+
+    /// Gets objects from the peers, each as it was sealed, and checked. With those that did
+    /// not come back, and why. What is done with them is the caller's.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub async fn objects(
+        &mut self,
+        wanted: &[ObjectId],
+    ) -> Result<(Vec<Sealed>, Vec<ObjectId>, Faults), RunError> {
+        let peers = self.peers()?;
+        let mut by_pack: BTreeMap<u64, BTreeSet<ObjectId>> = BTreeMap::new();
+        let mut lost = BTreeSet::new();
+        for id in wanted {
+            match self.book().packed(id)? {
+                Some(pack) => {
+                    by_pack.entry(pack).or_default().insert(*id);
+                }
+                None => {
+                    lost.insert(*id);
+                }
+            }
+        }
+        let (mut found, mut faults) = (Vec::new(), Faults::default());
+        for (number, mut ids) in by_pack {
+            if let Some(record) = self.book().pack(number)? {
+                match fetch(record, peers.clone()).await {
+                    Ok((pack, more)) => {
+                        faults.append(more);
+                        for object in unpack(&self.keys, number, &pack)? {
+                            let is_good = self.files.ring().check(&object, self.files.compress()).is_ok();
+                            if is_good && ids.remove(&object.id) {
+                                found.push(object);
+                            }
+                        }
+                    }
+                    Err(missing) => faults.append(missing.faults),
+                }
+            }
+            lost.extend(ids);
+        }
+        Ok((found, lost.into_iter().collect(), faults))
+    }
+}

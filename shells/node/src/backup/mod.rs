@@ -1,0 +1,228 @@
+//! The person's side of a backup to peers: what is new goes to them, what they have is
+//! audited and made again where it is lost, and a vault comes back from any few of them.
+//!
+//! ```text
+//! Files ──survey──▶ objects ──pack, code──▶ shards ──▶ peers          (run)
+//!                                           catalogue ──▶ all peers
+//! peers ──catalogue──▶ newest ──any k shards a pack──▶ objects ──▶ Files   (restore)
+//! ```
+//!
+//! What is known of a backup is in the vault's table of backups, row by row, and each pack is
+//! in it as soon as it is stored. A run that stops anywhere goes on where it stopped. Nothing
+//! is dropped at any peer before a catalogue that does without it is safe with so many of them
+//! that every set of peers that gives the vault back has one that knows it.
+
+mod audit;
+mod book;
+mod error;
+mod mend;
+mod peer;
+mod restore;
+mod run;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use allod_crypto::Secret;
+use allod_vault::backup::{BackupKeys, Code, PackRecord, PeerRecord};
+use allod_vault::files::Files;
+use allod_vault::{Blocks, Compress};
+
+pub use audit::{Audit, Audited};
+pub use error::{Faults, RunError};
+pub use peer::{Held, Peer, PeerError};
+pub use restore::{Found, Restored, find, restore};
+pub use run::{How, Progress, Report};
+
+use book::{Book, Meta};
+
+/// The secret of the backup of a person's own vault is derived from the root for this purpose.
+pub const PURPOSE: &str = "vault backup";
+
+/// The backup of a vault that is open.
+#[derive(Debug)]
+pub struct Backup<'a, B, C> {
+    files: &'a mut Files<B, C>,
+    keys: BackupKeys,
+}
+
+/// How a backup stands, as far as it is known without asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The peers.
+    pub peers: Vec<PeerRecord>,
+    /// The generation of the newest catalogue; 0 where there is none.
+    pub generation: u64,
+    /// When it was made, in milliseconds since 1970.
+    pub made: u64,
+    /// How a pack is divided from now on.
+    pub code: Option<Code>,
+    /// Packs that are stored.
+    pub packs: usize,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Shards that no peer has.
+    pub missing: usize,
+    /// Packs that one more lost peer could take with it.
+    pub endangered: usize,
+    /// Objects that are in no pack.
+    pub unpacked: usize,
+}
+
+impl<'a, B: Blocks, C: Compress + Clone> Backup<'a, B, C> {
+    /// Of these files. `secret` is derived from the identity's root for this space alone.
+    pub fn new(files: &'a mut Files<B, C>, secret: &Secret<32>) -> Self {
+        Self { files, keys: BackupKeys::new(secret) }
+    }
+
+    /// How it stands.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn status(&mut self) -> Result<Status, RunError> {
+        let meta = self.book().meta()?.unwrap_or_default();
+        let (peers, packs) = (self.book().peers()?, self.book().packs()?);
+        let known = |number: u32| peers.iter().any(|peer| peer.number == number);
+        let placed =
+            |pack: &PackRecord| pack.shards.iter().filter(|shard| shard.peer.is_some_and(known)).count();
+        let unpacked = self.files.survey(meta.finished)?.unpacked.len();
+        Ok(Status {
+            generation: meta.generation,
+            made: meta.made,
+            code: meta.code.or(Code::for_peers(peers.len())),
+            packs: packs.len(),
+            bytes: packs.iter().map(|pack| u64::from(pack.size)).sum(),
+            missing: packs.iter().map(|pack| pack.shards.len() - placed(pack)).sum(),
+            endangered: packs.iter().filter(|pack| placed(pack) <= usize::from(pack.code.needed())).count(),
+            unpacked,
+            peers,
+        })
+    }
+
+    /// Takes up a peer, if it serves the account. With what the account has there.
+    ///
+    /// # Errors
+    /// [`RunError::NotTaken`], [`RunError::Unprotected`], [`RunError::Address`],
+    /// [`RunError::Known`]; [`RunError`].
+    pub async fn add_peer(&mut self, address: &str) -> Result<Held, RunError> {
+        let parsed: crate::person::Address = address.parse()?;
+        if !parsed.is_protected() {
+            return Err(RunError::Unprotected(address.to_owned()));
+        }
+        let mut meta = self.meta()?;
+        let peer = Peer::new(meta.next_peer, parsed, &self.keys);
+        for known in self.book().peers()? {
+            let other = Peer::new(known.number, known.address.parse()?, &self.keys);
+            if other.account().id() == peer.account().id() {
+                return Err(RunError::Known(known.address));
+            }
+        }
+        let not_taken = |why| RunError::NotTaken {
+            address: address.to_owned(),
+            account: format!("{:?}", peer.account().id()),
+            why,
+        };
+        let held = peer.held().await.map_err(not_taken)?;
+        let record =
+            PeerRecord { number: meta.next_peer, address: peer.address().to_string(), acknowledged: 0 };
+        meta.next_peer += 1;
+        self.book().set_peer(&record)?;
+        self.book().set_meta(&meta)?;
+        self.files.commit()?;
+        Ok(held)
+    }
+
+    /// Gives a peer up: its shards count as lost, and the next [run](Self::run) has others keep
+    /// them. It is asked to drop what it has, once the others have it.
+    ///
+    /// # Errors
+    /// [`RunError::NoSuchPeer`]; [`RunError`].
+    pub async fn remove_peer(
+        &mut self,
+        address: &str,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Report, RunError> {
+        let peers = self.book().peers()?;
+        let found = peers.iter().find(|peer| is_meant(&peer.address, address));
+        let gone = found.ok_or_else(|| RunError::NoSuchPeer(address.to_owned()))?.clone();
+        self.book().remove_peer(gone.number)?;
+        self.files.commit()?;
+        if peers.len() == 1 {
+            return Ok(Report::default());
+        }
+        let report = self.run(How::default(), progress).await?;
+        if report.is_safe
+            && let Ok(peer) = self.peer(&gone)
+        {
+            // If it is gone, it needs no telling.
+            let _ = peer.forget().await;
+        }
+        Ok(report)
+    }
+
+    /// Divides packs so from now on.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn set_code(&mut self, code: Option<Code>) -> Result<(), RunError> {
+        let mut meta = self.meta()?;
+        meta.code = code;
+        self.book().set_meta(&meta)?;
+        Ok(self.files.commit()?)
+    }
+
+    /// Where the peers are.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn peer_addresses(&mut self) -> Result<Vec<String>, RunError> {
+        Ok(self.book().peers()?.into_iter().map(|peer| peer.address).collect())
+    }
+
+    /// The account that a peer at this address would know the person by.
+    ///
+    /// # Errors
+    /// [`RunError::Address`].
+    pub fn account_at(&self, address: &str) -> Result<String, RunError> {
+        let peer = Peer::new(0, address.parse()?, &self.keys);
+        Ok(format!("{:?}", peer.account().id()))
+    }
+
+    fn book(&mut self) -> Book<'_, B, C> {
+        Book::new(self.files)
+    }
+
+    /// What is known of the backup as a whole; made, where it is new.
+    fn meta(&mut self) -> Result<Meta, RunError> {
+        Ok(match self.book().meta()? {
+            Some(meta) => meta,
+            None => Meta::begin(&mut crate::entropy()),
+        })
+    }
+
+    fn peer(&self, record: &PeerRecord) -> Result<Peer, RunError> {
+        Ok(Peer::new(record.number, record.address.parse()?, &self.keys))
+    }
+
+    /// All peers, by number.
+    fn peers(&mut self) -> Result<Peers, RunError> {
+        let records = self.book().peers()?;
+        let mut peers = Peers::new();
+        for record in &records {
+            peers.insert(record.number, Arc::new(self.peer(record)?));
+        }
+        Ok(peers)
+    }
+}
+
+/// Peers by number.
+type Peers = BTreeMap<u32, Arc<Peer>>;
+
+/// Whether a person who writes this means this address: with or without its pin.
+fn is_meant(address: &str, written: &str) -> bool {
+    let plain = |text: &str| text.split('#').next().unwrap_or_default().trim_end_matches('/').to_owned();
+    address == written || (!written.contains('#') && plain(address) == plain(written))
+}

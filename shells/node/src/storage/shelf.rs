@@ -1,0 +1,398 @@
+//! What is kept, on disk.
+//!
+//! ```text
+//! accounts/<account>/catalogue             signed head and sealed catalogue
+//! accounts/<account>/shards/<xx>/<shard>   a shard, under its id; xx are the first digits of it
+//! incoming/                                what is not whole yet; emptied at the start
+//! ```
+//!
+//! A file comes into its place by a rename after it is on the disk, and the rename is on the
+//! disk before anybody is told. So there is each shard whole or not at all, and of a catalogue
+//! the old one or the new one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use allod_crypto::sign::VerifyingKey;
+use allod_vault::backup::shard::ShardId;
+use allod_vault::backup::{CATALOGUE_MAX, Head, Lie};
+use data_encoding::HEXLOWER;
+
+use super::http::SHARD_MAX;
+use super::{Refusal, StorageConfig};
+use crate::FileError;
+use crate::files::{self, at};
+
+/// Bytes that any file takes, at least, and what files' sizes are rounded up to.
+const BLOCK: u64 = 4096;
+
+/// What is kept for accounts.
+#[derive(Debug)]
+pub struct Shelf {
+    path: PathBuf,
+    config: StorageConfig,
+    kept: Mutex<Kept>,
+    /// Held while a catalogue is replaced.
+    replacing: Mutex<()>,
+    incoming: AtomicU64,
+    // Locked as long as the shelf is in use.
+    _lock: File,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    accounts: BTreeMap<VerifyingKey, Account>,
+    bytes: u64,
+}
+
+/// What an account has.
+#[derive(Debug, Default)]
+struct Account {
+    /// Bytes, those on their way included.
+    bytes: u64,
+    shards: BTreeMap<ShardId, u32>,
+    /// The catalogue's generation and size.
+    catalogue: Option<(u64, u64)>,
+}
+
+/// What an account is told of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes that it has.
+    pub used: u64,
+    /// Bytes that it may have.
+    pub quota: u64,
+    /// How many shards it has.
+    pub shards: usize,
+    /// The generation of its catalogue; 0 for none.
+    pub generation: u64,
+}
+
+fn counted(size: u64) -> u64 {
+    size.max(1).next_multiple_of(BLOCK)
+}
+
+impl Shelf {
+    /// Opens what is kept at `path`, or begins there.
+    ///
+    /// # Errors
+    /// [`FileError`], also where another process has it open.
+    pub fn open(path: &Path, config: StorageConfig) -> Result<Self, FileError> {
+        files::private_folder(path)?;
+        let lock_path = path.join("lock");
+        let lock = files::private_file(&lock_path)?;
+        lock.try_lock().map_err(|why| at(&lock_path)(why.into()))?;
+        let incoming = path.join("incoming");
+        match fs::remove_dir_all(&incoming) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(at(&incoming)(why)),
+            _ => {}
+        }
+        files::private_folder(&incoming)?;
+        files::private_folder(&path.join("accounts"))?;
+        let kept = find(&path.join("accounts"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            config,
+            kept: Mutex::new(kept),
+            replacing: Mutex::default(),
+            incoming: AtomicU64::default(),
+            _lock: lock,
+        })
+    }
+
+    /// How much is given, and to whom.
+    pub fn config(&self) -> &StorageConfig {
+        &self.config
+    }
+
+    /// How many accounts have anything, and how many bytes they have.
+    pub fn total(&self) -> (usize, u64) {
+        let kept = self.kept();
+        (kept.accounts.len(), kept.bytes)
+    }
+
+    /// What an account has.
+    pub fn usage(&self, account: &VerifyingKey) -> Usage {
+        let kept = self.kept();
+        let found = kept.accounts.get(account);
+        Usage {
+            used: found.map_or(0, |account| account.bytes),
+            quota: self.config.account_bytes_max,
+            shards: found.map_or(0, |account| account.shards.len()),
+            generation: found.and_then(|account| account.catalogue).map_or(0, |(generation, _)| generation),
+        }
+    }
+
+    /// At most so many of an account's shards, in the order of their ids: those after `after`.
+    pub fn list(&self, account: &VerifyingKey, after: Option<ShardId>, max: usize) -> Vec<(ShardId, u32)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let kept = self.kept();
+        let Some(account) = kept.accounts.get(account) else { return Vec::new() };
+        let from = after.map_or(Unbounded, Excluded);
+        account.shards.range((from, Unbounded)).take(max).map(|(id, size)| (*id, *size)).collect()
+    }
+
+    /// Keeps a shard. It is durable afterwards.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn put(&self, account: &VerifyingKey, id: &ShardId, bytes: &[u8]) -> Result<(), Refusal> {
+        if bytes.len() > SHARD_MAX {
+            return Err(Refusal::TooLarge { size_max: SHARD_MAX });
+        }
+        if ShardId::of(bytes) != *id {
+            return Err(Refusal::WrongShard);
+        }
+        let path = self.shard_path(account, id);
+        let is_known = self.kept().accounts.get(account).is_some_and(|known| known.shards.contains_key(id));
+        if is_known && files::read_if_there(&path)?.as_deref() == Some(bytes) {
+            return Ok(());
+        }
+        let size = counted(bytes.len() as u64);
+        // What was lost or harmed is counted already.
+        let more = if is_known { 0 } else { size };
+        self.reserve(account, more)?;
+        if let Err(why) = self.write(&path, bytes) {
+            self.release(account, more);
+            return Err(why.into());
+        }
+        let mut kept = self.kept();
+        let owner = kept.accounts.entry(*account).or_default();
+        let was_there = owner.shards.insert(*id, bytes.len() as u32).is_some();
+        drop(kept);
+        if was_there {
+            // Another request brought it at the same time.
+            self.release(account, more);
+        }
+        Ok(())
+    }
+
+    /// A shard's bytes. Whether they are still right, its owner finds out.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::File`].
+    pub fn get(&self, account: &VerifyingKey, id: &ShardId) -> Result<Vec<u8>, Refusal> {
+        files::read_if_there(&self.shard_path(account, id))?.ok_or(Refusal::NotFound)
+    }
+
+    /// Drops a shard.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::File`].
+    pub fn delete(&self, account: &VerifyingKey, id: &ShardId) -> Result<(), Refusal> {
+        let size = {
+            let mut kept = self.kept();
+            kept.accounts.get_mut(account).and_then(|account| account.shards.remove(id))
+        };
+        let size = size.ok_or(Refusal::NotFound)?;
+        let path = self.shard_path(account, id);
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                let mut kept = self.kept();
+                kept.accounts.entry(*account).or_default().shards.insert(*id, size);
+                Err(at(&path)(why).into())
+            }
+            _ => {
+                self.release(account, counted(u64::from(size)));
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps a catalogue in the place of an older one. It is durable afterwards.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`], where the one that is kept is no older; [`Refusal`].
+    pub fn put_catalogue(&self, account: &VerifyingKey, bytes: &[u8]) -> Result<(), Refusal> {
+        if bytes.len() > CATALOGUE_MAX {
+            return Err(Refusal::TooLarge { size_max: CATALOGUE_MAX });
+        }
+        let (head, _) = Head::check(account, bytes).map_err(|why| match why {
+            Lie::OtherAccount => Refusal::Malformed("the catalogue is another account's"),
+            Lie::NoCatalogue => Refusal::Malformed("the catalogue is not the one that the head is of"),
+            _ => Refusal::Unauthorized("the catalogue's head is not signed by the account"),
+        })?;
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.kept().accounts.get(account).and_then(|account| account.catalogue);
+        let path = self.account_path(account).join("catalogue");
+        if let Some((generation, _)) = before.filter(|(generation, _)| *generation >= head.generation) {
+            if generation == head.generation && files::read_if_there(&path)?.as_deref() == Some(bytes) {
+                return Ok(());
+            }
+            return Err(Refusal::Stale { generation });
+        }
+        let (size, old) = (counted(bytes.len() as u64), before.map_or(0, |(_, size)| size));
+        // For a moment both are there.
+        self.reserve(account, size)?;
+        if let Err(why) = self.write(&path, bytes) {
+            self.release(account, size);
+            return Err(why.into());
+        }
+        let mut kept = self.kept();
+        kept.accounts.entry(*account).or_default().catalogue = Some((head.generation, size));
+        drop(kept);
+        self.release(account, old);
+        Ok(())
+    }
+
+    /// The catalogue with its signed head.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::File`].
+    pub fn catalogue(&self, account: &VerifyingKey) -> Result<Vec<u8>, Refusal> {
+        files::read_if_there(&self.account_path(account).join("catalogue"))?.ok_or(Refusal::NotFound)
+    }
+
+    /// Drops all that an account has.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::File`].
+    pub fn forget(&self, account: &VerifyingKey) -> Result<(), Refusal> {
+        let ids = self.list(account, None, usize::MAX);
+        for (id, _) in ids {
+            match self.delete(account, &id) {
+                Ok(()) | Err(Refusal::NotFound) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.account_path(account).join("catalogue");
+        match fs::remove_file(&path) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(at(&path)(why).into()),
+            _ => {}
+        }
+        let size = {
+            let mut kept = self.kept();
+            let owner = kept.accounts.get_mut(account).ok_or(Refusal::NotFound)?;
+            owner.catalogue.take().map_or(0, |(_, size)| size)
+        };
+        self.release(account, size);
+        Ok(())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts bytes that are about to be written.
+    fn reserve(&self, account: &VerifyingKey, bytes: u64) -> Result<(), Refusal> {
+        let mut kept = self.kept();
+        let count = kept.accounts.len();
+        let used = kept.accounts.get(account).map(|account| account.bytes);
+        if used.is_none() && count >= self.config.accounts_max {
+            return Err(Refusal::Full);
+        }
+        let (used, quota) = (used.unwrap_or_default(), self.config.account_bytes_max);
+        if used + bytes > quota {
+            return Err(Refusal::Quota { quota, used });
+        }
+        if kept.bytes + bytes > self.config.bytes_max {
+            return Err(Refusal::Full);
+        }
+        kept.bytes += bytes;
+        kept.accounts.entry(*account).or_default().bytes += bytes;
+        Ok(())
+    }
+
+    fn release(&self, account: &VerifyingKey, bytes: u64) {
+        let mut kept = self.kept();
+        kept.bytes = kept.bytes.saturating_sub(bytes);
+        if let Some(owner) = kept.accounts.get_mut(account) {
+            owner.bytes = owner.bytes.saturating_sub(bytes);
+            if owner.bytes == 0 && owner.shards.is_empty() && owner.catalogue.is_none() {
+                kept.accounts.remove(account);
+            }
+        }
+    }
+
+    /// Writes a file and puts it into its place.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+        let number = self.incoming.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.path.join("incoming").join(number.to_string());
+        let done = self.write_by(&temporary, path, bytes);
+        if done.is_err() {
+            // It is removed at the next start, if not now.
+            let _ = fs::remove_file(&temporary);
+        }
+        done
+    }
+
+    fn write_by(&self, temporary: &Path, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+        let mut options = OpenOptions::new();
+        let mut file =
+            options.write(true).create_new(true).mode(0o600).open(temporary).map_err(at(temporary))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(temporary))?;
+        let folder = path.parent().unwrap_or(&self.path);
+        files::private_folder(folder)?;
+        fs::rename(temporary, path).map_err(at(path))?;
+        files::sync_folder(folder)
+    }
+
+    fn account_path(&self, account: &VerifyingKey) -> PathBuf {
+        self.path.join("accounts").join(HEXLOWER.encode(&account.0))
+    }
+
+    fn shard_path(&self, account: &VerifyingKey, id: &ShardId) -> PathBuf {
+        let name = HEXLOWER.encode(&id.0);
+        self.account_path(account).join("shards").join(&name[..2]).join(name)
+    }
+}
+
+/// Finds out what is kept.
+fn find(folder: &Path) -> Result<Kept, FileError> {
+    let mut kept = Kept::default();
+    for (name, path) in entries(folder)? {
+        let Some(account) = key(&name).map(VerifyingKey) else { continue };
+        let mut found = Account::default();
+        for (_, prefix) in entries(&path.join("shards"))? {
+            for (name, shard) in entries(&prefix)? {
+                let Some(id) = key(&name).map(ShardId) else { continue };
+                let size = fs::metadata(&shard).map_err(at(&shard))?.len();
+                found.bytes += counted(size);
+                found.shards.insert(id, u32::try_from(size).unwrap_or(u32::MAX));
+            }
+        }
+        let catalogue = path.join("catalogue");
+        if let Some(bytes) = files::read_if_there(&catalogue)? {
+            let generation = Head::check(&account, &bytes).map(|(head, _)| head.generation);
+            if generation.is_err() {
+                tracing::warn!(catalogue = %catalogue.display(), "a catalogue was harmed; its owner will bring a new one");
+            }
+            let size = counted(bytes.len() as u64);
+            found.bytes += size;
+            found.catalogue = Some((generation.unwrap_or_default(), size));
+        }
+        if found.bytes > 0 {
+            kept.bytes += found.bytes;
+            kept.accounts.insert(account, found);
+        }
+    }
+    Ok(kept)
+}
+
+fn key(name: &str) -> Option<[u8; 32]> {
+    HEXLOWER.decode(name.as_bytes()).ok()?.try_into().ok()
+}
+
+fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
+    let list = match fs::read_dir(folder) {
+        Ok(list) => list,
+        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(why) => return Err(at(folder)(why)),
+    };
+    let mut found = Vec::new();
+    for entry in list {
+        let entry = entry.map_err(at(folder))?;
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}

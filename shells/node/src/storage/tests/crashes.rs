@@ -1,0 +1,98 @@
+//! What is left when the power fails between the writing of a file and its coming into place.
+
+use std::fs;
+
+use super::*;
+
+fn open(path: &Path) -> Shelf {
+    Shelf::open(path, StorageConfig::default()).unwrap()
+}
+
+fn incoming(path: &Path) -> usize {
+    fs::read_dir(path.join("incoming")).unwrap().count()
+}
+
+#[test]
+fn what_was_not_in_its_place_is_gone_and_takes_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = account(1).id();
+    let bytes = noise(1, 9000);
+    let shelf = open(folder.path());
+    shelf.put(&one, &ShardId::of(&bytes), &bytes).unwrap();
+    shelf.put_catalogue(&one, &catalogue(&account(1), 1, 10)).unwrap();
+    assert_eq!(incoming(folder.path()), 0);
+    drop(shelf);
+    // Written, and the power failed before the rename: a shard half, and a catalogue whole.
+    fs::write(folder.path().join("incoming").join("7"), &noise(2, 9000)[..4000]).unwrap();
+    fs::write(folder.path().join("incoming").join("8"), catalogue(&account(1), 2, 10)).unwrap();
+    let shelf = open(folder.path());
+    assert_eq!(incoming(folder.path()), 0);
+    let usage = shelf.usage(&one);
+    assert_eq!((usage.shards, usage.generation), (1, 1));
+    assert_eq!(shelf.get(&one, &ShardId::of(&bytes)).unwrap(), bytes);
+    assert_eq!(shelf.catalogue(&one).unwrap(), catalogue(&account(1), 1, 10));
+    // And they can be brought again.
+    shelf.put_catalogue(&one, &catalogue(&account(1), 2, 10)).unwrap();
+    assert_eq!(shelf.usage(&one).generation, 2);
+}
+
+#[test]
+fn a_disk_that_fails_leaves_what_was_there_and_counts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = account(1).id();
+    let shelf = open(folder.path());
+    shelf.put_catalogue(&one, &catalogue(&account(1), 1, 10)).unwrap();
+    let before = shelf.total();
+    // Nothing can be written where no folder is.
+    fs::remove_dir(folder.path().join("incoming")).unwrap();
+    let bytes = noise(1, 9000);
+    assert!(matches!(shelf.put(&one, &ShardId::of(&bytes), &bytes), Err(Refusal::File(_))));
+    assert!(matches!(shelf.put_catalogue(&one, &catalogue(&account(1), 2, 10)), Err(Refusal::File(_))));
+    assert_eq!(shelf.total(), before);
+    assert!(matches!(shelf.get(&one, &ShardId::of(&bytes)), Err(Refusal::NotFound)));
+    assert_eq!(shelf.catalogue(&one).unwrap(), catalogue(&account(1), 1, 10));
+}
+
+#[test]
+fn a_shard_that_was_harmed_or_lost_is_mended_by_sending_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = account(1).id();
+    let bytes = noise(1, 9000);
+    let id = ShardId::of(&bytes);
+    let shelf = open(folder.path());
+    shelf.put(&one, &id, &bytes).unwrap();
+    let used = shelf.total();
+    let path = fs::read_dir(folder.path().join("accounts")).unwrap().next().unwrap().unwrap().path();
+    let name = HEXLOWER.encode(&id.0);
+    let file = path.join("shards").join(&name[..2]).join(name);
+    let mut harmed = bytes.clone();
+    harmed[77] ^= 1;
+    fs::write(&file, harmed).unwrap();
+    assert_ne!(shelf.get(&one, &id).unwrap(), bytes);
+    shelf.put(&one, &id, &bytes).unwrap();
+    assert_eq!(shelf.get(&one, &id).unwrap(), bytes);
+    fs::remove_file(&file).unwrap();
+    shelf.put(&one, &id, &bytes).unwrap();
+    assert_eq!(shelf.get(&one, &id).unwrap(), bytes);
+    assert_eq!(shelf.total(), used);
+}
+
+#[test]
+fn two_do_not_keep_on_one_shelf() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = open(folder.path());
+    assert!(Shelf::open(folder.path(), StorageConfig::default()).is_err());
+    drop(shelf);
+    open(folder.path());
+}
+
+#[test]
+fn files_that_nobody_brought_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let accounts = folder.path().join("accounts");
+    fs::write(accounts.join("note"), b"x").unwrap();
+    fs::create_dir_all(accounts.join("00".repeat(32)).join("shards").join("ab").join("deep")).unwrap();
+    fs::write(accounts.join("00".repeat(32)).join("shards").join("ab").join("short"), b"x").unwrap();
+    assert_eq!(open(folder.path()).total(), (0, 0));
+}
