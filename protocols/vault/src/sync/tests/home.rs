@@ -82,7 +82,7 @@ impl Home {
         names.try_fold(Ino::ROOT, |at, name| reader.lookup(at, name.as_bytes()).ok().map(|entry| entry.ino))
     }
 
-    fn split<'a>(&mut self, path: &'a str) -> (Ino, Vec<u8>) {
+    fn split(&mut self, path: &str) -> (Ino, Vec<u8>) {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         (self.find(parent).unwrap(), name.as_bytes().to_vec())
     }
