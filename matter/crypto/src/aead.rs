@@ -47,6 +47,13 @@ fn seal_with(key: &Secret<32>, nonce: [u8; NONCE], associated: &[u8], plain: &[u
     let mut out = Vec::with_capacity(plain.len() + OVERHEAD);
     out.extend_from_slice(&nonce);
     out.extend_from_slice(plain);
+    finish(key, associated, out)
+}
+
+/// Seals what stands behind a nonce, in its place.
+fn finish(key: &Secret<32>, associated: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+    let mut nonce = [0; NONCE];
+    nonce.copy_from_slice(&out[..NONCE]);
     let cipher = XChaCha20Poly1305::new(key.expose().into());
     match cipher.encrypt_inout_detached(&nonce.into(), associated, (&mut out[NONCE..]).into()) {
         Ok(tag) => out.extend_from_slice(&tag),
@@ -92,11 +99,19 @@ impl SyntheticKey {
 
     /// Seals `plain`, bound to `associated`: nonce ‖ ciphertext ‖ tag.
     pub fn seal(&self, associated: &[u8], plain: &[u8]) -> Vec<u8> {
-        let size = (associated.len() as u64).to_le_bytes();
-        let hash = blake3_keyed(&self.nonce, &[&size, associated, plain]);
-        let mut nonce = [0; NONCE];
-        nonce.copy_from_slice(&hash[..NONCE]);
-        seal_with(&self.seal, nonce, associated, plain)
+        self.seal_parts(associated, &[plain])
+    }
+
+    /// Seals these parts, one after the other, as one message.
+    pub fn seal_parts(&self, associated: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        let size = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut out = Vec::with_capacity(size + OVERHEAD);
+        out.extend_from_slice(&[0; NONCE]);
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+        let bound = (associated.len() as u64).to_le_bytes();
+        let hash = blake3_keyed(&self.nonce, &[&bound, associated, &out[NONCE..]]);
+        out[..NONCE].copy_from_slice(&hash[..NONCE]);
+        finish(&self.seal, associated, out)
     }
 
     /// What [`Self::seal`] sealed.
@@ -105,6 +120,20 @@ impl SyntheticKey {
     /// [`Forged`] where the key, `associated` or any byte differs.
     pub fn open(&self, associated: &[u8], sealed: &[u8]) -> Result<SecretBytes, Forged> {
         open(&self.seal, associated, sealed)
+    }
+
+    /// The same, in the place of the sealed bytes: what stands between the nonce and the tag is
+    /// the message then. For what is no secret once it is opened.
+    ///
+    /// # Errors
+    /// [`Forged`]; the bytes are as they were.
+    pub fn open_in_place<'a>(&self, associated: &[u8], sealed: &'a mut [u8]) -> Result<&'a mut [u8], Forged> {
+        let (nonce, rest) = sealed.split_first_chunk_mut::<NONCE>().ok_or(Forged)?;
+        let (body, tag) = rest.split_last_chunk_mut::<16>().ok_or(Forged)?;
+        XChaCha20Poly1305::new(self.seal.expose().into())
+            .decrypt_inout_detached((&*nonce).into(), associated, (&mut *body).into(), (&*tag).into())
+            .map_err(|_| Forged)?;
+        Ok(body)
     }
 }
 
@@ -182,6 +211,18 @@ mod tests {
             );
         }
         assert!(SyntheticKey::new(&Secret::from([8; 32])).open(b"for", &sealed).is_err());
+    }
+
+    #[test]
+    fn parts_are_sealed_as_one_message_and_opened_in_its_place() {
+        let key = SyntheticKey::new(&Secret::from([7; 32]));
+        let sealed = key.seal(b"for", b"message");
+        assert_eq!(sealed, key.seal_parts(b"for", &[b"mess", b"", b"age"]));
+        let mut bytes = sealed.clone();
+        assert_eq!(key.open_in_place(b"fox", &mut bytes), Err(Forged));
+        assert_eq!(bytes, sealed);
+        assert_eq!(key.open_in_place(b"for", &mut bytes).unwrap(), b"message");
+        assert_eq!(key.open_in_place(b"for", &mut bytes[..39]), Err(Forged));
     }
 
     #[test]

@@ -21,6 +21,11 @@ use crate::log::{Log, SegmentState, pad, unpad};
 /// The most bytes of what is written as one record.
 pub const RECORD_MAX: usize = 1 << 20;
 
+/// Bytes that are written behind a small record, as long as nothing is there: what is written
+/// over them later changes nothing of where a file system has the image's blocks, so that
+/// making it durable is one write and not several.
+const AHEAD: usize = 256 << 10;
+
 /// Bytes of a sealed head.
 const HEAD: usize = 96;
 
@@ -75,11 +80,13 @@ pub(crate) struct Journal {
     segments: Vec<u32>,
     /// Bytes that were written since the last checkpoint.
     size: u64,
+    /// Up to where something was written, in this segment.
+    ahead: u32,
 }
 
 impl Journal {
     pub(crate) fn new(key: SyntheticKey, position: Position) -> Self {
-        Self { key, position, segments: vec![position.segment], size: 0 }
+        Self { key, position, segments: vec![position.segment], size: 0, ahead: 0 }
     }
 
     /// Bytes that were written since the last checkpoint.
@@ -131,8 +138,7 @@ impl Journal {
             let mut bytes = head.clone();
             bytes.resize(BLOCK, 0);
             // What fills the block looks like the rest.
-            bytes[HEAD..]
-                .copy_from_slice(&self.key.seal(b"allod vault filler", &pad(&head, BLOCK - HEAD - OVERHEAD)));
+            bytes[HEAD..].copy_from_slice(&self.filler(&head, BLOCK - HEAD));
             if let Err(why) = log.blocks.write(log.at(self.position.segment, self.position.offset), &bytes) {
                 log.table.set(next, SegmentState::Free);
                 return Err(why.into());
@@ -141,8 +147,16 @@ impl Journal {
         }
         let body = self.key.seal(b"allod vault journal body", &pad(content, whole - HEAD - OVERHEAD));
         let head = self.seal_head(body.len() as u32, 0, nonce_of(&body));
-        let bytes = [&head[..], &body].concat();
+        let mut bytes = [&head[..], &body].concat();
+        let end = self.position.offset + whole as u32;
+        if end > self.ahead && whole < AHEAD {
+            let size = AHEAD.min(log.segment_size as usize - end as usize);
+            if size > 0 {
+                bytes.extend_from_slice(&self.filler(&head, size));
+            }
+        }
         log.blocks.write(log.at(self.position.segment, self.position.offset), &bytes)?;
+        self.ahead = self.ahead.max(self.position.offset + bytes.len() as u32);
         self.advance(whole as u32, nonce_of(&head));
         Ok(())
     }
@@ -171,9 +185,15 @@ impl Journal {
     fn go_on(&mut self, next: u32, nonce: [u8; NONCE]) {
         self.position.segment = next;
         self.position.offset = 0;
+        self.ahead = 0;
         self.position.number += 1;
         self.position.before = nonce.into();
         self.segments.push(next);
+    }
+
+    /// So many bytes that say nothing and look like the rest.
+    fn filler(&self, head: &[u8], size: usize) -> Vec<u8> {
+        self.key.seal(b"allod vault filler", &pad(head, size - OVERHEAD))
     }
 
     fn purpose(&self) -> Vec<u8> {

@@ -11,9 +11,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use allod_crypto::aead::{OVERHEAD, SyntheticKey};
+use allod_crypto::Secret;
+use allod_crypto::aead::{NONCE, OVERHEAD, SyntheticKey};
 use allod_crypto::hash::{blake3_keyed, tagged};
-use allod_crypto::{Secret, SecretBytes};
 use minicbor::decode::{Decode, Decoder, Error as DecodeError};
 use minicbor::encode::{Encode, Encoder, Error as EncodeError, Write};
 
@@ -106,21 +106,17 @@ impl Keys {
 
     /// Seals a content of at most [`CONTENT_MAX`] bytes.
     pub fn seal(&self, kind: Kind, content: &[u8], compress: &impl Compress) -> Sealed {
-        let id = self.id(kind, content);
+        self.seal_as(self.id(kind, content), kind, content, compress)
+    }
+
+    /// The same, where the content's [id](Self::id) is known already.
+    pub fn seal_as(&self, id: ObjectId, kind: Kind, content: &[u8], compress: &impl Compress) -> Sealed {
         let frame = compress.compress(content).filter(|frame| frame.len() + 4 < content.len());
-        let mut inside = Vec::with_capacity(5 + frame.as_ref().map_or(content.len(), Vec::len));
-        match (frame, u32::try_from(content.len())) {
-            (Some(frame), Ok(size)) => {
-                inside.push(ZSTD);
-                inside.extend_from_slice(&size.to_le_bytes());
-                inside.extend_from_slice(&frame);
-            }
-            _ => {
-                inside.push(AS_IT_IS);
-                inside.extend_from_slice(content);
-            }
-        }
-        Sealed { id, kind, keys: self.number, bytes: self.seal.seal(&id.0, &inside) }
+        let bytes = match (&frame, u32::try_from(content.len())) {
+            (Some(frame), Ok(size)) => self.seal.seal_parts(&id.0, &[&[ZSTD], &size.to_le_bytes(), frame]),
+            _ => self.seal.seal_parts(&id.0, &[&[AS_IT_IS], content]),
+        };
+        Sealed { id, kind, keys: self.number, bytes }
     }
 
     /// The content of an object that was sealed under these keys.
@@ -128,9 +124,27 @@ impl Keys {
     /// # Errors
     /// [`Unreadable`].
     pub fn open(&self, id: &ObjectId, bytes: &[u8], compress: &impl Compress) -> Result<Vec<u8>, Unreadable> {
-        let inside: SecretBytes = self.seal.open(&id.0, bytes).map_err(|_| Unreadable)?;
-        match inside.expose().split_first() {
-            Some((&AS_IT_IS, content)) if content.len() <= CONTENT_MAX => Ok(content.to_vec()),
+        self.open_owned(id, bytes.to_vec(), compress)
+    }
+
+    /// The same, with the sealed bytes' memory.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn open_owned(
+        &self,
+        id: &ObjectId,
+        mut bytes: Vec<u8>,
+        compress: &impl Compress,
+    ) -> Result<Vec<u8>, Unreadable> {
+        let inside = self.seal.open_in_place(&id.0, &mut bytes).map_err(|_| Unreadable)?;
+        match inside.split_first() {
+            Some((&AS_IT_IS, content)) if content.len() <= CONTENT_MAX => {
+                let size = content.len();
+                bytes.copy_within(NONCE + 1..NONCE + 1 + size, 0);
+                bytes.truncate(size);
+                Ok(bytes)
+            }
             Some((&ZSTD, rest)) => {
                 let (size, frame) = rest.split_first_chunk::<4>().ok_or(Unreadable)?;
                 let size = usize::try_from(u32::from_le_bytes(*size)).map_err(|_| Unreadable)?;

@@ -100,6 +100,11 @@ impl Ring {
         self.epochs.iter().rev().map(|epoch| &epoch.keys).find(|keys| keys.number() == number)
     }
 
+    /// The numbers of all epochs, which tell nothing of their secrets.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.epochs.iter().map(|epoch| epoch.keys.number()).collect()
+    }
+
     /// How many epochs there are.
     pub fn epochs(&self) -> usize {
         self.epochs.len()
@@ -120,6 +125,14 @@ impl Ring {
     /// [`Unreadable`], also where its epoch is not on the ring.
     pub fn open(&self, object: &Sealed, compress: &impl Compress) -> Result<Vec<u8>, Unreadable> {
         self.get(object.keys).ok_or(Unreadable)?.open(&object.id, &object.bytes, compress)
+    }
+
+    /// The same, with the sealed bytes' memory.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn open_owned(&self, object: Sealed, compress: &impl Compress) -> Result<Vec<u8>, Unreadable> {
+        self.get(object.keys).ok_or(Unreadable)?.open_owned(&object.id, object.bytes, compress)
     }
 
     /// The same, of an object that somebody else sealed: see [`Keys::check`].

@@ -69,7 +69,7 @@ pub(crate) struct Remove {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Mend what can be mended
+    /// Mend what can be mended: the index from the segments, the rest from your backup
     #[arg(long)]
     pub(crate) repair: bool,
     /// Do not look at every object, only at what leads to them

@@ -58,7 +58,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Put(args) => vault::put::run(&home, &args, screen),
             Command::Get(args) => vault::get::run(&home, &args, screen),
             Command::Ls(args) => vault::ls::run(&home, &args, screen),
-            Command::Fsck(args) => vault::fsck::run(&home, &args, screen),
+            Command::Fsck(args) => vault::fsck::run(&home, &args, screen).await,
             Command::Rm(args) => vault::rm::run(&home, &args, screen),
             Command::History(args) => vault::history::run(&home, &args, screen),
             Command::Restore(args) => vault::restore::run(&home, &args, screen),

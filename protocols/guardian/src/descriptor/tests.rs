@@ -173,6 +173,7 @@ fn a_log_that_does_not_verify_is_refused() {
             owner: [1; 32],
             in_force: descriptor(1, 3).in_force,
             coming: None,
+            backup_peers: None,
         })
     };
     let mut bytes = log(1).encode();

@@ -26,6 +26,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         (inode.modified, inode.changed) = (now, now);
         self.set(&key::inode(ino), &inode)?;
         self.dirty.write(ino, offset, bytes);
+        self.run_on(ino, offset, bytes.len());
         Ok(())
     }
 
@@ -207,7 +208,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     }
 
     /// Puts extents in the place of what there is between two places.
-    fn set_extents(
+    pub(super) fn set_extents(
         &mut self,
         ino: Ino,
         from: u64,

@@ -25,9 +25,11 @@ mod needed;
 mod operation;
 mod reader;
 mod snapshot;
+mod synced;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unsealed;
 
 use alloc::vec::Vec;
 
@@ -43,7 +45,9 @@ pub use needed::{Needed, SeeNeeded};
 pub use operation::{Changes, Existing, Operation};
 pub use reader::{ContentPart, Names, Reader};
 pub use snapshot::{Snapshot, SnapshotInfo};
+pub(crate) use synced::Changed;
 pub use table::{Rows, Table};
+pub use unsealed::Unsealed;
 
 use crate::blocks::Blocks;
 use crate::chunk::Chunker;
@@ -58,6 +62,7 @@ use dirty::Dirty;
 use inode::key;
 use local::Local;
 use reader::{Objects, Recent, bytes_of, damaged};
+use unsealed::Run;
 
 /// The most bytes of a name.
 pub const NAME_MAX: usize = 255;
@@ -71,14 +76,13 @@ pub const ATTRIBUTE_MAX: usize = crate::tree::VALUE_MAX;
 /// The largest file, in bytes.
 pub const SIZE_MAX: u64 = i64::MAX as u64;
 
-/// Written bytes that are kept in memory before they become objects, and bytes of the
-/// operations that wrote them.
+/// Written bytes that are kept in memory before they become objects.
 const DIRTY_MAX: usize = 32 << 20;
 
 /// Changed nodes that are kept in memory before they become objects.
 const FRESH_MAX: usize = 1024;
 
-/// Operations above which a sync is a commit: recording them would cost as much.
+/// Bytes of operations above which a sync is a commit: recording them would cost as much.
 const PENDING_MAX: usize = 8 << 20;
 
 /// Bytes that are recorded as one write. Of a larger one, a part may be left after a loss of
@@ -144,7 +148,9 @@ pub struct Files<B, C> {
     local: Option<Local>,
     next: u64,
     dirty: Dirty,
-    /// Operations that are neither recorded nor in a checkpoint, encoded.
+    run: Run,
+    /// Operations that are neither recorded nor in a checkpoint, encoded; none where there
+    /// were so many that the next sync is a commit.
     pending: Vec<Vec<u8>>,
     pending_size: usize,
     /// Something changed that no operation tells.
@@ -270,6 +276,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             local: state.local,
             next: state.next,
             dirty: Dirty::default(),
+            run: Run::default(),
             pending: Vec::new(),
             pending_size: 0,
             unrecorded: false,
@@ -304,24 +311,47 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         self.writable()?;
         let made = self.change(operation)?;
         match operation {
-            // Recorded piece by piece, so that each fits into a record.
-            Operation::Write { ino, offset, bytes, now } if bytes.len() > PIECE => {
-                for (number, piece) in (0..).zip(bytes.chunks(PIECE)) {
-                    let offset = offset + number * PIECE as u64;
-                    self.record(&Operation::Write { ino: *ino, offset, bytes: piece.to_vec(), now: *now });
-                }
-            }
+            Operation::Write { ino, offset, bytes, now } => self.record_write(*ino, *offset, bytes, *now),
             _ => self.record(operation),
         }
-        // What is written over and over is little, and its operations are not.
-        let too_much = self.dirty.size() > DIRTY_MAX || self.pending_size > DIRTY_MAX;
-        if too_much || self.tree.fresh() > FRESH_MAX {
-            self.flush()?;
-            if self.pending_size > PENDING_MAX {
-                self.commit()?;
+        self.bound()?;
+        Ok(made)
+    }
+
+    /// Writes bytes into a file: [`Operation::Write`], of bytes that are somewhere else.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn write_at(&mut self, ino: Ino, offset: u64, bytes: &[u8], now: Time) -> Result<(), VaultError> {
+        self.writable()?;
+        let done = self.write(ino, offset, bytes, now);
+        self.halfway |= matches!(&done, Err(why) if !matches!(why, VaultError::Refused(_)));
+        done?;
+        self.record_write(ino, offset, bytes, now);
+        self.bound()
+    }
+
+    /// Records a write piece by piece, so that each fits into a record.
+    fn record_write(&mut self, ino: Ino, offset: u64, bytes: &[u8], now: Time) {
+        let mut rest = bytes;
+        let mut offset = offset;
+        while !self.unrecorded {
+            let (piece, behind) = rest.split_at(rest.len().min(PIECE));
+            self.record(&Operation::Write { ino, offset, bytes: piece.to_vec(), now });
+            offset += piece.len() as u64;
+            rest = behind;
+            if rest.is_empty() {
+                return;
             }
         }
-        Ok(made)
+    }
+
+    /// Makes objects of what was written, where it is much.
+    fn bound(&mut self) -> Result<(), VaultError> {
+        if self.dirty.size() > DIRTY_MAX || self.tree.fresh() > FRESH_MAX {
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Makes all that was done durable, in one append to the journal where it is little.
@@ -330,8 +360,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     /// [`VaultError`].
     pub fn sync(&mut self) -> Result<(), VaultError> {
         self.writable()?;
-        let too_much = self.pending_size > PENDING_MAX || self.store.recorded() > RECORDED_MAX;
-        if self.unrecorded || too_much {
+        if self.unrecorded || self.store.recorded() > RECORDED_MAX {
             return self.commit();
         }
         let mut record = Vec::new();
@@ -400,9 +429,17 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     }
 
     fn record(&mut self, operation: &Operation) {
+        if self.unrecorded {
+            return;
+        }
         let bytes = bytes_of(operation);
         self.pending_size += bytes.len();
         self.pending.push(bytes);
+        if self.pending_size > PENDING_MAX {
+            self.pending.clear();
+            self.pending_size = 0;
+            self.unrecorded = true;
+        }
     }
 
     fn writable(&self) -> Result<(), VaultError> {

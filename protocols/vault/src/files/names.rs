@@ -232,7 +232,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     }
 
     /// Removes all that there is of a file.
-    fn erase(&mut self, ino: Ino) -> Result<(), VaultError> {
+    pub(super) fn erase(&mut self, ino: Ino) -> Result<(), VaultError> {
         self.dirty.forget(ino);
         let end = key::end(ino);
         loop {

@@ -73,6 +73,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         for snapshot in self.list_snapshots()? {
             roots.extend(snapshot.1.root());
         }
+        roots.extend(self.base()?);
         let (mut objects, _, _) = self.parts();
         let backup = state.backup.filter(|_| whose == Needed::Here);
         for (root, is_table) in [(state.snapshots, false), (state.sync, true), (backup, true)] {

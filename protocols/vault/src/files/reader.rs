@@ -76,7 +76,7 @@ impl<B: Blocks, C: Compress> Objects<'_, B, C> {
 
     pub(super) fn fetch(&mut self, id: &ObjectId) -> Result<Vec<u8>, VaultError> {
         let object = self.store.get(id)?;
-        match self.ring.open(&object, self.compress) {
+        match self.ring.open_owned(object, self.compress) {
             Ok(content) => Ok(content),
             Err(_) => Err(VaultError::Damaged(self.store.damage(id)?)),
         }
@@ -235,6 +235,16 @@ impl<B: Blocks, C: Compress> Reader<'_, B, C> {
         Ok(bytes)
     }
 
+    /// An object's content, where it was read lately.
+    pub fn recent(&mut self, id: &ObjectId) -> Option<Arc<Vec<u8>>> {
+        self.objects.recent.contents.get(id)
+    }
+
+    /// Keeps a content that a shell opened, for those who read it next.
+    pub fn remember(&mut self, id: ObjectId, content: Arc<Vec<u8>>) {
+        self.objects.recent.contents.put(id, content);
+    }
+
     /// The start of the next part of a file's content at or after `offset` that may be other
     /// than zeros, and its end; nothing where only zeros follow.
     ///
@@ -269,11 +279,24 @@ impl<B: Blocks, C: Compress> Reader<'_, B, C> {
     /// [`VaultError`].
     pub fn parts(&mut self, ino: Ino) -> Result<Option<Vec<ContentPart>>, VaultError> {
         let size = self.inode(ino)?.size;
-        if self.dirty.is_some_and(|dirty| !dirty.ranges(ino).is_empty()) {
+        self.parts_between(ino, 0, size)
+    }
+
+    /// The same, of those parts that have bytes between two places of a file.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn parts_between(
+        &mut self,
+        ino: Ino,
+        from: u64,
+        to: u64,
+    ) -> Result<Option<Vec<ContentPart>>, VaultError> {
+        if self.dirty.is_some_and(|dirty| dirty.has_between(ino, from, to)) {
             return Ok(None);
         }
         let mut parts = Vec::new();
-        for (start, extent) in self.extents(ino, 0, size)? {
+        for (start, extent) in self.extents(ino, from, to)? {
             let Extent::Object { id, from, size } = extent else { return Ok(None) };
             parts.push(ContentPart { start, id, from, size });
         }

@@ -97,6 +97,17 @@ impl<B: Blocks, C: Compress> Rows<'_, B, C> {
         self.changed()
     }
 
+    /// Has an object that is in the vault be the value of a key, so that it stays.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub(crate) fn keep(&mut self, key: &[u8], object: &ObjectId) -> Result<(), VaultError> {
+        self.files.writable()?;
+        let (mut objects, tree) = self.files.rows(self.table);
+        tree.insert(&mut objects, key, [&[OBJECT], &object.0[..]].concat())?;
+        self.changed()
+    }
+
     /// Removes a key. Whether it was there.
     ///
     /// # Errors
@@ -129,6 +140,20 @@ impl<B: Blocks, C: Compress> Rows<'_, B, C> {
         for (_, value) in &mut found {
             *value = unfold(&mut objects, value)?;
         }
+        Ok(found)
+    }
+
+    /// The same, without the values.
+    pub(crate) fn keys(&mut self, from: &[u8], count_max: usize) -> Result<Vec<Vec<u8>>, VaultError> {
+        let (mut objects, tree) = self.files.rows(self.table);
+        let mut found = Vec::new();
+        tree.range(&mut objects, from, &mut |key, _| {
+            if found.len() == count_max {
+                return ControlFlow::Break(());
+            }
+            found.push(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
         Ok(found)
     }
 

@@ -13,11 +13,15 @@
 //! has the new member first. When somebody is to leave, the founder signs a roster without
 //! them, a device that stays begins an epoch of the ring, and grants go to all others.
 //!
+//! Two devices that [meet](Hello) over a link do all this by themselves before they sync.
+//!
 //! What this never does: it never hands keys to a device that its person's log does not have,
 //! never takes a roster that is not the founder's, and never seals to a key that the device
 //! did not sign. It cannot take back what somebody could read already.
 
 mod grant;
+mod kept;
+mod meeting;
 mod request;
 mod roster;
 #[cfg(test)]
@@ -29,6 +33,8 @@ use allod_crypto::sign::SigningKey;
 use allod_did::{Did, PublicKey};
 
 pub use grant::{GRANT_MAX, Grant};
+pub use kept::{Changed, RosterError};
+pub use meeting::{HELLO_MAX, Hello, accept, answer};
 pub use request::{REQUEST_MAX, Request};
 pub use roster::{MEMBERS_MAX, ROSTER_MAX, Roster};
 

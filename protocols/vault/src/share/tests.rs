@@ -11,6 +11,8 @@ use super::*;
 use crate::ring::{Ring, SpaceId};
 use crate::tests::rng;
 
+mod meeting;
+
 struct Person {
     root: Root,
     log: Log,

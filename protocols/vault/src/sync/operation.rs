@@ -39,6 +39,9 @@ pub const DEVICE_NAME_MAX: usize = 64;
 /// The most parts of a content that are in the operation itself.
 pub const PARTS_MAX: usize = 64;
 
+/// The most bytes of a part that are in the part itself.
+pub const PART_MAX: usize = 4 << 10;
+
 /// The most objects that a list of parts is kept in.
 pub const LISTS_MAX: usize = 2048;
 
@@ -286,7 +289,7 @@ pub fn check_parts(parts: &[Part], from: u64, size: u64) -> Result<u64, Senseles
                 let within = from.checked_add(*size).is_some_and(|end| end as usize <= CONTENT_MAX);
                 within.then_some(u64::from(*size)).ok_or(Senseless)?
             }
-            PartBytes::Here(bytes) if bytes.len() <= CONTENT_MAX => bytes.len() as u64,
+            PartBytes::Here(bytes) if bytes.len() <= PART_MAX => bytes.len() as u64,
             PartBytes::Here(_) => return Err(Senseless),
         };
         let next = part.start.checked_add(length).filter(|next| *next <= size).ok_or(Senseless)?;

@@ -6,6 +6,7 @@
 //! the changed nodes from the leaves up. So a change costs a path to the root, and many
 //! changes at once share it.
 
+mod difference;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use core::ops::ControlFlow;
 
 use minicbor::{Decode, Encode};
 
+pub(crate) use difference::differences;
 pub(crate) use node::{Child, KEY_MAX, Node, VALUE_MAX};
 pub(crate) use walk::{Survey, survey, walk};
 

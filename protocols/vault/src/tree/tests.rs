@@ -212,3 +212,91 @@ fn bytes_that_are_no_node_are_refused() {
     }
     assert!(Node::<u32>::decode(&[0x81, 0x00]).is_ok());
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn exactly_what_two_trees_differ_in_is_shown(
+        before in prop::collection::btree_map(0..300_u16, any::<u16>(), 0..200),
+        changes in prop::collection::btree_map(0..300_u16, any::<Option<u16>>(), 0..40),
+    ) {
+        let mut memory = Memory::default();
+        let mut tree = Tree::new(None);
+        for (number, content) in &before {
+            tree.insert(&mut memory, &key(*number), value(*content)).unwrap();
+        }
+        let old = tree.save(&mut memory).unwrap();
+        let mut after = before.clone();
+        for (number, content) in &changes {
+            match content {
+                Some(content) => {
+                    tree.insert(&mut memory, &key(*number), value(*content)).unwrap();
+                    after.insert(*number, *content);
+                }
+                None => {
+                    tree.remove(&mut memory, &key(*number)).unwrap();
+                    after.remove(number);
+                }
+            }
+        }
+        let new = tree.save(&mut memory).unwrap();
+        for (old, new, before, after) in [(old, new, &before, &after), (new, old, &after, &before)] {
+            let mut found = BTreeMap::new();
+            let mut see = |key: &[u8], was: Option<&[u8]>, is: Option<&[u8]>| {
+                found.insert(key.to_vec(), (was.map(<[u8]>::to_vec), is.map(<[u8]>::to_vec)));
+                Ok(())
+            };
+            differences(&mut memory, old.as_ref(), new.as_ref(), &mut see).unwrap();
+            let of = |map: &BTreeMap<u16, u16>, number: &u16| map.get(number).map(|content| value(*content));
+            let expected: BTreeMap<_, _> = (0..300)
+                .map(|number| (key(number), (of(before, &number), of(after, &number))))
+                .filter(|(_, (was, is))| was != is)
+                .collect();
+            prop_assert!(found == expected);
+        }
+    }
+}
+
+#[test]
+fn a_difference_costs_what_differs() {
+    let mut memory = Memory::default();
+    let mut tree = Tree::new(None);
+    for number in 0..20_000_u32 {
+        tree.insert(&mut memory, &number.to_be_bytes(), vec![7; 100]).unwrap();
+    }
+    let old = tree.save(&mut memory).unwrap();
+    tree.insert(&mut memory, &[0, 0, 39, 16, 1], vec![1; 9000 - 1000]).unwrap();
+    tree.remove(&mut memory, &7_u32.to_be_bytes()).unwrap();
+    let new = tree.save(&mut memory).unwrap();
+    let mut counted = Counted { memory, loads: 0 };
+    let mut count = 0;
+    let mut see = |_: &[u8], _: Option<&[u8]>, _: Option<&[u8]>| {
+        count += 1;
+        Ok(())
+    };
+    differences(&mut counted, old.as_ref(), new.as_ref(), &mut see).unwrap();
+    assert_eq!(count, 2);
+    assert!(counted.loads < 40, "{} nodes of about 100", counted.loads);
+}
+
+struct Counted {
+    memory: Memory,
+    loads: usize,
+}
+
+impl Nodes for Counted {
+    type Link = u32;
+
+    fn load(&mut self, link: &u32) -> Result<Arc<Node<u32>>, VaultError> {
+        self.loads += 1;
+        self.memory.load(link)
+    }
+
+    fn save(&mut self, node: Node<u32>) -> Result<u32, VaultError> {
+        self.memory.save(node)
+    }
+
+    fn release(&mut self, link: &u32) {
+        self.memory.release(link);
+    }
+}

@@ -1,12 +1,13 @@
 //! A vault as a part of the system's tree of files (FUSE).
 //!
-//! The kernel asks, one request after the other is answered from the vault, and every few
-//! seconds what was written is committed. `fsync` is the vault's sync. When the mount ends, in
+//! The kernel asks, and several threads answer from the vault; others seal what was written and
+//! open what is read next. Every few seconds what was written is committed. `fsync` is the vault's sync. When the mount ends, in
 //! whatever way but a crash, everything is committed; after a crash there is what was synced,
 //! or later.
 //!
 //! Reading a file does not change when it was last read.
 
+mod beside;
 mod convert;
 mod end;
 mod past;
@@ -17,7 +18,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use allod_vault::files::{Changes, Existing, FileKind, Files, Ino, NAME_MAX, Operation, Reader, Time};
@@ -29,6 +30,7 @@ use fuser::{
     WriteFlags,
 };
 
+use beside::{Beside, Shared};
 use convert::{attributes, errno, kind_of_mode, time, type_of};
 pub use end::unmount;
 pub use session::{MountError, Mounted, Users};
@@ -50,11 +52,12 @@ struct Inside<B, C> {
     /// Directories that are being listed, as they were when that began.
     listed: HashMap<u64, Vec<(INodeNo, FileType, Vec<u8>)>>,
     next: u64,
+    beside: Beside,
 }
 
 /// A vault's files, as the kernel asks for them.
 struct Answers<B, C> {
-    inside: Arc<Mutex<Inside<B, C>>>,
+    shared: Arc<Shared<B, C>>,
 }
 
 type Answer<T> = Result<T, VaultError>;
@@ -115,6 +118,7 @@ impl<B: Blocks, C: Compress> Inside<B, C> {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
                 self.open.remove(&ino);
+                self.beside.closed(ino);
                 if self.files.read().inode(ino).is_ok_and(|inode| inode.links == 0) {
                     self.files.apply(&Operation::Forget { ino })?;
                 }
@@ -231,13 +235,13 @@ fn sought(place: Result<u64, Errno>, reply: ReplyLseek) {
     }
 }
 
-impl<B: Blocks, C: Compress> Answers<B, C> {
+impl<B: Blocks, C: Compress + Clone> Answers<B, C> {
     fn inside(&self) -> MutexGuard<'_, Inside<B, C>> {
-        self.inside.lock().unwrap_or_else(|broken| broken.into_inner())
+        self.shared.lock()
     }
 
     fn sync(&self, reply: ReplyEmpty) {
-        empty(self.inside().files.sync(), reply);
+        empty(self.shared.settled().files.sync(), reply);
     }
 }
 
@@ -273,7 +277,7 @@ fn attribute_set(done: Answer<()>, reply: ReplyEmpty) {
     }
 }
 
-impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Filesystem for Answers<B, C> {
+impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesystem for Answers<B, C> {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         // The kernel says what it takes at most, where that is less.
         if let Err(most) = config.set_max_write(WRITE_MAX) {
@@ -443,9 +447,15 @@ impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Filesystem for An
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        match self.inside().files.read().read(Ino(ino.0), offset, size as usize) {
-            Ok(bytes) => reply.data(&bytes),
-            Err(why) => reply.error(errno(&why)),
+        let mut reply = Some(reply);
+        let give = |bytes: &[u8]| {
+            if let Some(reply) = reply.take() {
+                reply.data(bytes);
+            }
+        };
+        let read = self.shared.read((Ino(ino.0), offset, size as usize), give);
+        if let (Err(why), Some(reply)) = (read, reply) {
+            reply.error(errno(&why));
         }
     }
 
@@ -461,11 +471,12 @@ impl<B: Blocks + Send + 'static, C: Compress + Send + 'static> Filesystem for An
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let write = Operation::Write { ino: Ino(ino.0), offset, bytes: bytes.to_vec(), now: now() };
-        match self.inside().files.apply(&write) {
-            Ok(_) => reply.written(bytes.len() as u32),
+        let mut inside = self.inside();
+        match inside.files.write_at(Ino(ino.0), offset, bytes, now()) {
+            Ok(()) => reply.written(bytes.len() as u32),
             Err(why) => reply.error(errno(&why)),
         }
+        self.shared.written(inside);
     }
 
     fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {

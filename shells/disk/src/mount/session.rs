@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,10 +13,13 @@ use allod_vault::{Blocks, Compress, VaultError};
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
 use super::past::Past;
-use super::{Answers, Inside};
+use super::{Answers, Beside, Inside, Shared};
 
 /// How often what was written is committed.
 const COMMITTED: Duration = Duration::from_secs(5);
+
+/// Threads that answer the kernel, and as many that work beside them, at most.
+const THREADS: usize = 4;
 
 /// Who may use a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +48,12 @@ pub enum MountError {
 }
 
 /// A vault that is mounted.
-pub struct Mounted<B, C> {
+pub struct Mounted<B: Blocks, C: Compress + Clone> {
     session: Option<BackgroundSession>,
-    inside: Arc<Mutex<Inside<B, C>>>,
+    shared: Arc<Shared<B, C>>,
     path: PathBuf,
     committer: Option<(Sender<()>, JoinHandle<()>)>,
+    workers: Vec<JoinHandle<()>>,
 }
 
 impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B, C> {
@@ -59,8 +63,10 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
     /// # Errors
     /// [`MountError::System`].
     pub fn new(files: Files<B, C>, path: &Path, users: Users) -> Result<Self, MountError> {
-        let inside = Inside { files, open: BTreeMap::new(), listed: HashMap::new(), next: 0 };
-        let inside = Arc::new(Mutex::new(inside));
+        let beside = Beside::default();
+        let inside = Inside { files, open: BTreeMap::new(), listed: HashMap::new(), next: 0, beside };
+        let shared = Arc::new(Shared::new(inside));
+        let threads = std::thread::available_parallelism().map_or(1, Into::into).clamp(2, THREADS);
         let mut config = Config::default();
         config.mount_options = vec![
             MountOption::FSName("allod".to_owned()),
@@ -72,18 +78,25 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
             Users::Mounting => SessionACL::Owner,
             Users::All => SessionACL::All,
         };
-        let answers = Past::new(Answers { inside: Arc::clone(&inside) });
+        config.n_threads = Some(threads);
+        let answers = Past::new(Answers { shared: Arc::clone(&shared) });
         let session = fuser::spawn_mount(answers, path, &config)
             .map_err(|source| MountError::System { path: path.to_owned(), source })?;
         let (stop, stopped) = channel::<()>();
-        let shared = Arc::clone(&inside);
+        let committed = Arc::clone(&shared);
         let committer = std::thread::spawn(move || {
             while stopped.recv_timeout(COMMITTED) == Err(RecvTimeoutError::Timeout) {
                 // What fails now fails again at the next sync, where somebody is told.
-                let _ = shared.lock().unwrap_or_else(|broken| broken.into_inner()).files.commit();
+                let _ = committed.settled().files.commit();
             }
         });
-        Ok(Self { session: Some(session), inside, path: path.to_owned(), committer: Some((stop, committer)) })
+        let work = |_| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.work())
+        };
+        let workers = (0..threads).map(work).collect();
+        let (session, path) = (Some(session), path.to_owned());
+        Ok(Self { session, shared, path, committer: Some((stop, committer)), workers })
     }
 
     /// Whether it is still mounted: somebody may have unmounted it.
@@ -101,19 +114,23 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
 
     fn unmount(&mut self) -> Result<(), MountError> {
         let unmounted = match self.session.take() {
-            Some(session) if !session.guard.is_finished() => session.umount_and_join(),
+            Some(session) if !session.guard.is_finished() => match session.umount_and_join() {
+                // Somebody else unmounted it just now.
+                Err(why) if why.kind() == io::ErrorKind::InvalidInput => Ok(()),
+                done => done,
+            },
             _ => Ok(()),
         };
         if let Some((stop, committer)) = self.committer.take() {
             drop(stop);
             let _ = committer.join();
-            self.inside.lock().unwrap_or_else(|broken| broken.into_inner()).files.commit()?;
+            self.shared.settled().files.commit()?;
         }
         unmounted.map_err(|source| MountError::System { path: self.path.clone(), source })
     }
 }
 
-impl<B, C> Drop for Mounted<B, C> {
+impl<B: Blocks, C: Compress + Clone> Drop for Mounted<B, C> {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
             let _ = session.umount_and_join();
@@ -121,6 +138,10 @@ impl<B, C> Drop for Mounted<B, C> {
         if let Some((stop, committer)) = self.committer.take() {
             drop(stop);
             let _ = committer.join();
+        }
+        self.shared.end();
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
         }
     }
 }

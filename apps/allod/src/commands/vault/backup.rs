@@ -37,7 +37,7 @@ pub(crate) async fn run(home: &Home, args: Args, screen: &Screen) -> Result<(), 
 }
 
 /// The secret of the backup of a person's own vault.
-fn secret_of(person: &Person) -> Secret<32> {
+pub(super) fn secret_of(person: &Person) -> Secret<32> {
     person.root.derive(PURPOSE, 0)
 }
 

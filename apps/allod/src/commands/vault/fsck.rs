@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use allod_crypto::Secret;
 use allod_disk::{Looked, Opened, Vault, verify};
+use allod_node::backup::Backup;
 use allod_node::person::Home;
 use allod_vault::files::{Finding, Harmed};
 use allod_vault::object::{Kind as ObjectKind, ObjectId};
 use allod_vault::{Damage, Part, Rebuilt, VaultError};
 use serde_json::{Value, json};
 
+use super::backup::secret_of;
 use super::meter::{Meter, amount, count};
 use super::open::place;
 use super::path::readable;
@@ -16,6 +19,7 @@ use super::threads;
 use crate::cli::vault::Check;
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
+use crate::progress::Waiting;
 use crate::screen::Screen;
 
 /// Files that are named to a person for one damage.
@@ -44,7 +48,7 @@ impl Report {
     }
 }
 
-pub(crate) fn run(home: &Home, args: &Check, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(home: &Home, args: &Check, screen: &Screen) -> Result<(), Failure> {
     let (place, person) = (place(home), load(home)?);
     if !place.is_there() {
         return Err(Failure::new(Kind::Failed, "there is no vault here yet"));
@@ -76,7 +80,7 @@ pub(crate) fn run(home: &Home, args: &Check, screen: &Screen) -> Result<(), Fail
         } else if !report.parts.is_empty() {
             vault.renew_checkpoints()?;
         }
-        mended = mend(&mut vault, &report)?;
+        mended = mend(&mut vault, &report, &secret_of(&person), screen).await?;
         // What was mended may let be seen what it hid.
         drop(vault);
         vault = match place.open_as_it_is(&root)? {
@@ -108,10 +112,30 @@ fn look(vault: &mut Vault, args: &Check, screen: &Screen) -> Result<Report, Fail
     Ok(report)
 }
 
-/// Puts good objects in the place of damaged ones. How many.
-fn mend(vault: &mut Vault, report: &Report) -> Result<u64, Failure> {
-    let mended = 0;
-    for id in report.objects() {
+/// Puts good objects from the backup in the place of damaged ones. How many.
+async fn mend(
+    vault: &mut Vault,
+    report: &Report,
+    secret: &Secret<32>,
+    screen: &Screen,
+) -> Result<u64, Failure> {
+    let wanted: Vec<ObjectId> = report.objects().copied().collect();
+    let waiting = Waiting::new(screen);
+    waiting.say("asking your backup peers for what is damaged");
+    let found = Backup::new(vault, secret).objects(&wanted).await;
+    waiting.end();
+    let (found, lost) = match found {
+        Ok((found, lost, _)) => (found, lost),
+        Err(why) => {
+            screen.warn(&format!("nothing comes from the backup: {why}"));
+            (Vec::new(), wanted)
+        }
+    };
+    for object in &found {
+        vault.mend(object)?;
+    }
+    let mended = found.len() as u64;
+    for id in &lost {
         // A content that nobody has any more can be stored again, once it is not taken for
         // being there.
         if vault.sealed(id).is_ok_and(|object| object.kind == ObjectKind::Data) {

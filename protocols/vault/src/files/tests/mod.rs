@@ -8,6 +8,7 @@ mod posix;
 mod power;
 mod random;
 mod snapshots;
+mod unsealed;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

@@ -1,8 +1,10 @@
 //! Tests of sync: the log of batches, the tree that follows from them, and whole vaults.
 
+mod home;
 mod log;
 mod month;
 pub(crate) mod person;
+mod vaults;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;

@@ -1,0 +1,132 @@
+//! Devices meet, and have the same ring and roster afterwards, or are refused.
+
+use allod_crypto::Secret;
+
+use super::*;
+use crate::compress::Uncompressed;
+use crate::files::{Files, Time};
+use crate::store::Geometry;
+use crate::tests::disk::Disk;
+
+type Vault = Files<Disk, Uncompressed>;
+
+const SIZE: u64 = 64 * (2 << 20);
+
+fn space_of(founder: &Person) -> Vault {
+    let root = Secret::from([1; 32]);
+    let geometry = Geometry { segment_size: 2 << 20 };
+    let disk = Disk::new(SIZE);
+    let mut files =
+        Files::create(disk, Uncompressed, &root, geometry, (0, 0, Time::default()), &mut rng()).unwrap();
+    files.set_members(&founder.log, &[], b"photos", &founder.device, &mut rng()).unwrap();
+    files
+}
+
+fn joined(grant: &Grant) -> Vault {
+    let root = Secret::from([2; 32]);
+    let geometry = Geometry { segment_size: 2 << 20 };
+    let space = (grant.roster.space(), grant.ring.clone());
+    let disk = Disk::new(SIZE);
+    let mut files =
+        Files::join(disk, Uncompressed, &root, geometry, space, (0, 0, Time::default()), &mut rng()).unwrap();
+    assert!(files.set_roster(&grant.roster).unwrap());
+    files
+}
+
+/// One side's hello, answered by the other.
+fn greet(from: &mut Vault, who: &Person, to: &mut Vault, by: &Person) -> Result<bool, RosterError> {
+    let hello = Hello::new(from, &who.log, &who.device)?.encode();
+    let hello = Hello::decode(&hello, &who.device.verifying_key())?;
+    match answer(to, &hello, &by.device, &mut rng())? {
+        Some(grant) => accept(from, &grant, &who.device),
+        None => Ok(false),
+    }
+}
+
+fn join(who: &Person, to: &mut Vault, by: &Person) -> Result<Vault, RosterError> {
+    let hello = Hello::to_join(None, &who.log, &who.device)?.encode();
+    let hello = Hello::decode(&hello, &who.device.verifying_key())?;
+    let grant = answer(to, &hello, &by.device, &mut rng())?.expect("who joins lacks all");
+    let (grant, from) = Grant::open(&grant, &who.device)?;
+    assert_eq!(from, by.did());
+    Ok(joined(&grant))
+}
+
+fn same(one: &mut Vault, other: &mut Vault) -> bool {
+    one.ring().extends(other.ring())
+        && other.ring().extends(one.ring())
+        && one.roster().unwrap() == other.roster().unwrap()
+}
+
+#[test]
+fn a_second_device_of_a_person_joins_when_the_log_has_it() {
+    let mut person = person(1);
+    let mut files = space_of(&person);
+    let second = device(77);
+    let mut there = Person { log: person.log.clone(), device: second.clone(), root: person.root.clone() };
+    assert!(matches!(join(&there, &mut files, &person), Err(RosterError::Share(ShareError::NotADevice(_)))));
+    person.log.add_device(&person.root, public(&second), "second", Instant(2)).unwrap();
+    there.log = person.log.clone();
+    let mut other = join(&there, &mut files, &person).unwrap();
+    assert!(same(&mut files, &mut other));
+    assert!(!greet(&mut other, &there, &mut files, &person).unwrap());
+    // Once it is lost and removed, it reads nothing that comes after, and is not talked to.
+    person.log.remove_device(&person.root, public(&second).device_id(), Instant(3)).unwrap();
+    let changed =
+        files.renew_members(core::slice::from_ref(&person.log), &person.device, &mut rng()).unwrap();
+    assert_eq!(changed, Changed::Epoch);
+    let refused = greet(&mut other, &there, &mut files, &person).unwrap_err();
+    assert_eq!(refused, RosterError::Share(ShareError::NotADevice(person.did())));
+    assert!(!other.ring().extends(files.ring()));
+}
+
+#[test]
+fn members_who_stay_get_the_new_epoch_from_each_other_and_who_left_does_not() {
+    let (founder, friend, leaver) = (person(1), person(2), person(3));
+    let mut files = space_of(&founder);
+    let logs = [friend.log.clone(), leaver.log.clone()];
+    let changed = files.set_members(&founder.log, &logs, b"", &founder.device, &mut rng()).unwrap();
+    assert_eq!(changed, Changed::Yes);
+    assert_eq!(files.roster().unwrap().unwrap().name(), b"photos");
+    let mut of_friend = join(&friend, &mut files, &founder).unwrap();
+    let mut of_leaver = join(&leaver, &mut of_friend, &friend).unwrap();
+    assert!(same(&mut of_leaver, &mut files));
+    let changed = files.set_members(&founder.log, &logs[..1], b"", &founder.device, &mut rng()).unwrap();
+    assert_eq!(changed, Changed::Epoch);
+    // The friend did not hear of it yet, and has nothing new to give either.
+    assert!(!greet(&mut of_leaver, &leaver, &mut of_friend, &friend).unwrap());
+    assert!(greet(&mut of_friend, &friend, &mut files, &founder).unwrap());
+    assert!(same(&mut of_friend, &mut files));
+    let refused = RosterError::Share(ShareError::NotAMember(leaver.did()));
+    assert_eq!(greet(&mut of_leaver, &leaver, &mut of_friend, &friend).unwrap_err(), refused);
+    assert!(!of_leaver.ring().extends(files.ring()));
+    // Nor does anybody take keys from them.
+    let request = Request::new(&friend.log, &friend.device).unwrap();
+    let roster = of_leaver.roster().unwrap().unwrap();
+    let mut ring = of_leaver.ring().clone();
+    ring.begin(&mut rng()).unwrap();
+    let grant = Grant { ring, roster }.seal(&request, &leaver.device, &mut rng()).unwrap();
+    assert_eq!(accept(&mut of_friend, &grant, &friend.device).unwrap_err(), refused);
+    assert!(same(&mut of_friend, &mut files));
+}
+
+#[test]
+fn a_hello_counts_only_on_a_link_that_proved_its_key_and_for_its_space() {
+    let (founder, friend, thief) = (person(1), person(2), person(3));
+    let mut files = space_of(&founder);
+    let hello = Hello::to_join(None, &friend.log, &friend.device).unwrap().encode();
+    let refused = Hello::decode(&hello, &thief.device.verifying_key()).unwrap_err();
+    assert_eq!(refused, ShareError::Signature(friend.did()));
+    for place in (0..hello.len()).step_by(29) {
+        let mut changed = hello.clone();
+        changed[place] ^= 1;
+        let _ = Hello::decode(&changed, &friend.device.verifying_key());
+        assert!(Hello::decode(&hello[..place], &friend.device.verifying_key()).is_err());
+    }
+    let elsewhere = Hello::to_join(Some(SpaceId([9; 32])), &founder.log, &founder.device).unwrap();
+    let refused = answer(&mut files, &elsewhere, &founder.device, &mut rng()).unwrap_err();
+    assert_eq!(refused, RosterError::Share(ShareError::OtherSpace));
+    let mut other = space_of(&friend);
+    let roster = other.roster().unwrap().unwrap();
+    assert_eq!(files.set_roster(&roster).unwrap_err(), RosterError::Share(ShareError::OtherSpace));
+}
