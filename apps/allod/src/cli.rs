@@ -131,6 +131,11 @@ pub(crate) enum Command {
     /// Keep your files as they are now under a name, to go back to
     #[command(after_help = "Examples:\n  allod snapshot\n  allod snapshot before-the-move")]
     Snapshot(vault::TakeSnapshot),
+    /// Use your vault as a directory, with any program
+    #[command(
+        after_help = "Examples:\n  allod mount ~/vault\n  ls ~/vault/.snapshots\n  allod mount --end ~/vault"
+    )]
+    Mount(vault::Mount),
     /// List the snapshots, or the versions of a file that they have
     #[command(after_help = "Examples:\n  allod history\n  allod history documents/letter.odt")]
     History(vault::History),

@@ -12,6 +12,7 @@ use allod_vault::files::Files;
 use allod_vault::{Blocks, Compress, VaultError};
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
+use super::past::Past;
 use super::{Answers, Beside, Inside, Shared};
 
 /// How often what was written is committed.
@@ -78,7 +79,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
             Users::All => SessionACL::All,
         };
         config.n_threads = Some(threads);
-        let answers = Answers { shared: Arc::clone(&shared) };
+        let answers = Past::new(Answers { shared: Arc::clone(&shared) });
         let session = fuser::spawn_mount(answers, path, &config)
             .map_err(|source| MountError::System { path: path.to_owned(), source })?;
         let (stop, stopped) = channel::<()>();

@@ -58,7 +58,8 @@ fn an_image_made_from_what_was_found_has_the_same_files_snapshots_and_sync() {
     // Nobody's backup is known of there.
     assert_eq!(copy.table(Table::Backup).page(&[], 9).unwrap(), []);
     // And another space's roots are refused.
-    let mut other = create(&Disk::new(CAPACITY));
+    let disk = Disk::new(CAPACITY);
+    let mut other = Files::create(disk, Uncompressed, &root(), GEOMETRY, by, rng).unwrap();
     assert_eq!(other.adopt(&roots), Err(VaultError::OtherKeys));
 }
 

@@ -51,7 +51,7 @@ pub(super) fn homes<const N: usize>() -> [Home; N] {
 
 pub(super) fn homes_of<const N: usize>(space: SpaceId) -> [Home; N] {
     // All have one ring.
-    let ring = Ring::from_secrets(&allod_crypto::SecretBytes::from(Vec::from([5; 32]))).unwrap();
+    let ring = Ring::from_secrets(&[&[0; 4][..], &[5; 32]].concat().into()).unwrap();
     core::array::from_fn(|number| {
         let disk = Disk::new(CAPACITY);
         let (rng, by) = (&mut crate::tests::rng(), (1000, 1000, at(0)));
