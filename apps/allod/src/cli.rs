@@ -114,7 +114,7 @@ pub(crate) enum Command {
     Put(vault::Put),
     /// Bring files out of your vault
     #[command(
-        after_help = "Examples:\n  allod get photos\n  allod get documents/letter.odt --to /tmp\n  allod get notes.txt --to - | less"
+        after_help = "Examples:\n  allod get photos\n  allod get documents/letter.odt --to here\n  allod get notes.txt --to - | less"
     )]
     Get(vault::Get),
     /// List what is in your vault
@@ -131,12 +131,17 @@ pub(crate) enum Command {
     /// Keep your files as they are now under a name, to go back to
     #[command(after_help = "Examples:\n  allod snapshot\n  allod snapshot before-the-move")]
     Snapshot(vault::TakeSnapshot),
+    /// Use your vault as a directory, with any program
+    #[command(
+        after_help = "Examples:\n  allod mount ~/vault\n  ls ~/vault/.snapshots\n  allod mount --end ~/vault"
+    )]
+    Mount(vault::Mount),
     /// List the snapshots, or the versions of a file that they have
     #[command(after_help = "Examples:\n  allod history\n  allod history documents/letter.odt")]
     History(vault::History),
     /// Bring out what a snapshot has, or put it back into the vault
     #[command(after_help = "Examples:\n  allod restore latest:documents/letter.odt\n  \
-        allod restore 2026-11-21 --to /tmp/then\n  allod restore before-the-move:photos --in-place")]
+        allod restore 2026-11-21 --to then\n  allod restore before-the-move:photos --in-place")]
     Restore(vault::Restore),
     /// Let snapshots go: those named, or those that no rule keeps
     #[command(after_help = "Examples:\n  allod forget before-the-move\n  \

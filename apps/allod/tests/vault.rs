@@ -251,7 +251,7 @@ fn a_tree_goes_in_is_listed_comes_out_and_goes() {
 #[test]
 fn what_is_ignored_or_gone_is_left_out_as_wished() {
     let here = Here::new(1);
-    fs::create_dir_all(here.at("work/target")).unwrap();
+    fs::create_dir_all(here.at("mine/target")).unwrap();
     for (name, content) in [
         (".gitignore", "target/\n"),
         (".allodignore", "*.tmp\n"),
@@ -259,28 +259,28 @@ fn what_is_ignored_or_gone_is_left_out_as_wished() {
         ("b", "b"),
         ("target/c", "c"),
     ] {
-        fs::write(here.at("work").join(name), content).unwrap();
+        fs::write(here.at("mine").join(name), content).unwrap();
     }
-    here.run(&["put", "work", "--gitignore"]).done();
-    assert_eq!(here.listed(&[]), ["/work", "/work/.allodignore", "/work/.gitignore", "/work/b"]);
-    here.run(&["put", "work", "--exclude", "b"]).done();
-    assert!(here.listed(&[]).contains(&"/work/target/c".into()));
-    fs::remove_file(here.at("work/b")).unwrap();
-    here.run(&["put", "work"]).done();
-    assert!(here.listed(&[]).contains(&"/work/b".into()));
-    let put = here.json(&["put", "work", "--delete"]);
+    here.run(&["put", "mine", "--gitignore"]).done();
+    assert_eq!(here.listed(&[]), ["/mine", "/mine/.allodignore", "/mine/.gitignore", "/mine/b"]);
+    here.run(&["put", "mine", "--exclude", "b"]).done();
+    assert!(here.listed(&[]).contains(&"/mine/target/c".into()));
+    fs::remove_file(here.at("mine/b")).unwrap();
+    here.run(&["put", "mine"]).done();
+    assert!(here.listed(&[]).contains(&"/mine/b".into()));
+    let put = here.json(&["put", "mine", "--delete"]);
     assert_eq!(put["removed"], 1);
-    assert!(!here.listed(&[]).contains(&"/work/b".into()));
-    assert!(here.listed(&["--snapshot", "latest"]).contains(&"/work/.gitignore".into()));
+    assert!(!here.listed(&[]).contains(&"/mine/b".into()));
+    assert!(here.listed(&["--snapshot", "latest"]).contains(&"/mine/.gitignore".into()));
 
     // The vault is not put into itself.
     here.run(&["put", here.home().to_str().unwrap(), "--to", "backup"]).done();
     let all = here.listed(&["backup"]);
     assert!(all.iter().any(|path| path.ends_with("person/identity")), "{all:?}");
     assert!(!all.iter().any(|path| path.contains("image")), "{all:?}");
-    here.run(&["put", "work", "../files/work"]).failed(2, "the same name");
+    here.run(&["put", "mine", "../files/mine"]).failed(2, "the same name");
     here.run(&["put", "nowhere"]).failed(1, "No such file");
-    here.run(&["put", "work", "--exclude", "a{"]).failed(2, "--exclude");
+    here.run(&["put", "mine", "--exclude", "a{"]).failed(2, "--exclude");
 }
 
 /// Files of bytes without a pattern, a megabyte each.
@@ -498,4 +498,78 @@ fn snapshots_go_by_rules_and_their_room_is_given_back() {
     assert!(freed(&["gc"]) > 15_000_000);
     assert!(before - taken() > 15_000_000, "{before} {}", taken());
     assert_eq!(here.run(&["get", "note", "--to", "-"]).done().out, b"2");
+}
+
+/// Mounts the vault at `vault`, and waits until it is there; nothing where the system mounts
+/// nothing.
+fn mount(here: &Here) -> Option<Child> {
+    let mut mount = here.command(&["--json", "mount", "vault"]).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(mount.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+    if said.contains("does not mount it") {
+        eprintln!("skipped: this system mounts nothing for us ({said})");
+        mount.wait().unwrap();
+        return None;
+    }
+    assert!(said.contains("mounted"), "{said} {:?}", mount.wait_with_output());
+    Some(mount)
+}
+
+/// Takes a mount away when a test fails.
+struct Unmounts(PathBuf);
+
+impl Drop for Unmounts {
+    fn drop(&mut self) {
+        let _ = allod_disk::unmount(&self.0, true);
+    }
+}
+
+#[test]
+fn a_mount_ends_cleanly_and_one_that_a_crash_left_is_cleared() {
+    let here = Here::new(1);
+    let at = here.at("vault");
+    let _unmounts = Unmounts(at.clone());
+    plant(&here.at("tree"));
+    let Some(first) = mount(&here) else { return };
+    fs::write(at.join("file"), b"by any program").unwrap();
+    // Other commands say where the files are, and a snapshot can be taken.
+    let other = here.run(&["ls"]).failed(1, "your vault is mounted at");
+    assert!(other.err.contains("its files can be used there"), "{other:?}");
+    here.run(&["mount", "vault"]).failed(1, "is mounted at");
+    here.run(&["mount", "tree"]).failed(1, "has something in it");
+    here.run(&["snapshot", "one"]).done();
+    here.run(&["snapshot", "one"]).failed(1, "there is a snapshot one already");
+    assert_eq!(fs::read(at.join(".snapshots/one/file")).unwrap(), b"by any program");
+    signal(&first, "TERM");
+    let first = ended(first).done();
+    assert_eq!(first.err, "");
+    assert_eq!(fs::read_dir(&at).unwrap().count(), 0);
+    assert_eq!(here.listed(&["--snapshot", "one"]), ["/file"]);
+
+    // A crash: what was synced is there, and the next mount clears what is left.
+    let mut second = mount(&here).unwrap();
+    let mut file = fs::File::create(at.join("synced")).unwrap();
+    std::io::Write::write_all(&mut file, b"synced").unwrap();
+    file.sync_all().unwrap();
+    second.kill().unwrap();
+    second.wait().unwrap();
+    drop(file);
+    assert!(fs::read_dir(&at).is_err());
+    assert_eq!(here.listed(&[]), ["/file", "/synced"]);
+    let third = mount(&here).unwrap();
+    assert_eq!(fs::read(at.join("synced")).unwrap(), b"synced");
+
+    // Ended from elsewhere, but not while somebody uses it.
+    let open = fs::File::open(at.join("synced")).unwrap();
+    here.run(&["mount", "--end", "vault"]).failed(1, "programs use");
+    drop(open);
+    here.run(&["mount", "--end", "vault"]).done();
+    assert_eq!(ended(third).code, Some(0));
+    here.run(&["mount", "--end", "vault"]).failed(1, "no vault is mounted at");
+    // What a crash left is ended, too.
+    let mut fourth = mount(&here).unwrap();
+    fourth.kill().unwrap();
+    fourth.wait().unwrap();
+    here.run(&["mount", "--end", "vault"]).done();
+    assert_eq!(fs::read_dir(&at).unwrap().count(), 0);
 }

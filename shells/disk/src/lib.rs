@@ -32,7 +32,7 @@ pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
 pub use ignored::{BadPattern, Ignored};
 pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_with};
-pub use mount::{MountError, Mounted, Users};
+pub use mount::{MountError, Mounted, Users, unmount};
 pub use place::{Place, PlaceError, Vault, mounts};
 pub use put_back::put_back;
 pub use remove::remove;

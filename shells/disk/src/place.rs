@@ -170,8 +170,10 @@ pub fn mounts() -> Vec<PathBuf> {
 fn vault_of(line: &[u8]) -> Option<PathBuf> {
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let optional_end = fields.iter().position(|field| *field == b"-")?;
-    if *fields.get(optional_end + 1)? != b"fuse.allod" {
-        return None;
+    // Root mounts without the kind's second half.
+    match (*fields.get(optional_end + 1)?, *fields.get(optional_end + 2)?) {
+        (b"fuse.allod", _) | (b"fuse", b"allod") => {}
+        _ => return None,
     }
     // Some characters are written as three octal digits.
     let (mut path, mut rest) = (Vec::new(), *fields.get(4)?);
@@ -217,6 +219,8 @@ mod tests {
     fn a_mounted_vault_is_found_in_the_table_of_mounts() {
         let line = br"36 35 0:50 / /mnt/a\040b/c\134d rw,nosuid shared:1 - fuse.allod allod rw,user_id=0";
         assert_eq!(vault_of(line), Some(PathBuf::from("/mnt/a b/c\\d")));
+        let by_root = b"36 35 0:50 / /a rw - fuse allod rw";
+        assert_eq!(vault_of(by_root), Some(PathBuf::from("/a")));
         let other = b"36 35 0:50 / /mnt/a rw,nosuid shared:1 - fuse.sshfs allod rw";
         assert_eq!(vault_of(other), None);
         assert_eq!(vault_of(b""), None);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use allod_crypto::Secret;
-use allod_disk::{FileBlocks, MountError, Mounted, Users, Zstd};
+use allod_disk::{FileBlocks, MountError, Mounted, Users, Zstd, unmount};
 use allod_vault::Geometry;
 use allod_vault::files::{Files, Time};
 
@@ -162,6 +162,68 @@ fn programs_that_know_nothing_of_it_work_in_it() {
     run(&place, "diff", &["-r", "repository", "out/repository"]);
     run(&place, "rm", &["-rf", "repository"]);
     assert!(!place.at("repository").exists());
+}
+
+#[test]
+fn snapshots_are_taken_read_and_let_go_in_a_directory_that_is_not_listed() {
+    let Some(mut place) = Place::new() else { return };
+    let content = noise(700_000);
+    fs::create_dir(place.at("a")).unwrap();
+    fs::write(place.at("a/file"), &content).unwrap();
+    symlink("a/file", place.at("link")).unwrap();
+    let names = |path: &str, place: &Place| -> Vec<String> {
+        let entries = fs::read_dir(place.at(path)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    fs::create_dir(place.at(".snapshots/first")).unwrap();
+    assert_eq!(fs::create_dir(place.at(".snapshots/first")).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::create_dir(place.at(".snapshots/a:b")).unwrap_err().raw_os_error(), Some(22));
+    fs::write(place.at("a/file"), b"other").unwrap();
+    fs::remove_file(place.at("link")).unwrap();
+    fs::create_dir(place.at(".snapshots/second")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(names("", &place), ["a"]);
+        assert_eq!(names(".snapshots", &place), ["first", "second"]);
+        assert_eq!(names(".snapshots/first", &place), ["a", "link"]);
+        assert_eq!(fs::read(place.at(".snapshots/first/a/file")).unwrap(), content);
+        assert_eq!(fs::read_link(place.at(".snapshots/first/link")).unwrap(), PathBuf::from("a/file"));
+        assert_eq!(fs::read(place.at(".snapshots/second/a/file")).unwrap(), b"other");
+        place.again();
+    }
+    // Nothing in it is changed.
+    let is_refused = |done: std::io::Result<()>| done.unwrap_err().kind() == ErrorKind::ReadOnlyFilesystem;
+    let file = place.at(".snapshots/first/a/file");
+    assert!(is_refused(fs::write(&file, b"x")));
+    assert!(is_refused(fs::remove_file(&file)));
+    assert!(is_refused(fs::rename(&file, place.at("a/moved"))));
+    assert!(is_refused(fs::hard_link(&file, place.at("a/linked"))));
+    assert!(is_refused(fs::create_dir(place.at(".snapshots/first/new"))));
+    assert!(is_refused(fs::set_permissions(&file, fs::Permissions::from_mode(0o600))));
+    assert!(is_refused(fs::write(place.at(".snapshots/new"), b"x")));
+    assert!(fs::remove_dir(place.at(".snapshots")).is_err());
+    assert!(fs::rename(place.at(".snapshots"), place.at("b")).is_err());
+    // What is open can be read to its end.
+    let mut open = File::open(&file).unwrap();
+    fs::remove_dir(place.at(".snapshots/first")).unwrap();
+    assert_eq!(names(".snapshots", &place), ["second"]);
+    let mut bytes = Vec::new();
+    open.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes, content);
+    assert_eq!(fs::remove_dir(place.at(".snapshots/first")).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_mount_in_use_is_not_ended_from_outside_but_at_once() {
+    let Some(place) = Place::new() else { return };
+    fs::write(place.at("file"), b"content").unwrap();
+    let open = File::open(place.at("file")).unwrap();
+    assert_eq!(unmount(&place.at(""), false).unwrap_err().kind(), ErrorKind::ResourceBusy);
+    drop(open);
+    unmount(&place.at(""), false).unwrap();
+    assert_eq!(fs::read_dir(place.at("")).unwrap().count(), 0);
 }
 
 #[test]

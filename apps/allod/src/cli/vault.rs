@@ -151,3 +151,16 @@ impl Forget {
         }
     }
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Mount {
+    /// An empty directory, made if it is not there. It shows the vault until Ctrl-C
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Let other users in, as far as owners and permissions allow [default: only you]
+    #[arg(long)]
+    pub(crate) all_users: bool,
+    /// End the mount that is there, also one that a crash left
+    #[arg(long, conflicts_with = "all_users")]
+    pub(crate) end: bool,
+}

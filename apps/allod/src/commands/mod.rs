@@ -64,6 +64,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Restore(args) => vault::restore::run(&home, &args, screen),
             Command::Forget(args) => vault::forget::run(&home, &args, screen),
             Command::Gc => vault::gc::run(&home, screen),
+            Command::Mount(args) => vault::mount::run(&home, &args, screen).await,
             Command::Snapshot(args) => vault::snapshot::run(&home, &args, screen),
             Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
@@ -114,8 +115,9 @@ fn home_path(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
 }
 
 fn log_to_stderr() {
+    // A mount that somebody else ended is not worth a warning.
     let filter = tracing_subscriber::EnvFilter::try_from_env("ALLOD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,fuser::mnt=error"));
     let ansi = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
     let _ = match std::env::var_os("ALLOD_LOG_FORMAT").is_some_and(|format| format == "json") {

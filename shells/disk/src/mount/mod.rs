@@ -9,6 +9,8 @@
 
 mod beside;
 mod convert;
+mod end;
+mod past;
 mod session;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,7 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use allod_vault::files::{Changes, Existing, FileKind, Files, Ino, NAME_MAX, Operation, Time};
+use allod_vault::files::{Changes, Existing, FileKind, Files, Ino, NAME_MAX, Operation, Reader, Time};
 use allod_vault::{Blocks, Compress, Refusal, VaultError};
 use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
@@ -30,6 +32,7 @@ use fuser::{
 
 use beside::{Beside, Shared};
 use convert::{attributes, errno, kind_of_mode, time, type_of};
+pub use end::unmount;
 pub use session::{MountError, Mounted, Users};
 
 /// How long the kernel may remember what it was told. Nobody else changes the vault.
@@ -195,23 +198,40 @@ impl<B: Blocks, C: Compress> Inside<B, C> {
         }
         Ok(())
     }
+}
 
-    /// Where data, or what is none, begins at or after a place.
-    fn seek(&mut self, ino: Ino, offset: u64, for_data: bool) -> Answer<Option<u64>> {
-        let size = self.files.read().inode(ino)?.size;
-        if offset >= size {
-            return Ok(None);
+/// Where data, or what is none, begins at or after a place in a file.
+fn seek<B: Blocks, C: Compress>(
+    reader: &mut Reader<'_, B, C>,
+    ino: Ino,
+    (offset, whence): (i64, i32),
+) -> Result<u64, Errno> {
+    const DATA: i32 = 3;
+    const HOLE: i32 = 4;
+    let (Ok(offset), DATA | HOLE) = (u64::try_from(offset), whence) else {
+        return Err(Errno::EINVAL);
+    };
+    let failed = |why| errno(&why);
+    let size = reader.inode(ino).map_err(failed)?.size;
+    if offset >= size {
+        return Err(Errno::ENXIO);
+    }
+    let mut place = offset;
+    loop {
+        match reader.next_data(ino, place).map_err(failed)? {
+            Some((start, _)) if whence == DATA => return Ok(start),
+            None if whence == DATA => return Err(Errno::ENXIO),
+            Some((start, end)) if start == place && end < size => place = end,
+            Some((start, _)) if start == place => return Ok(size),
+            _ => return Ok(place),
         }
-        let mut place = offset;
-        loop {
-            match self.files.read().next_data(ino, place)? {
-                Some((start, _)) if for_data => return Ok(Some(start)),
-                None if for_data => return Ok(None),
-                Some((start, end)) if start == place && end < size => place = end,
-                Some((start, _)) if start == place => return Ok(Some(size)),
-                _ => return Ok(Some(place)),
-            }
-        }
+    }
+}
+
+fn sought(place: Result<u64, Errno>, reply: ReplyLseek) {
+    match place {
+        Ok(place) => reply.offset(place as i64),
+        Err(why) => reply.error(why),
     }
 }
 
@@ -570,15 +590,6 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn lseek(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
-        const DATA: i32 = 3;
-        const HOLE: i32 = 4;
-        let (Ok(offset), DATA | HOLE) = (u64::try_from(offset), whence) else {
-            return reply.error(Errno::EINVAL);
-        };
-        match self.inside().seek(Ino(ino.0), offset, whence == DATA) {
-            Ok(Some(place)) => reply.offset(place as i64),
-            Ok(None) => reply.error(Errno::ENXIO),
-            Err(why) => reply.error(errno(&why)),
-        }
+        sought(seek(&mut self.inside().files.read(), Ino(ino.0), (offset, whence)), reply);
     }
 }

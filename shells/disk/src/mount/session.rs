@@ -12,6 +12,7 @@ use allod_vault::files::Files;
 use allod_vault::{Blocks, Compress, VaultError};
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
+use super::past::Past;
 use super::{Answers, Beside, Inside, Shared};
 
 /// How often what was written is committed.
@@ -78,7 +79,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
             Users::All => SessionACL::All,
         };
         config.n_threads = Some(threads);
-        let answers = Answers { shared: Arc::clone(&shared) };
+        let answers = Past::new(Answers { shared: Arc::clone(&shared) });
         let session = fuser::spawn_mount(answers, path, &config)
             .map_err(|source| MountError::System { path: path.to_owned(), source })?;
         let (stop, stopped) = channel::<()>();
@@ -103,7 +104,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
         self.session.as_ref().is_some_and(|session| !session.guard.is_finished())
     }
 
-    /// Unmounts, and commits everything.
+    /// Unmounts, commits everything, and gives back the room that was reserved.
     ///
     /// # Errors
     /// [`MountError`].
@@ -113,13 +114,17 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
 
     fn unmount(&mut self) -> Result<(), MountError> {
         let unmounted = match self.session.take() {
-            Some(session) if !session.guard.is_finished() => session.umount_and_join(),
+            Some(session) if !session.guard.is_finished() => match session.umount_and_join() {
+                // Somebody else unmounted it just now.
+                Err(why) if why.kind() == io::ErrorKind::InvalidInput => Ok(()),
+                done => done,
+            },
             _ => Ok(()),
         };
         if let Some((stop, committer)) = self.committer.take() {
             drop(stop);
             let _ = committer.join();
-            self.shared.settled().files.commit()?;
+            self.shared.settled().files.give_back()?;
         }
         unmounted.map_err(|source| MountError::System { path: self.path.clone(), source })
     }

@@ -9,6 +9,7 @@ pub(super) mod history;
 pub(crate) mod keep;
 pub(super) mod ls;
 mod meter;
+pub(super) mod mount;
 pub(crate) mod open;
 pub(crate) mod path;
 pub(super) mod put;

@@ -1,14 +1,18 @@
 //! `allod snapshot`, and what a snapshot is called.
 
+use std::fs;
+use std::io;
+
 use allod_disk::Vault;
 use allod_node::person::Home;
 use allod_vault::files::{NAME_MAX, Snapshot, SnapshotInfo, Time};
 use allod_vault::{Refusal, VaultError};
 use jiff::civil::DateTime;
+use rustix::io::Errno;
 use serde_json::json;
 
 use super::now;
-use super::open::open_existing;
+use super::open::{open_existing, place};
 use super::path::readable;
 use crate::cli::vault::TakeSnapshot;
 use crate::failure::{Failure, Kind};
@@ -25,6 +29,19 @@ pub(super) type Snapshots = Vec<(Vec<u8>, SnapshotInfo)>;
 
 pub(crate) fn run(home: &Home, args: &TakeSnapshot, screen: &Screen) -> Result<(), Failure> {
     let name = args.name.as_deref().map(check_name).transpose()?;
+    if let Some(at) = place(home).mounted() {
+        let name = name.map_or_else(|| called(now()), str::to_owned);
+        match fs::create_dir(at.join(".snapshots").join(&name)) {
+            // A crash left the mount, and nobody has the vault.
+            Err(why) if why.raw_os_error() == Some(Errno::NOTCONN.raw_os_error()) => {}
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => return Err(exists(&name)),
+            done => {
+                done.map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", at.display())))?;
+                screen.result(&json!({ "snapshot": name, "new": true }), &format!("Took snapshot {name}."));
+                return Ok(());
+            }
+        }
+    }
     let mut vault = open_existing(home, screen)?;
     let (name, is_new) = match name {
         Some(name) => (take(&mut vault, name)?, true),
@@ -57,17 +74,24 @@ fn check_name(name: &str) -> Result<&str, Failure> {
 fn take(vault: &mut Vault, name: &str) -> Result<String, Failure> {
     match vault.snapshot(name.as_bytes(), now()) {
         Ok(()) => Ok(name.to_owned()),
-        Err(VaultError::Refused(Refusal::Exists)) => {
-            Err(Failure::new(Kind::Failed, format!("there is a snapshot {name} already"))
-                .next("choose another name, or forget that one: `allod forget NAME`"))
-        }
+        Err(VaultError::Refused(Refusal::Exists)) => Err(exists(name)),
         Err(why) => Err(why.into()),
     }
 }
 
+fn exists(name: &str) -> Failure {
+    Failure::new(Kind::Failed, format!("there is a snapshot {name} already"))
+        .next("choose another name, or forget that one: `allod forget NAME`")
+}
+
+/// How a snapshot of this time is called.
+fn called(time: Time) -> String {
+    super::ls::timestamp(time).strftime(CALLED).to_string()
+}
+
 /// Takes a snapshot that is called after the time.
 fn take_unnamed(vault: &mut Vault, now: Time) -> Result<String, Failure> {
-    let called = super::ls::timestamp(now).strftime(CALLED).to_string();
+    let called = called(now);
     for number in 1.. {
         let name = if number == 1 { called.clone() } else { format!("{called}-{number}") };
         match vault.snapshot(name.as_bytes(), now) {

@@ -2,12 +2,12 @@
 //! with the hashing of every shard that a backup does and without.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../../node/benches/figure/mod.rs"]
 mod figure;
 
 use std::time::Instant;
 
 use allod_crypto::Secret;
+use allod_node::backup::ReedSolomon;
 use allod_vault::Uncompressed;
 use allod_vault::backup::shard::{ShardId, show};
 use allod_vault::backup::{BackupKeys, Code, PACK_MAX, Packer, unpack};
@@ -46,10 +46,14 @@ fn main() {
     print("opening a pack", rate(|| drop(unpack(&keys, 1, &pack).unwrap())), "MB/s");
     for (needed, all) in [(5, 8), (10, 16)] {
         let code = Code::new(needed, all).unwrap();
-        let shards = code.encode(&pack).unwrap();
-        print(&format!("dividing {needed} of {all}"), rate(|| drop(code.encode(&pack).unwrap())), "MB/s");
+        let shards = code.encode(&pack, &ReedSolomon).unwrap();
+        print(
+            &format!("dividing {needed} of {all}"),
+            rate(|| drop(code.encode(&pack, &ReedSolomon).unwrap())),
+            "MB/s",
+        );
         let hashed = rate(|| {
-            let shards = code.encode(&pack).unwrap();
+            let shards = code.encode(&pack, &ReedSolomon).unwrap();
             shards.iter().for_each(|shard| {
                 std::hint::black_box(ShardId::of(shard));
             });
@@ -58,16 +62,16 @@ fn main() {
         let numbered: Vec<(u8, &[u8])> = (0..).zip(shards.iter().map(Vec::as_slice)).collect();
         // The first shards are the pack itself, so the last ones are the most work.
         let worst = &numbered[usize::from(all - needed)..];
-        let back = rate(|| drop(code.decode(pack.len(), worst).unwrap()));
+        let back = rate(|| drop(code.decode(pack.len(), worst, &ReedSolomon).unwrap()));
         print(&format!("getting back {needed} of {all}, from the last shards"), back, "MB/s");
         let repair = rate(|| {
-            let pack = code.decode(pack.len(), worst).unwrap();
-            drop(code.encode(&pack).unwrap());
+            let pack = code.decode(pack.len(), worst, &ReedSolomon).unwrap();
+            drop(code.encode(&pack, &ReedSolomon).unwrap());
         });
         print(&format!("making lost shards again, {needed} of {all}"), repair, "MB/s");
     }
     let code = Code::new(5, 8).unwrap();
-    let shard = code.encode(&pack).unwrap().swap_remove(0);
+    let shard = code.encode(&pack, &ReedSolomon).unwrap().swap_remove(0);
     let mut leaf = 0;
     let begun = Instant::now();
     for _ in 0..ROUNDS * 4 {
