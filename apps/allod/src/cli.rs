@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod genesis;
 pub(crate) mod ledger;
+pub(crate) mod share;
 pub(crate) mod vault;
 
 use std::net::SocketAddr;
@@ -42,6 +43,9 @@ pub(crate) struct Cli {
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Work on this shared folder instead of your own vault
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) space: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -150,6 +154,13 @@ pub(crate) enum Command {
     /// Make room of what neither your files nor a snapshot needs
     #[command(after_help = "Examples:\n  allod gc")]
     Gc,
+    /// Share a folder with others, and let your other devices into your vault
+    #[command(
+        after_help = "Examples:\n  allod share make photos\n  allod share request --out me.request\n  \
+        allod --space photos share add bob.request --out bob.grant\n  allod share accept bob.grant --from did:allod:z…\n  \
+        allod --space photos share remove did:allod:z…"
+    )]
+    Share(share::Share),
     /// Have others keep your vault in parts, of which any few give it back
     #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
         allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \

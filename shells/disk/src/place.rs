@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use allod_crypto::{CryptoRng, Secret};
 use allod_vault::files::{Files, Time};
-use allod_vault::{Geometry, VaultError};
+use allod_vault::{Geometry, Ring, SpaceId, VaultError};
 use rustix::process::{getgid, getuid};
 
 use crate::blocks::{DiskError, FileBlocks};
@@ -85,6 +85,28 @@ impl Place {
     /// # Errors
     /// [`PlaceError`].
     pub fn create(&self, root: &Secret<32>, rng: &mut impl CryptoRng) -> Result<Vault, PlaceError> {
+        self.make(root, None, rng)
+    }
+
+    /// The same, of a space that is somewhere else too.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub fn join(
+        &self,
+        root: &Secret<32>,
+        of: (SpaceId, Ring),
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vault, PlaceError> {
+        self.make(root, Some(of), rng)
+    }
+
+    fn make(
+        &self,
+        root: &Secret<32>,
+        of: Option<(SpaceId, Ring)>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vault, PlaceError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| DiskError::File { path, source }
@@ -102,7 +124,11 @@ impl Place {
             drop(blocks);
             return self.open(root);
         }
-        let made = Files::create(blocks?, Zstd, root, Geometry::VAULT, (uid(), gid(), now()), rng);
+        let by = (uid(), gid(), now());
+        let made = match of {
+            Some(of) => Files::join(blocks?, Zstd, root, Geometry::VAULT, of, by, rng),
+            None => Files::create(blocks?, Zstd, root, Geometry::VAULT, by, rng),
+        };
         let vault = match made {
             Ok(vault) => vault,
             Err(source) => {

@@ -38,6 +38,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
     }
     log_to_stderr();
     let home = Home::new(home_path(cli.home)?);
+    let vault = vault::open::VaultHome::choose(&home, cli.space.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -55,17 +56,18 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Guardian(args) => guardian::run(&home, args, screen).await,
             Command::Genesis(args) => genesis::run(args, screen),
             Command::Key(args) => key::run(&home, &args, screen),
-            Command::Put(args) => vault::put::run(&home, &args, screen),
-            Command::Get(args) => vault::get::run(&home, &args, screen),
-            Command::Ls(args) => vault::ls::run(&home, &args, screen),
-            Command::Fsck(args) => vault::fsck::run(&home, &args, screen).await,
-            Command::Rm(args) => vault::rm::run(&home, &args, screen),
-            Command::History(args) => vault::history::run(&home, &args, screen),
-            Command::Restore(args) => vault::restore::run(&home, &args, screen),
-            Command::Forget(args) => vault::forget::run(&home, &args, screen),
-            Command::Gc => vault::gc::run(&home, screen),
-            Command::Mount(args) => vault::mount::run(&home, &args, screen).await,
-            Command::Snapshot(args) => vault::snapshot::run(&home, &args, screen),
+            Command::Put(args) => vault::put::run(&vault, &args, screen),
+            Command::Get(args) => vault::get::run(&vault, &args, screen),
+            Command::Ls(args) => vault::ls::run(&vault, &args, screen),
+            Command::Fsck(args) => vault::fsck::run(&vault, &args, screen).await,
+            Command::Rm(args) => vault::rm::run(&vault, &args, screen),
+            Command::History(args) => vault::history::run(&vault, &args, screen),
+            Command::Restore(args) => vault::restore::run(&vault, &args, screen),
+            Command::Forget(args) => vault::forget::run(&vault, &args, screen),
+            Command::Gc => vault::gc::run(&vault, screen),
+            Command::Mount(args) => vault::mount::run(&vault, &args, screen).await,
+            Command::Snapshot(args) => vault::snapshot::run(&vault, &args, screen),
+            Command::Share(args) => vault::share::run(&vault, &args, screen),
             Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,

@@ -16,7 +16,7 @@ use allod_node::person::{Home, Person};
 use allod_vault::backup::Code;
 use serde_json::{Value, json};
 
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use crate::cli::backup::{Backup as Args, BackupCommand};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
@@ -45,7 +45,7 @@ pub(super) fn secret_of(person: &Person) -> Secret<32> {
 /// The vault, which must be there, and the secret of its backup.
 fn open(home: &Home, screen: &Screen) -> Result<(Vault, Secret<32>), Failure> {
     let secret = secret_of(&load(home)?);
-    Ok((open_existing(home, screen)?, secret))
+    Ok((open_existing(&VaultHome::own(home), screen)?, secret))
 }
 
 async fn back_up(home: &Home, code: Option<&str>, how: How, screen: &Screen) -> Result<(), Failure> {

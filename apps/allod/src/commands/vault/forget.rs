@@ -1,7 +1,6 @@
 //! `allod forget`: letting snapshots go, by name or by rules.
 
 use allod_disk::Vault;
-use allod_node::person::Home;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -9,7 +8,7 @@ use serde_json::json;
 use super::keep::Rules;
 use super::ls::{local, timestamp};
 use super::meter::count;
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use super::path::readable;
 use super::snapshot::{all, is_unnamed, named};
 use crate::cli::vault::Forget;
@@ -23,7 +22,7 @@ struct Judged {
     reasons: Vec<&'static str>,
 }
 
-pub(crate) fn run(home: &Home, args: &Forget, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &Forget, screen: &Screen) -> Result<(), Failure> {
     let rules = args.rules();
     if args.names.is_empty() && rules.are_empty() {
         return Err(Failure::usage("nothing would be left: name what goes, or say what stays")

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use allod_crypto::Secret;
 use allod_disk::{Looked, Opened, Vault, verify};
 use allod_node::backup::Backup;
-use allod_node::person::Home;
 use allod_vault::files::{Finding, Harmed};
 use allod_vault::object::{Kind as ObjectKind, ObjectId};
 use allod_vault::{Damage, Part, Rebuilt, VaultError};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::backup::secret_of;
 use super::meter::{Meter, amount, count};
-use super::open::place;
+use super::open::{VaultHome, place};
 use super::path::readable;
 use super::threads;
 use crate::cli::vault::Check;
@@ -48,12 +47,12 @@ impl Report {
     }
 }
 
-pub(crate) async fn run(home: &Home, args: &Check, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(home: &VaultHome, args: &Check, screen: &Screen) -> Result<(), Failure> {
     let (place, person) = (place(home), load(home)?);
     if !place.is_there() {
         return Err(Failure::new(Kind::Failed, "there is no vault here yet"));
     }
-    let root = person.root.derive("vault", 0);
+    let root = home.root(&person);
     let (mut vault, mut rebuilt) = match place.open_as_it_is(&root)? {
         Opened::Whole(vault) => (*vault, None),
         Opened::ToMend(vault, why) => {

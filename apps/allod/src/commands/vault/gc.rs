@@ -2,11 +2,10 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use allod_node::person::Home;
 use serde_json::json;
 
 use super::meter::{amount, count};
-use super::open::{open_existing, place};
+use super::open::{VaultHome, open_existing, place};
 use crate::failure::Failure;
 use crate::progress::Waiting;
 use crate::screen::Screen;
@@ -14,7 +13,7 @@ use crate::screen::Screen;
 /// Segments of which more than so many of a hundred bytes are needed are left as they are.
 const PERCENT: u32 = 90;
 
-pub(crate) fn run(home: &Home, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
     let mut vault = open_existing(home, screen)?;
     let image = place(home).image();
     let room = || std::fs::metadata(&image).map_or(0, |metadata| metadata.blocks() * 512);

@@ -7,13 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use allod_disk::{ExportError, Exported, Vault, export};
-use allod_node::person::Home;
 use allod_vault::VaultError;
 use allod_vault::files::{Ino, Reader, Snapshot};
 use serde_json::json;
 
 use super::meter::{Meter, amount, count};
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use super::path::VaultPath;
 use super::threads;
 use crate::cli::vault::Get;
@@ -29,7 +28,7 @@ const PAGE: usize = 1024;
 /// Things that could not be brought and are named to a person.
 const NAMED_MAX: usize = 20;
 
-pub(crate) fn run(home: &Home, args: &Get, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &Get, screen: &Screen) -> Result<(), Failure> {
     let mut vault = open_existing(home, screen)?;
     let paths: Vec<VaultPath> = args.paths.iter().map(|typed| VaultPath::typed(typed)).collect();
     bring_out(&mut vault, None, &paths, &args.to, screen)

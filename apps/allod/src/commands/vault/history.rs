@@ -1,14 +1,13 @@
 //! `allod history`: the snapshots, and the versions of one file.
 
 use allod_disk::{FileBlocks, Vault, Zstd};
-use allod_node::person::Home;
 use allod_vault::VaultError;
 use allod_vault::files::{ContentPart, FileKind, Ino, Inode, Reader};
 use serde_json::json;
 
 use super::ls::{described, local, timestamp};
 use super::meter::amount;
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use super::path::{VaultPath, readable, to_json};
 use super::snapshot::{all, is_unnamed};
 use crate::cli::vault::History;
@@ -63,7 +62,7 @@ impl Version {
     }
 }
 
-pub(crate) fn run(home: &Home, args: &History, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &History, screen: &Screen) -> Result<(), Failure> {
     let mut vault = open_existing(home, screen)?;
     match &args.path {
         Some(typed) => versions(&mut vault, &VaultPath::typed(typed), screen),

@@ -3,14 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 
 use allod_disk::{Vault, Zstd};
-use allod_node::person::Home;
 use allod_vault::files::{FileKind, Ino, Inode, Reader, Time};
 use allod_vault::{Blocks, VaultError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use super::path::{VaultPath, readable, to_json};
 use crate::cli::vault::List;
 use crate::failure::Failure;
@@ -19,7 +18,7 @@ use crate::screen::Screen;
 /// Names that are looked at together.
 const PAGE: usize = 1024;
 
-pub(crate) fn run(home: &Home, args: &List, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &List, screen: &Screen) -> Result<(), Failure> {
     let mut vault = open_existing(home, screen)?;
     let path = VaultPath::typed(&args.path);
     match &args.snapshot {

@@ -15,7 +15,9 @@ pub(crate) mod path;
 pub(super) mod put;
 pub(super) mod restore;
 pub(super) mod rm;
+pub(super) mod share;
 pub(super) mod snapshot;
+pub(crate) mod spaces;
 
 use allod_vault::files::Time;
 

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use allod_disk::{DiskError, FileBlocks, MountError, Mounted, Users, mounts, unmount};
-use allod_node::person::Home;
 use rustix::io::Errno;
 use serde_json::json;
 
-use super::open::{open, place};
+use super::open::{VaultHome, open, place};
 use crate::cli::vault::Mount;
 use crate::commands::ending::Ending;
 use crate::failure::{Failure, Kind};
@@ -23,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a mount may take to keep everything after it was ended from elsewhere.
 const KEEPS: Duration = Duration::from_secs(600);
 
-pub(crate) async fn run(home: &Home, args: &Mount, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(home: &VaultHome, args: &Mount, screen: &Screen) -> Result<(), Failure> {
     let path = whole(&args.dir)?;
     if args.end {
         return end(home, &path, screen).await;
@@ -119,7 +118,7 @@ where
 }
 
 /// Ends a mount, whoever answers for it, and waits until that one kept everything.
-async fn end(home: &Home, path: &Path, screen: &Screen) -> Result<(), Failure> {
+async fn end(home: &VaultHome, path: &Path, screen: &Screen) -> Result<(), Failure> {
     if !mounts().iter().any(|mount| mount == path) {
         return Err(Failure::new(Kind::Failed, format!("no vault is mounted at {}", path.display())));
     }

@@ -1,10 +1,14 @@
-//! Opening the person's vault.
+//! Opening a vault: the person's own, or a folder that is shared.
 
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use allod_crypto::Secret;
 use allod_disk::{DiskError, Place, PlaceError, Vault};
-use allod_node::person::Home;
+use allod_node::person::{Home, Person};
 
+use super::spaces::{self, Space};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
@@ -12,28 +16,77 @@ use crate::screen::Screen;
 /// How often it is tried whether the vault is free.
 const TRIED: Duration = Duration::from_millis(100);
 
-/// Where the person's vault lies.
-pub(crate) fn place(home: &Home) -> Place {
-    Place::new(home.path().join("vault"))
+/// A home, and which of its vaults a command is about.
+#[derive(Clone, Debug)]
+pub(crate) struct VaultHome {
+    home: Home,
+    space: Option<Space>,
 }
 
-/// The person's vault, made if there is none. Waits while another command has it, but not
-/// for a mount.
-pub(crate) fn open(home: &Home, screen: &Screen) -> Result<Vault, Failure> {
+impl VaultHome {
+    /// The person's own vault.
+    pub(crate) fn own(home: &Home) -> Self {
+        Self { home: home.clone(), space: None }
+    }
+
+    /// The vault that was named, or the person's own.
+    pub(crate) fn choose(home: &Home, name: Option<&str>) -> Result<Self, Failure> {
+        let space = name.map(|name| spaces::named(home, name)).transpose()?;
+        Ok(Self { home: home.clone(), space })
+    }
+
+
+    /// Which shared folder it is, if it is one.
+    pub(crate) fn space(&self) -> Option<&Space> {
+        self.space.as_ref()
+    }
+
+    /// The key that opens the image.
+    pub(crate) fn root(&self, person: &Person) -> Secret<32> {
+        match &self.space {
+            Some(space) => space.root(person),
+            None => person.root.derive("vault", 0),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        match &self.space {
+            Some(space) => space.folder(&self.home),
+            None => self.home.path().join("vault"),
+        }
+    }
+}
+
+impl Deref for VaultHome {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
+    }
+}
+
+/// Where the vault lies.
+pub(crate) fn place(home: &VaultHome) -> Place {
+    Place::new(home.folder())
+}
+
+/// The vault; the person's own is made if there is none. Waits while another command has it, but
+/// not for a mount.
+pub(crate) fn open(home: &VaultHome, screen: &Screen) -> Result<Vault, Failure> {
     let place = place(home);
-    if place.is_there() {
+    if place.is_there() || home.space.is_some() {
         return open_existing(home, screen);
     }
-    let root = load(home)?.root.derive("vault", 0);
+    let root = home.root(&load(home)?);
     let vault = wait(screen, || place.create(&root, &mut allod_node::entropy()))?;
     screen.note(&format!("Made your vault: {}. Only this identity opens it.", place.image().display()));
     Ok(vault)
 }
 
-/// The person's vault, which must be there.
-pub(crate) fn open_existing(home: &Home, screen: &Screen) -> Result<Vault, Failure> {
+/// The vault, which must be there.
+pub(crate) fn open_existing(home: &VaultHome, screen: &Screen) -> Result<Vault, Failure> {
     let place = place(home);
-    let root = load(home)?.root.derive("vault", 0);
+    let root = home.root(&load(home)?);
     if !place.is_there() {
         return Err(Failure::new(Kind::Failed, "there is no vault here yet")
             .next("`allod put PATH` makes one and puts something into it"));

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use allod_disk::{Ignored, ImportError, ImportOptions, Progress, Skipped, Vault, import_with, survey};
-use allod_node::person::Home;
 use allod_vault::files::{FileKind, Ino, Operation};
 use allod_vault::{Refusal, VaultError};
 use serde_json::json;
 
 use super::meter::{Meter, amount, count};
-use super::open::{open, place};
+use super::open::{VaultHome, open, place};
 use super::path::VaultPath;
 use super::{now, snapshot, threads};
 use crate::cli::vault::Put;
@@ -34,7 +33,7 @@ struct Outcome {
     is_stopped: bool,
 }
 
-pub(crate) fn run(home: &Home, args: &Put, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &Put, screen: &Screen) -> Result<(), Failure> {
     let sources = sources(&args.paths)?;
     let ignored = Ignored::new(&args.exclude, args.gitignore)
         .map_err(|why| Failure::usage(format!("--exclude: {why}")))?;

@@ -5,13 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use allod_disk::{Vault, put_back};
-use allod_node::person::Home;
 use serde_json::json;
 
 use super::get::bring_out;
 use super::meter::count;
 use super::now;
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use super::path::{VaultPath, readable};
 use super::put::make_directories;
 use super::snapshot::{named, take_if_changed};
@@ -19,7 +18,7 @@ use crate::cli::vault::Restore;
 use crate::failure::Failure;
 use crate::screen::Screen;
 
-pub(crate) fn run(home: &Home, args: &Restore, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &Restore, screen: &Screen) -> Result<(), Failure> {
     let typed = args.what.as_bytes();
     let (name, path) = match typed.iter().position(|byte| *byte == b':') {
         Some(place) => (&typed[..place], &typed[place + 1..]),

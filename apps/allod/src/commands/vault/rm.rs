@@ -1,17 +1,16 @@
 //! `allod rm`: removing from the vault.
 
 use allod_disk::remove;
-use allod_node::person::Home;
 use serde_json::json;
 
 use super::now;
-use super::open::open_existing;
+use super::open::{VaultHome, open_existing};
 use super::path::{VaultPath, find};
 use crate::cli::vault::Remove;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
-pub(crate) fn run(home: &Home, args: &Remove, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &Remove, screen: &Screen) -> Result<(), Failure> {
     let mut vault = open_existing(home, screen)?;
     let mut goes = Vec::new();
     // All are looked at before anything goes.

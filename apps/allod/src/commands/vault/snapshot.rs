@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 
 use allod_disk::Vault;
-use allod_node::person::Home;
 use allod_vault::files::{NAME_MAX, Snapshot, SnapshotInfo, Time};
 use allod_vault::{Refusal, VaultError};
 use jiff::civil::DateTime;
@@ -12,7 +11,7 @@ use rustix::io::Errno;
 use serde_json::json;
 
 use super::now;
-use super::open::{open_existing, place};
+use super::open::{VaultHome, open_existing, place};
 use super::path::readable;
 use crate::cli::vault::TakeSnapshot;
 use crate::failure::{Failure, Kind};
@@ -27,7 +26,7 @@ const LATEST: &[u8] = b"latest";
 /// Snapshots, the oldest first.
 pub(super) type Snapshots = Vec<(Vec<u8>, SnapshotInfo)>;
 
-pub(crate) fn run(home: &Home, args: &TakeSnapshot, screen: &Screen) -> Result<(), Failure> {
+pub(crate) fn run(home: &VaultHome, args: &TakeSnapshot, screen: &Screen) -> Result<(), Failure> {
     let name = args.name.as_deref().map(check_name).transpose()?;
     if let Some(at) = place(home).mounted() {
         let name = name.map_or_else(|| called(now()), str::to_owned);

@@ -7,7 +7,7 @@ use allod_disk::{DiskError, PlaceError};
 use allod_node::backup::{Backup, How, Report};
 use allod_node::person::Home;
 
-use super::super::open::place;
+use super::super::open::{VaultHome, place};
 use super::secret_of;
 
 /// What came of it.
@@ -25,13 +25,13 @@ pub(crate) enum Done {
 
 /// When the vault last changed; nothing where there is none.
 pub(crate) fn changed(home: &Home) -> Option<SystemTime> {
-    std::fs::metadata(place(home).image()).and_then(|about: Metadata| about.modified()).ok()
+    std::fs::metadata(place(&VaultHome::own(home)).image()).and_then(|about: Metadata| about.modified()).ok()
 }
 
 /// Backs the vault up, if there are peers.
 pub(crate) async fn back_up(home: &Home) -> Done {
     let (place, person) = match home.load() {
-        Ok(Some(person)) => (place(home), person),
+        Ok(Some(person)) => (place(&VaultHome::own(home)), person),
         _ => return Done::Nothing,
     };
     if !place.is_there() || person.backup_peers.is_empty() {

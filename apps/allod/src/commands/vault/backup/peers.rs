@@ -6,7 +6,7 @@ use allod_node::backup::Backup;
 use allod_node::person::Home;
 use serde_json::json;
 
-use super::super::open::open as open_or_make;
+use super::super::open::{VaultHome, open as open_or_make};
 use super::{announce, open, secret_of, size, teller, told};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
@@ -21,7 +21,7 @@ pub(super) async fn add(
 ) -> Result<(), Failure> {
     let person = load(home)?;
     let secret = secret_of(&person);
-    let mut vault = open_or_make(home, screen)?;
+    let mut vault = open_or_make(&VaultHome::own(home), screen)?;
     let mut rows = Vec::new();
     let mut lines = Vec::new();
     let mut failed = None;

@@ -4,7 +4,7 @@ use allod_node::backup::{Progress, find, restore};
 use allod_node::person::Home;
 use serde_json::json;
 
-use super::super::open::place;
+use super::super::open::{VaultHome, place};
 use super::{announce, faults_of, secret_of, size, warn};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
@@ -13,7 +13,7 @@ use crate::screen::Screen;
 
 pub(super) async fn run(home: &Home, from_peer: Vec<String>, screen: &Screen) -> Result<(), Failure> {
     let person = load(home)?;
-    let (place, secret) = (place(home), secret_of(&person));
+    let (place, secret) = (place(&VaultHome::own(home)), secret_of(&person));
     if place.is_there() {
         return Err(Failure::new(Kind::Failed, "there is a vault here already").next(format!(
             "to have the one that your peers keep, move {} away and keep it",
