@@ -92,6 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Action::Accuse { evidence: Evidence::Fork { first: answer.clone(), second: answer } },
         Action::Revoke { list: RevocationList { number: 1, root: [1; 32], source: "x".into() } },
         Action::Admit { guardian: founder.guardian },
+        Action::Tell { of: [1; 32], number: 1, hash: [2; 32] },
     ];
     for (number, action) in actions.into_iter().enumerate() {
         let claim = Claim::Device { did, device: id, nonce: 1 };

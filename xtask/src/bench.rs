@@ -31,6 +31,7 @@ static PROGRAMS: &[Program] = &[
     Program { name: "evaluation", package: "allod-node" },
     Program { name: "backup", package: "allod-disk" },
     Program { name: "mounted", package: "allod-disk" },
+    Program { name: "shards", package: "allod-node" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

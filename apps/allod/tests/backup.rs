@@ -8,10 +8,13 @@ mod story;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use allod_disk::Place;
+use allod_node::person::Home;
+use allod_vault::files::Ino;
 use process::free_port;
 use serde_json::Value;
 use story::Story;
@@ -206,6 +209,44 @@ fn a_lost_machine_comes_back_with_the_card_the_pin_and_five_of_eight_peers() {
     let few = scene.story.run(&["--json", "backup", "restore"]);
     assert_eq!(few.code, 5, "{few:?}");
     assert!(few.out.contains("good shards were found and 5 are needed"), "{few:?}");
+}
+
+#[test]
+fn bits_that_flip_in_the_image_come_back_from_the_peers_that_are_left() {
+    let mut scene = Scene::begin();
+    let tree = scene.put();
+    scene.add_peers();
+    scene.json(&["backup", "run"]);
+    let home = Home::new(scene.story.home.clone());
+    let root = home.load().unwrap().unwrap().root.derive("vault", 0);
+    let place = Place::new(scene.story.home.join("vault"));
+    let mut vault = place.open(&root).unwrap();
+    let mut ino = Ino::ROOT;
+    for name in [&b"tree"[..], b"a", b"b", b"large"] {
+        ino = vault.read().lookup(ino, name).unwrap().ino;
+    }
+    let parts = vault.read().parts(ino).unwrap().unwrap();
+    let objects: Vec<_> = parts.iter().step_by(9).map(|part| vault.sealed(&part.id).unwrap()).collect();
+    drop(vault);
+    let image = fs::OpenOptions::new().read(true).write(true).open(place.image()).unwrap();
+    let bytes = fs::read(place.image()).unwrap();
+    for object in &objects {
+        let at = bytes.windows(64).position(|window| window == &object.bytes[..64]).unwrap();
+        let at = at + object.bytes.len() / 2;
+        image.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
+    }
+    drop(image);
+    for gone in [1, 4, 6] {
+        scene.peers[gone].kill();
+    }
+    assert_eq!(scene.story.run(&["--json", "fsck"]).code, 1);
+    let mended = scene.json(&["fsck", "--repair"]);
+    assert_eq!(
+        (mended["mended"].as_u64(), mended["clean"].as_bool()),
+        (Some(objects.len() as u64), Some(true)),
+        "{mended}"
+    );
+    assert_eq!(see(&scene.get("back")), see(&tree));
 }
 
 #[test]

@@ -351,3 +351,21 @@ fn the_node_of_up_heals_a_guardian_that_missed_a_registration() {
     let status = at(&home).run(&["--json", "status"]).done().json();
     assert!(status["guardians"].as_array().unwrap().iter().all(|found| found["good"] == true), "{status}");
 }
+
+#[test]
+fn the_node_of_up_backs_the_vault_up_after_it_changed() {
+    let folder = folder();
+    let home = folder.path().join("home");
+    let net = Net::run(&home, &["up"]);
+    init(&home);
+    let letter = folder.path().join("letter");
+    std::fs::write(&letter, "kept by others".repeat(1000)).unwrap();
+    at(&home).run(&["put", letter.to_str().unwrap()]).done();
+    at(&home).run(&["backup", "add-peer", "--guardians"]).done();
+    net.wait_for(|said| {
+        said["event"] == "node"
+            && said["message"].as_str().is_some_and(|text| text.contains("5 of 5 peers know of backup"))
+    });
+    let status = at(&home).run(&["--json", "backup", "status"]).done().json();
+    assert_eq!((status["unpacked"].as_u64(), status["missing"].as_u64()), (Some(0), Some(0)), "{status}");
+}

@@ -367,4 +367,18 @@ pub enum Action {
         #[n(0)]
         list: RevocationList,
     },
+
+    /// Tells the newest state of something that is kept elsewhere (a device).
+    #[n(80)]
+    Tell {
+        /// What it is the state of, as the author names it.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        of: [u8; 32],
+        /// The number of the state, higher than the one before.
+        #[n(1)]
+        number: u64,
+        /// The state's hash.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        hash: [u8; 32],
+    },
 }

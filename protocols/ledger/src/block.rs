@@ -27,7 +27,9 @@ use crate::lock::Lock;
 use crate::offer::Offer;
 use crate::operation::{Operation, id_of};
 use crate::{Action, Chain, Error, Parameters, Rejection};
-use crate::{account, asset, beacon, committee, evidence, issuer, lock, membership, name, offer, shared_key};
+use crate::{
+    account, asset, beacon, committee, evidence, head, issuer, lock, membership, name, offer, shared_key,
+};
 
 /// A block that was agreed on.
 #[derive(Clone, Debug)]
@@ -271,5 +273,7 @@ fn act<V: Values + ?Sized>(
 
         Action::DeclareIssuer { terms } => issuer::declare(draft, context, author.person()?, terms),
         Action::Revoke { list } => issuer::revoke(draft, context, author.person()?, list),
+
+        Action::Tell { of, number, hash } => head::tell(draft, context, author.person()?, of, *number, hash),
     }
 }

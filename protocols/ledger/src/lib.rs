@@ -32,6 +32,7 @@ pub mod evidence;
 mod founding;
 mod genesis;
 pub mod guardian;
+pub mod head;
 pub mod holding;
 pub mod issuer;
 pub mod jellyfish;

@@ -83,6 +83,12 @@ impl Identifier for (Did, u32) {
     }
 }
 
+impl Identifier for (Did, [u8; 32]) {
+    fn bytes(&self) -> Vec<u8> {
+        [self.0.as_bytes().as_slice(), &self.1].concat()
+    }
+}
+
 impl Identifier for (SessionId, u16) {
     fn bytes(&self) -> Vec<u8> {
         [self.0.as_bytes().as_slice(), &self.1.to_be_bytes()].concat()

@@ -175,6 +175,8 @@ pub enum Rejection {
     NoIssuer,
     /// A list with this number or a higher one is here.
     OldList,
+    /// A head with this number or a higher one is here.
+    OldHead,
 }
 
 impl Rejection {
@@ -277,6 +279,7 @@ impl fmt::Display for Rejection {
             Self::NoContradiction => "the evidence shows no contradiction",
             Self::NoIssuer => "the author has not declared that it issues credentials",
             Self::OldList => "a newer list is here",
+            Self::OldHead => "a newer state is here",
         };
         f.write_str(text)
     }

@@ -14,7 +14,7 @@ use allod_crypto::aead::{NONCE, OVERHEAD, SyntheticKey};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
-use crate::blocks::{BLOCK, Blocks};
+use crate::blocks::{BLOCK, Blocks, BlocksError};
 use crate::error::VaultError;
 use crate::log::{Log, SegmentState, pad, unpad};
 
@@ -25,6 +25,9 @@ pub const RECORD_MAX: usize = 1 << 20;
 /// over them later changes nothing of where a file system has the image's blocks, so that
 /// making it durable is one write and not several.
 const AHEAD: usize = 256 << 10;
+
+/// Bytes that stay reserved when an image is closed.
+const KEPT: u32 = 512 << 10;
 
 /// Bytes of a sealed head.
 const HEAD: usize = 96;
@@ -82,11 +85,13 @@ pub(crate) struct Journal {
     size: u64,
     /// Up to where something was written, in this segment.
     ahead: u32,
+    /// Up to where this segment's room is reserved. After the image was opened nobody knows.
+    reserved: u32,
 }
 
 impl Journal {
     pub(crate) fn new(key: SyntheticKey, position: Position) -> Self {
-        Self { key, position, segments: vec![position.segment], size: 0, ahead: 0 }
+        Self { key, position, segments: vec![position.segment], size: 0, ahead: 0, reserved: 0 }
     }
 
     /// Bytes that were written since the last checkpoint.
@@ -134,6 +139,8 @@ impl Journal {
         // One block is left for the record that tells where it goes on.
         if self.position.offset as usize + whole + BLOCK > log.segment_size as usize {
             let next = log.table.open_journal(&mut log.blocks, u64::from(log.segment_size))?;
+            let reserved = self.reserve(log, self.position.offset + BLOCK as u32);
+            reserved.inspect_err(|_| log.table.set(next, SegmentState::Free))?;
             let head = self.seal_head(0, next, [0; NONCE]);
             let mut bytes = head.clone();
             bytes.resize(BLOCK, 0);
@@ -149,8 +156,9 @@ impl Journal {
         let head = self.seal_head(body.len() as u32, 0, nonce_of(&body));
         let mut bytes = [&head[..], &body].concat();
         let end = self.position.offset + whole as u32;
+        self.reserve(log, end + BLOCK as u32)?;
         if end > self.ahead && whole < AHEAD {
-            let size = AHEAD.min(log.segment_size as usize - end as usize);
+            let size = AHEAD.min(self.reserved.saturating_sub(end) as usize);
             if size > 0 {
                 bytes.extend_from_slice(&self.filler(&head, size));
             }
@@ -186,9 +194,40 @@ impl Journal {
         self.position.segment = next;
         self.position.offset = 0;
         self.ahead = 0;
+        self.reserved = 0;
         self.position.number += 1;
         self.position.before = nonce.into();
         self.segments.push(next);
+    }
+
+    /// Makes sure that the segment can be written up to a place: all of it, or where the disk is
+    /// full only so much.
+    fn reserve<B: Blocks>(&mut self, log: &mut Log<B>, end: u32) -> Result<(), VaultError> {
+        if end <= self.reserved {
+            return Ok(());
+        }
+        let from = self.position.offset;
+        let at = log.at(self.position.segment, from);
+        self.reserved = match log.blocks.reserve(at, u64::from(log.segment_size - from)) {
+            Ok(()) => log.segment_size,
+            Err(BlocksError::Full) => {
+                log.blocks.reserve(at, u64::from(end - from))?;
+                end
+            }
+            Err(why) => return Err(why.into()),
+        };
+        Ok(())
+    }
+
+    /// Gives back the room behind, but for a little.
+    pub(crate) fn give_back<B: Blocks>(&mut self, log: &mut Log<B>) -> Result<(), VaultError> {
+        let from = (self.position.offset + KEPT).min(log.segment_size);
+        self.reserved = 0;
+        if from < log.segment_size {
+            let at = log.at(self.position.segment, from);
+            log.blocks.discard(at, u64::from(log.segment_size - from))?;
+        }
+        Ok(())
     }
 
     /// So many bytes that say nothing and look like the rest.

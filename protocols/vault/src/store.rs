@@ -400,6 +400,17 @@ impl<B: Blocks> Store<B> {
         self.log.table.room(self.log.segment_size)
     }
 
+    /// Gives back the room that was reserved, but for a little with which things can be removed.
+    /// It is reserved again by whoever needs it. For a store that nobody uses for a while.
+    ///
+    /// # Errors
+    /// [`VaultError`]. What was durable is.
+    pub fn give_back(&mut self) -> Result<(), VaultError> {
+        self.log.flush()?;
+        self.log.give_back()?;
+        self.journal.give_back(&mut self.log)
+    }
+
     /// Gives the blocks back. What was not committed or synced may be lost.
     pub fn into_blocks(self) -> B {
         self.log.blocks

@@ -166,6 +166,7 @@ fn act(verb: &str, vault: &Path, place: &Path) {
     } else {
         let (_, skipped) = import(&mut files, place, (Ino::ROOT, b"data"), threads, &mut |_| {}).unwrap();
         assert!(skipped.is_empty(), "{skipped:?}");
+        files.give_back().unwrap();
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`verify`]: every object looked at, on all cores.
 //! - [`remove`]: whole trees of files, out of a vault.
 //! - [`put_back`]: what a snapshot has, among the files of now again.
+//! - [`sync()`]: a vault told what another device did, over a link that carries bytes.
 //! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ mod put_back;
 mod remove;
 mod restored;
 mod survey;
+mod sync;
 
 pub use blocks::{DiskError, FileBlocks};
 pub use check::{Looked, Opened, verify};
@@ -35,3 +37,4 @@ pub use place::{Place, PlaceError, Vault, mounts};
 pub use put_back::put_back;
 pub use remove::remove;
 pub use survey::survey;
+pub use sync::{LinkError, Who, sync};

@@ -13,6 +13,7 @@ use super::ending::Ending;
 use super::ledger::waiting;
 use super::local::{self, View};
 use super::testnet::program;
+use super::vault::backup::by_itself;
 use crate::cli::Up;
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -23,6 +24,12 @@ const ROUND: Duration = Duration::from_secs(60);
 /// How often it is looked what waits on the ledger. A network for trying lets a change
 /// wait for a minute.
 const LEDGER_ROUND: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether the vault changed and is to be backed up.
+const BACKUP_ROUND: Duration = Duration::from_secs(10);
+
+/// How long is waited after a backup that did not come about.
+const BACKUP_AGAIN: Duration = Duration::from_secs(600);
 
 /// How often it is looked whether the identity changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -94,7 +101,7 @@ enum News {
 
 /// The person's node: every round, when the identity changed, and when a guardian
 /// of the local network is back, it sees what the guardians hold and gives back what is missing.
-/// More often it looks what waits on the ledger.
+/// More often it looks what waits on the ledger, and whether the vault is to be backed up.
 async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
     let identity = home.folder().join("identity");
     let changed = || std::fs::metadata(&identity).and_then(|about: Metadata| about.modified()).ok();
@@ -102,6 +109,7 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
     let mut due = Instant::now();
     let mut said: Vec<News> = Vec::new();
     let (mut ledger_due, mut waits) = (Instant::now(), None);
+    let (mut backup_due, mut backed_up) = (Instant::now(), None);
     loop {
         let now = changed();
         if now.is_some() && Instant::now() >= ledger_due {
@@ -112,6 +120,24 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
                 }
             }
             ledger_due = Instant::now() + LEDGER_ROUND;
+        }
+        if now.is_some() && Instant::now() >= backup_due {
+            backup_due = Instant::now() + BACKUP_ROUND;
+            let image = by_itself::changed(&home);
+            if image.is_some() && image != backed_up {
+                let (news, is_done) = backup(&home).await;
+                match is_done {
+                    // Its own writing is no news to it.
+                    true => backed_up = by_itself::changed(&home),
+                    false if news.is_some() => backup_due = Instant::now() + BACKUP_AGAIN,
+                    false => {}
+                }
+                if let Some(item) = news
+                    && tell.send(item).await.is_err()
+                {
+                    return;
+                }
+            }
         }
         if now.is_some() && (now != seen || Instant::now() >= due) {
             let news = round(&home).await;
@@ -128,6 +154,22 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
         tokio::select! {
             () = sleep(LOOK) => {}
             () = back.notified() => due = Instant::now(),
+        }
+    }
+}
+
+/// A backup of what changed, in words, and whether there is nothing left to do.
+async fn backup(home: &Home) -> (Option<News>, bool) {
+    match by_itself::back_up(home).await {
+        by_itself::Done::Nothing => (None, true),
+        by_itself::Done::Later => (None, false),
+        by_itself::Done::Backed(report) => {
+            let (count, all) = report.acknowledged;
+            let text = format!("your vault: {count} of {all} peers know of backup {}", report.generation);
+            (Some(News::Well(text)), true)
+        }
+        by_itself::Done::Failed(why) => {
+            (Some(News::Warning(format!("your vault could not be backed up: {why}"))), false)
         }
     }
 }

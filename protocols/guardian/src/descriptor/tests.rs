@@ -68,7 +68,7 @@ fn a_descriptor_opens_for_its_card_as_what_it_was() {
 #[test]
 fn where_backups_are_is_found_with_it_and_costs_one_without_them_nothing() {
     let without = descriptor(1, 3);
-    assert_eq!(without.body()[0], 0x86, "an array of six, as before there were backups");
+    assert_eq!(without.body()[0], 0x85, "an array of five, as before there were backups");
     let with = Descriptor { backup_peers: vec!["https://peer.example#pin".into()], ..without };
     assert_eq!(with.body()[0], 0x87);
     let sealed = with.seal(&root(1), &card(1), &mut rng());

@@ -34,7 +34,8 @@ fn asks(action: &Action) -> Asks {
         | Action::Leave { .. }
         | Action::Unbond { .. }
         | Action::DeclareIssuer { .. }
-        | Action::Revoke { .. } => Asks::Device,
+        | Action::Revoke { .. }
+        | Action::Tell { .. } => Asks::Device,
         Action::Restate { .. }
         | Action::Approve { .. }
         | Action::Admit { .. }

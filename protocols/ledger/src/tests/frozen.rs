@@ -26,6 +26,7 @@ use crate::asset::{asset_id, title_id};
 use crate::beacon::Beacon;
 use crate::committee::Committee;
 use crate::guardian::{Guardian, Roster};
+use crate::head::Head;
 use crate::holding::{Asset, Balance, Title};
 use crate::issuer::{Issuer, Revocations};
 use crate::jellyfish::Node;
@@ -118,7 +119,7 @@ fn compare(found: &[(String, String)], frozen: &[(&str, &str)]) {
 variants!(ACTIONS, action_name, Action:
     Found, Log, Veto, Complete, CommitName, RegisterName, RenewName, DefineAsset, Issue, Retire, Entitle,
     Transfer, Lock, Claim, Unlock, Offer, Accept, Withdraw, Join, Restate, Bond, Leave, Unbond, Approve,
-    Admit, Announce, Deal, Complain, Ready, Beacon, Accuse, ClaimBounty, DeclareIssuer, Revoke,
+    Admit, Announce, Deal, Complain, Ready, Beacon, Accuse, ClaimBounty, DeclareIssuer, Revoke, Tell,
 );
 
 /// The first operation of each kind in these blocks.
@@ -242,6 +243,7 @@ fn records_keep_their_form_and_place() {
         Dealt: (sharing.session, sharing.dealers[0]),
         Issuer: did(EVE),
         Revocations: did(EVE),
+        Head: (did(EVE), [2; 32]),
     }
     let kinds: BTreeSet<&String> = found.iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds.len(), found.len(), "no two kinds have one name");
@@ -279,15 +281,15 @@ const RECORDS: &[(&str, &str)] = &[
     ("chain", "5b30ae999ac2b92ff20e01887111753c"),
     ("parameters", "79a8bbd9b69ac6ab9659fd159c057e58"),
     ("beacon", "dad8ac8973b084d7cfca0258289b7904"),
-    ("identity", "727b68d4b59b02a0a6e13fe8a923dfbc"),
+    ("identity", "6d26e9cc94ec39c43489697604fb11b0"),
     ("identity's operation", "9e5bcef8d8b346d65a2669616feed526"),
     ("name", "29ed6f3a59922d41783540da6dfe0412"),
     ("name's commitment", "979ac6612e6f06d508e01aeda45940a9"),
     ("asset", "f094495e4b4ebdc165366746072a486d"),
     ("balance", "f87997d686933e7e07a0bbb1e14f9cdd"),
     ("title", "b09b6e8f7694ef47507fa8bfaeaa5ae7"),
-    ("lock", "2699e59aedb2d9761ee42de48bc1e38c"),
-    ("offer", "41bc72d93f3019b8a84763fc57c78604"),
+    ("lock", "6633cd0cee1e68b71a04ff6079147ecb"),
+    ("offer", "19d4f4c37c93f25e2297871107f40d58"),
     ("guardian", "da5b90d80e7357bdcfbd3736b44ad3fb"),
     ("roster", "19247841cf045e2ed2cac99f18e024e0"),
     ("committee", "1db3af84518296e34107bf0ebaa9de81"),
@@ -299,6 +301,7 @@ const RECORDS: &[(&str, &str)] = &[
     ("dealing", "75938c8c694cbc7f5bdd81ba894ad09a"),
     ("issuer", "2c520823e8ca02fa7e7911418ca8aa4c"),
     ("revocations", "fb96ab105de6c71bf0b6e4e75aa7ee6d"),
+    ("head", "f11c085eac8e98fdd587e3c80ccee340"),
 ];
 
 const FORMS: &[(&str, &str)] = &[
@@ -308,7 +311,7 @@ const FORMS: &[(&str, &str)] = &[
     ("signed message", "3207553558012bdc5e73bbef7c63fb32"),
     ("signed message with work", "a0e4ab5188988c580af0d0bc770f1509"),
     ("work", "d6564f40d58d6ecf4798ef6cea62427d"),
-    ("checkpoint", "684ababc2610f5a539a9621354834916"),
+    ("checkpoint", "75498b92a9f35c9f56754da75631be9e"),
     ("beacon", "405ab1735b0b60b45060473fc80ebd71"),
     ("contradictory votes", "59ac1c741d728f581fa7ce46f8f28e1d"),
     ("candidate", "e719fcdb1c63fe661faa6d9a01c08810"),

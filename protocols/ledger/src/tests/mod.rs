@@ -26,6 +26,7 @@ mod evidence;
 mod frozen;
 mod geneses;
 mod guardians;
+mod heads;
 mod holdings;
 mod issuers;
 mod names;

@@ -30,6 +30,7 @@ variants!(ALL, reason, Rejection:
     BondTooSmall, StillNeeded,
     BadKey, NoKey, NoNetworkKey, NothingNew, NoSession, OtherPhase, NotMember, BadAnnouncement, Dealing,
     ComplaintRefuted, OldShare, ShareClaimed, BeaconKnown, OtherRound, NoContradiction, NoIssuer, OldList,
+    OldHead,
 );
 
 /// A world, and the reasons for which it refused something.
@@ -151,6 +152,9 @@ fn identities() -> BTreeSet<&'static str> {
     all.done(ANN, Action::DeclareIssuer { terms });
     all.done(ANN, Action::Revoke { list: list(1) });
     all.person("OldList", ANN, Action::Revoke { list: list(1) });
+    let tell = Action::Tell { of: [1; 32], number: 1, hash: [1; 32] };
+    all.done(ANN, tell.clone());
+    all.person("OldHead", ANN, tell);
     all.reasons
 }
 

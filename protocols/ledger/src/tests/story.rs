@@ -126,6 +126,7 @@ fn things(world: &mut World) {
     does(world, EVE, Action::DeclareIssuer { terms });
     let list = RevocationList { number: 3, root: [9; 32], source: "https://town.example/3".into() };
     does(world, EVE, Action::Revoke { list });
+    does(world, EVE, Action::Tell { of: [2; 32], number: 7, hash: [3; 32] });
 }
 
 /// Locks and offers are made and ended; one of each stays.

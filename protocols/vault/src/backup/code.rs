@@ -2,21 +2,39 @@
 //! `needed` are the pack itself, cut into equal parts.
 //!
 //! Reed-Solomon over GF(2^16) with the fast transform of Lin, Chung and Han ("Novel
-//! Polynomial Basis and Its Application to Reed-Solomon Erasure Codes", 2014), by
-//! `reed-solomon-simd`. It finds missing shards and no wrong ones: whoever decodes has
-//! checked each shard by its [id](super::shard::ShardId) before.
+//! Polynomial Basis and Its Application to Reed-Solomon Erasure Codes", 2014), as the
+//! programs Leopard-RS and `reed-solomon-simd` have it, by whichever a shell has. It finds
+//! missing shards and no wrong ones: whoever decodes has checked each shard by its
+//! [id](super::shard::ShardId) before.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
-use reed_solomon_simd::{ReedSolomonDecoder, ReedSolomonEncoder};
 
 use super::error::BackupError;
 use super::shard::LEAF;
 
 /// The most shards of a pack.
 pub const SHARDS_MAX: u8 = 32;
+
+/// Computes the shards that are no part of the pack itself. All shards have one size, which
+/// is a multiple of [`LEAF`]. What one program divided any other puts together.
+pub trait Erasure {
+    /// So many shards beside these. Nothing where that cannot be done.
+    fn more(&self, originals: &[Vec<u8>], count: usize) -> Option<Vec<Vec<u8>>>;
+
+    /// The originals that are missing, with their numbers: from those that are there, and from
+    /// some of the others, each with its number among its like. Together they are as many as are
+    /// needed. `counts` says how many are needed, and how many others were made. Nothing where
+    /// that cannot be done.
+    fn missing(
+        &self,
+        counts: (usize, usize),
+        originals: &[(usize, &[u8])],
+        others: &[(usize, &[u8])],
+    ) -> Option<Vec<(usize, Vec<u8>)>>;
+}
 
 /// How many shards there are, and how many are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -70,7 +88,7 @@ impl Code {
     ///
     /// # Errors
     /// [`BackupError::Shards`] for an empty pack.
-    pub fn encode(self, pack: &[u8]) -> Result<Vec<Vec<u8>>, BackupError> {
+    pub fn encode(self, pack: &[u8], erasure: &impl Erasure) -> Result<Vec<Vec<u8>>, BackupError> {
         let size = self.shard_size(pack.len());
         let (needed, more) = (usize::from(self.needed), usize::from(self.all - self.needed));
         let mut shards: Vec<Vec<u8>> = (0..needed)
@@ -83,11 +101,8 @@ impl Code {
             })
             .collect();
         if more > 0 {
-            let wrong = |_| BackupError::Shards;
-            let mut encoder = ReedSolomonEncoder::new(needed, more, size).map_err(wrong)?;
-            shards.iter().try_for_each(|shard| encoder.add_original_shard(shard)).map_err(wrong)?;
-            let made = encoder.encode().map_err(wrong)?;
-            shards.extend(made.recovery_iter().map(<[u8]>::to_vec));
+            let made = erasure.more(&shards, more).filter(|made| made.len() == more);
+            shards.extend(made.ok_or(BackupError::Shards)?);
         }
         Ok(shards)
     }
@@ -97,7 +112,12 @@ impl Code {
     ///
     /// # Errors
     /// [`BackupError::TooFewShards`], [`BackupError::Shards`].
-    pub fn decode(self, size: usize, shards: &[(u8, &[u8])]) -> Result<Vec<u8>, BackupError> {
+    pub fn decode(
+        self,
+        size: usize,
+        shards: &[(u8, &[u8])],
+        erasure: &impl Erasure,
+    ) -> Result<Vec<u8>, BackupError> {
         let (needed, shard_size) = (usize::from(self.needed), self.shard_size(size));
         let mut seen = [false; SHARDS_MAX as usize];
         for (number, shard) in shards {
@@ -111,25 +131,24 @@ impl Code {
             return Err(BackupError::TooFewShards { found: shards.len(), needed });
         }
         let mut pack = vec![0; needed * shard_size];
-        let place = |number: u8| usize::from(number) * shard_size..(usize::from(number) + 1) * shard_size;
-        let (own, made): (Vec<_>, Vec<_>) = shards.iter().partition(|(number, _)| *number < self.needed);
-        for (number, shard) in &own {
+        let place = |number: usize| number * shard_size..(number + 1) * shard_size;
+        let (mut originals, mut others) = (Vec::new(), Vec::new());
+        for (number, shard) in shards {
+            match number.checked_sub(self.needed) {
+                None => originals.push((usize::from(*number), *shard)),
+                Some(number) => others.push((usize::from(number), *shard)),
+            }
+        }
+        for (number, shard) in &originals {
             pack[place(*number)].copy_from_slice(shard);
         }
-        if own.len() < needed {
-            let wrong = |_| BackupError::Shards;
-            let more = usize::from(self.all - self.needed);
-            let mut decoder = ReedSolomonDecoder::new(needed, more, shard_size).map_err(wrong)?;
-            for (number, shard) in &own {
-                decoder.add_original_shard(usize::from(*number), shard).map_err(wrong)?;
-            }
-            for (number, shard) in made.iter().take(needed - own.len()) {
-                decoder.add_recovery_shard(usize::from(*number - self.needed), shard).map_err(wrong)?;
-            }
-            let restored = decoder.decode().map_err(wrong)?;
-            for (number, shard) in restored.restored_original_iter() {
-                let number = u8::try_from(number).map_err(|_| BackupError::Shards)?;
-                pack[place(number)].copy_from_slice(shard);
+        if originals.len() < needed {
+            others.truncate(needed - originals.len());
+            let counts = (needed, usize::from(self.all - self.needed));
+            let restored = erasure.missing(counts, &originals, &others).ok_or(BackupError::Shards)?;
+            for (number, shard) in restored {
+                let into = pack.get_mut(place(number)).filter(|into| into.len() == shard.len());
+                into.ok_or(BackupError::Shards)?.copy_from_slice(&shard);
             }
         }
         pack.truncate(size);

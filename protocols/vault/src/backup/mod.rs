@@ -41,7 +41,7 @@ pub mod shard;
 mod tests;
 
 pub use catalogue::{Catalogue, PackRecord, PeerRecord, ShardRecord};
-pub use code::{Code, SHARDS_MAX};
+pub use code::{Code, Erasure, SHARDS_MAX};
 pub use error::{BackupError, Lie};
 pub use head::{Answer, CATALOGUE_MAX, HEAD, Head, Newest, newest};
 pub use keys::{Account, BackupKeys};

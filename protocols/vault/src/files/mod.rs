@@ -418,6 +418,16 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         self.store.room()
     }
 
+    /// Commits, and gives back the room that was reserved while the files were in use, but for a
+    /// little. For files that nobody uses for a while; whoever does takes it again.
+    ///
+    /// # Errors
+    /// [`VaultError`]. What was durable is.
+    pub fn give_back(&mut self) -> Result<(), VaultError> {
+        self.commit()?;
+        self.store.give_back()
+    }
+
     /// Gives the blocks back. What was not committed or synced is lost.
     pub fn into_blocks(self) -> B {
         self.store.into_blocks()

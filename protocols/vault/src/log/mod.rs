@@ -22,11 +22,15 @@ use minicbor::{Decode, Encode};
 pub(crate) use parts::{Content, HeadState, Link, Listed, Spot, Summary, pad, unpad};
 pub(crate) use table::{COUNT_MAX, PAGE, SegmentState, Table};
 
-use crate::blocks::{BLOCK, Blocks};
+use crate::blocks::{BLOCK, Blocks, BlocksError};
 use crate::error::{Damage, Part, VaultError};
 
 /// Bytes that a stream keeps before it writes them.
 const GATHER: usize = 256 << 10;
+
+/// Bytes for metadata that stay reserved when an image is closed, so that things can be removed
+/// when it is opened on a disk that others filled meanwhile.
+const KEPT: u32 = 1 << 20;
 
 /// Which stream something is appended to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,8 @@ struct Head {
     summary_size: usize,
     summary: Option<Link>,
     slots: u16,
+    /// Up to where its room is reserved. After the image was opened nobody knows.
+    reserved: u32,
 }
 
 impl Head {
@@ -95,6 +101,7 @@ impl<B: Blocks> Log<B> {
                 summary_size: 0,
                 summary: head.summary,
                 slots: head.slots,
+                reserved: head.filled,
             })
         });
         Self { blocks, key, segment_size, table, heads }
@@ -136,12 +143,17 @@ impl<B: Blocks> Log<B> {
                     summary_size: 0,
                     summary: None,
                     slots: 0,
+                    reserved: segment_size as u32,
                 })
             }
         };
         if !fits(head) {
             return Err(VaultError::TooLarge { size_max: segment_size - 3 * BLOCK });
         }
+        let end = parts::padded(
+            head.filled() + bytes.len() + head.summary_size + listing + parts::SUMMARY_OVERHEAD + BLOCK,
+        );
+        reserve(&mut self.blocks, head, end.min(segment_size), segment_size)?;
         let (Ok(offset), Ok(size)) = (u32::try_from(head.filled()), u32::try_from(bytes.len())) else {
             return Err(VaultError::TooLarge { size_max: segment_size });
         };
@@ -328,6 +340,26 @@ impl<B: Blocks> Log<B> {
         Ok(())
     }
 
+    /// Gives back the room that stands by, and that of the streams but for a little metadata.
+    /// They must have been flushed. It is reserved again by whoever needs it.
+    pub(crate) fn give_back(&mut self) -> Result<(), VaultError> {
+        for segment in self.table.take_standby() {
+            let at = self.at(segment, 0);
+            self.blocks.discard(at, u64::from(self.segment_size))?;
+        }
+        let last = self.segment_size - BLOCK as u32;
+        for (stream, kept) in [(Stream::Data, 0), (Stream::Meta, KEPT)] {
+            let Some(head) = &mut self.heads[stream as usize] else { continue };
+            let from = (head.start + kept).min(last);
+            let at = u64::from(head.segment) * u64::from(self.segment_size) + u64::from(from);
+            head.reserved = head.start;
+            if from < last {
+                self.blocks.discard(at, u64::from(last - from))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Finishes the segment that a stream fills.
     pub(crate) fn close(&mut self, stream: Stream) -> Result<(), VaultError> {
         self.summarize(stream)?;
@@ -346,6 +378,34 @@ impl<B: Blocks> Log<B> {
         self.heads[stream as usize] = None;
         Ok(())
     }
+}
+
+/// Makes sure that a stream's segment can be written up to a place: all of it, or where the
+/// disk is full only so much.
+fn reserve(
+    blocks: &mut impl Blocks,
+    head: &mut Head,
+    end: usize,
+    segment_size: usize,
+) -> Result<(), VaultError> {
+    if end <= head.reserved as usize {
+        return Ok(());
+    }
+    let at = u64::from(head.segment) * segment_size as u64;
+    let mut take = |from: usize, to: usize| blocks.reserve(at + from as u64, (to - from) as u64);
+    let from = head.reserved as usize;
+    match take(from, segment_size) {
+        Err(BlocksError::Full) => {
+            take(from, end)?;
+            take(segment_size - BLOCK, segment_size)?;
+            head.reserved = end as u32;
+        }
+        done => {
+            done?;
+            head.reserved = segment_size as u32;
+        }
+    }
+    Ok(())
 }
 
 /// Bytes that encode a value of the vault's own.

@@ -140,6 +140,11 @@ impl Table {
         (self.free.len() as u64 + fresh).saturating_sub(STANDBY as u64) * u64::from(segment_size)
     }
 
+    /// The segments that stand by, which do so no more.
+    pub(crate) fn take_standby(&mut self) -> BTreeSet<u32> {
+        core::mem::take(&mut self.standby)
+    }
+
     /// Takes a free segment for the log.
     pub(crate) fn open(
         &mut self,

@@ -1,7 +1,7 @@
 //! A disk that can run full, fail, and lose its power: every write since the last sync
 //! may then have come about or not, block by block, in any order.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -27,9 +27,10 @@ pub(crate) enum Event {
 pub(crate) struct Inside {
     pub(crate) image: Image,
     pub(crate) events: Vec<Event>,
-    /// Bytes that can still be reserved.
+    /// Bytes that can still be reserved or written where nothing is.
     pub(crate) room: u64,
-    reserved: BTreeMap<u64, u64>,
+    /// Blocks that have room.
+    reserved: BTreeSet<u64>,
     /// Writes until all fail.
     pub(crate) writes_left: Option<u64>,
     capacity: u64,
@@ -47,7 +48,9 @@ impl Disk {
 
     /// One with a content.
     pub(crate) fn of(image: Image, capacity: u64) -> Self {
-        Self(Rc::new(RefCell::new(Inside { image, room: capacity, capacity, ..Inside::default() })))
+        let reserved: BTreeSet<u64> = image.keys().copied().collect();
+        let room = capacity.saturating_sub(reserved.len() as u64 * BLOCK as u64);
+        Self(Rc::new(RefCell::new(Inside { image, room, reserved, capacity, ..Inside::default() })))
     }
 
     /// A copy of what is on it now.
@@ -65,6 +68,15 @@ pub(crate) fn apply(image: &mut Image, (block, bytes): &(u64, Option<Rc<[u8]>>))
 }
 
 impl Inside {
+    /// Gives room to the blocks of this range that have none.
+    fn take(&mut self, at: u64, size: u64) -> Result<(), BlocksError> {
+        let range = at / BLOCK as u64..(at + size).div_ceil(BLOCK as u64);
+        let new: Vec<u64> = range.filter(|block| !self.reserved.contains(block)).collect();
+        self.room = self.room.checked_sub(new.len() as u64 * BLOCK as u64).ok_or(BlocksError::Full)?;
+        self.reserved.extend(new);
+        Ok(())
+    }
+
     fn count(&mut self) -> Result<(), BlocksError> {
         match &mut self.writes_left {
             Some(0) => Err(BlocksError::Failed(5)),
@@ -99,13 +111,7 @@ impl Blocks for Disk {
     }
 
     fn reserve(&mut self, at: u64, size: u64) -> Result<(), BlocksError> {
-        let mut inside = self.0.borrow_mut();
-        if inside.reserved.get(&at).is_some_and(|reserved| *reserved >= size) {
-            return Ok(());
-        }
-        inside.room = inside.room.checked_sub(size).ok_or(BlocksError::Full)?;
-        inside.reserved.insert(at, size);
-        Ok(())
+        self.0.borrow_mut().take(at, size)
     }
 
     fn write(&mut self, at: u64, from: &[u8]) -> Result<(), BlocksError> {
@@ -113,6 +119,7 @@ impl Blocks for Disk {
         let mut inside = self.0.borrow_mut();
         assert!(at + from.len() as u64 <= inside.capacity, "within the disk");
         inside.count()?;
+        inside.take(at, from.len() as u64)?;
         let blocks = (at / BLOCK as u64..).zip(from.chunks(BLOCK));
         let blocks: Vec<_> = blocks.map(|(block, bytes)| (block, Some(Rc::from(bytes)))).collect();
         blocks.iter().for_each(|block| apply(&mut inside.image, block));
@@ -129,10 +136,10 @@ impl Blocks for Disk {
 
     fn discard(&mut self, at: u64, size: u64) -> Result<(), BlocksError> {
         let mut inside = self.0.borrow_mut();
-        // What was reserved as a whole and is given back as a whole can be taken again.
-        if inside.reserved.get(&at) == Some(&size) {
-            inside.reserved.remove(&at);
-            inside.room += size;
+        for block in at / BLOCK as u64..(at + size) / BLOCK as u64 {
+            if inside.reserved.remove(&block) {
+                inside.room += BLOCK as u64;
+            }
         }
         let blocks: Vec<_> =
             (at / BLOCK as u64..(at + size) / BLOCK as u64).map(|block| (block, None)).collect();

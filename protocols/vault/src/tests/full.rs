@@ -7,7 +7,7 @@ use super::disk::Disk;
 use super::{SMALL, object, rng, root};
 use crate::error::VaultError;
 use crate::object::ObjectId;
-use crate::store::Store;
+use crate::store::{Geometry, Store};
 
 const SEGMENT: u64 = 128 << 10;
 
@@ -119,4 +119,58 @@ fn a_sync_that_failed_ends_the_writing() {
     assert_eq!(store.record(b"more"), Err(VaultError::ReadOnly));
     assert_eq!(store.put(&object(1, 10)), Err(VaultError::ReadOnly));
     assert_eq!(store.commit(b""), Err(VaultError::ReadOnly));
+}
+
+#[test]
+fn a_store_that_nobody_uses_gives_room_back_and_can_be_emptied_on_a_disk_that_others_filled() {
+    // Segments that are larger than what stays reserved.
+    const LARGE: Geometry = Geometry { segment_size: 2 << 20 };
+    let capacity = 100 * u64::from(LARGE.segment_size);
+    let disk = Disk::new(capacity);
+    let mut store = Store::create(disk.clone(), LARGE, &root(), b"", &mut rng()).unwrap();
+    let mut kept = Vec::new();
+    let mut stored = 0;
+    for number in 0..200 {
+        let object = object(number, size_of(number));
+        stored += object.bytes.len() as u64;
+        store.put(&object).unwrap();
+        kept.push((number, object.id));
+    }
+    store.commit(b"").unwrap();
+    let used = || capacity - disk.0.borrow().room;
+    assert!(used() > stored + 5 * u64::from(LARGE.segment_size), "{} {stored}", used());
+    store.give_back().unwrap();
+    assert!(used() < stored + u64::from(LARGE.segment_size), "{} {stored}", used());
+
+    // Others take all the rest.
+    let theirs = core::mem::take(&mut disk.0.borrow_mut().room);
+    let mut store = Store::open(disk.clone(), &root(), &mut |_| {}).unwrap();
+    get_all(&mut store, &kept);
+    let why = (200..400).find_map(|number| store.put(&object(number, size_of(number) | 1)).err());
+    assert_eq!(why, Some(VaultError::Full));
+    for _ in 0..20 {
+        store.record(b"remove some").unwrap();
+        store.sync().unwrap();
+    }
+    // Nothing is needed any more.
+    store.begin_marking();
+    while store.clean(100, 1).unwrap_or_default().segments > 0 {
+        store.commit(b"cleaned").unwrap();
+        store.commit(b"cleaned").unwrap();
+    }
+    store.commit(b"cleaned").unwrap();
+    assert!(disk.0.borrow().room >= u64::from(LARGE.segment_size), "{}", disk.0.borrow().room);
+    store.give_back().unwrap();
+
+    // They remove it: all is as before, also where it was not opened again.
+    disk.0.borrow_mut().room += theirs;
+    for number in 400..600 {
+        store.put(&object(number, size_of(number))).unwrap();
+    }
+    store.commit(b"again").unwrap();
+    let mut store = Store::open(disk, &root(), &mut |_| {}).unwrap();
+    get_all(
+        &mut store,
+        &(400..600).map(|number| (number, object(number, size_of(number)).id)).collect::<Vec<_>>(),
+    );
 }

@@ -104,7 +104,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
         self.session.as_ref().is_some_and(|session| !session.guard.is_finished())
     }
 
-    /// Unmounts, and commits everything.
+    /// Unmounts, commits everything, and gives back the room that was reserved.
     ///
     /// # Errors
     /// [`MountError`].
@@ -124,7 +124,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
         if let Some((stop, committer)) = self.committer.take() {
             drop(stop);
             let _ = committer.join();
-            self.shared.settled().files.commit()?;
+            self.shared.settled().files.give_back()?;
         }
         unmounted.map_err(|source| MountError::System { path: self.path.clone(), source })
     }

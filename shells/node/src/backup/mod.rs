@@ -14,6 +14,7 @@
 
 mod audit;
 mod book;
+mod erasure;
 mod error;
 mod mend;
 mod peer;
@@ -32,6 +33,7 @@ use allod_vault::files::Files;
 use allod_vault::{Blocks, Compress};
 
 pub use audit::{Audit, Audited};
+pub use erasure::ReedSolomon;
 pub use error::{Faults, RunError};
 pub use peer::{Held, Peer, PeerError};
 pub use restore::{Found, Restored, find, restore};

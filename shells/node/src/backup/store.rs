@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Peers;
 use super::book::Directory;
+use super::erasure::ReedSolomon;
 use super::error::Faults;
 use super::peer::{Peer, PeerError};
 
@@ -78,7 +79,7 @@ async fn keep(
 
 /// The shards of a pack with their ids.
 pub(super) fn divide(code: Code, pack: &[u8]) -> Result<Vec<(ShardId, Vec<u8>)>, BackupError> {
-    Ok(code.encode(pack)?.into_iter().map(|shard| (ShardId::of(&shard), shard)).collect())
+    Ok(code.encode(pack, &ReedSolomon)?.into_iter().map(|shard| (ShardId::of(&shard), shard)).collect())
 }
 
 /// A pack that did not come back.
@@ -117,7 +118,7 @@ pub(super) async fn fetch(record: PackRecord, peers: Peers) -> Result<(Vec<u8>, 
     let decoded = aside(move || {
         let shards: Vec<(u8, &[u8])> =
             found.iter().map(|(number, shard)| (*number, shard.as_slice())).collect();
-        code.decode(size, &shards)
+        code.decode(size, &shards, &ReedSolomon)
     });
     match decoded.await {
         Ok(pack) => Ok((pack, faults)),

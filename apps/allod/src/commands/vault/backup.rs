@@ -1,5 +1,6 @@
 //! `allod backup`: a vault that others keep in parts, and that comes back from any few of them.
 
+pub(crate) mod by_itself;
 mod peers;
 mod restore;
 mod serve;

@@ -193,6 +193,7 @@ fn finish(vault: &mut Vault, outcome: &Outcome, took: &str, screen: &Screen) -> 
             .data(data));
     }
     let (name, is_new) = snapshot::take_if_changed(vault)?;
+    vault.give_back()?;
     let kept = match is_new {
         true => format!("Snapshot {name}."),
         false => format!("Nothing changed since snapshot {name}."),

@@ -18,7 +18,7 @@ proptest! {
         let needed = needed.min(all);
         let code = Code::new(needed, all).unwrap();
         let pack = noise(u64::from(order[0]), size);
-        let shards = code.encode(&pack).unwrap();
+        let shards = code.encode(&pack, &ReedSolomon).unwrap();
         prop_assert_eq!(shards.len(), usize::from(all));
         prop_assert!(shards.iter().all(|shard| shard.len() == code.shard_size(size)));
         let mut numbers: Vec<u8> = (0..all).collect();
@@ -27,10 +27,10 @@ proptest! {
             let numbers = numbers.iter().take(usize::from(count));
             numbers.map(|number| (*number, shards[usize::from(*number)].as_slice())).collect()
         };
-        prop_assert_eq!(code.decode(size, &some(needed)), Ok(pack.clone()));
-        prop_assert_eq!(code.decode(size, &some(all)), Ok(pack));
+        prop_assert_eq!(code.decode(size, &some(needed), &ReedSolomon), Ok(pack.clone()));
+        prop_assert_eq!(code.decode(size, &some(all), &ReedSolomon), Ok(pack));
         let few = BackupError::TooFewShards { found: usize::from(needed) - 1, needed: usize::from(needed) };
-        prop_assert_eq!(code.decode(size, &some(needed - 1)), Err(few));
+        prop_assert_eq!(code.decode(size, &some(needed - 1), &ReedSolomon), Err(few));
     }
 }
 
@@ -38,12 +38,12 @@ proptest! {
 fn all_choices_of_five_of_eight_give_the_pack_back() {
     let (_, pack) = packed(&[10_000, 300, 70_000]);
     let code = Code::new(5, 8).unwrap();
-    let shards = code.encode(&pack).unwrap();
+    let shards = code.encode(&pack, &ReedSolomon).unwrap();
     let mut count = 0;
     for choice in 0_u32..256 {
         let chosen: Vec<(u8, &[u8])> =
             (0..8).filter(|n| choice >> n & 1 == 1).map(|n| (n, shards[usize::from(n)].as_slice())).collect();
-        let back = code.decode(pack.len(), &chosen);
+        let back = code.decode(pack.len(), &chosen, &ReedSolomon);
         if chosen.len() >= 5 {
             assert_eq!(back.as_deref(), Ok(pack.as_slice()), "{choice:b}");
             count += 1;
@@ -58,11 +58,11 @@ fn all_choices_of_five_of_eight_give_the_pack_back() {
 fn a_shard_that_was_changed_gives_a_wrong_pack_which_its_id_and_the_pack_s_seal_both_tell() {
     let (_, pack) = packed(&[10_000]);
     let code = Code::new(2, 3).unwrap();
-    let shards = code.encode(&pack).unwrap();
+    let shards = code.encode(&pack, &ReedSolomon).unwrap();
     let mut wrong = shards[2].clone();
     wrong[700] ^= 1;
     assert_ne!(ShardId::of(&wrong), ShardId::of(&shards[2]));
-    let back = code.decode(pack.len(), &[(0, &shards[0]), (2, &wrong)]).unwrap();
+    let back = code.decode(pack.len(), &[(0, &shards[0]), (2, &wrong)], &ReedSolomon).unwrap();
     assert_ne!(back, pack);
     assert_eq!(unpack(&keys(), 9, &back), Err(BackupError::Pack(9)));
 }
@@ -70,7 +70,7 @@ fn a_shard_that_was_changed_gives_a_wrong_pack_which_its_id_and_the_pack_s_seal_
 #[test]
 fn shards_that_do_not_belong_together_are_refused() {
     let code = Code::new(2, 3).unwrap();
-    let shards = code.encode(&noise(1, 5000)).unwrap();
+    let shards = code.encode(&noise(1, 5000), &ReedSolomon).unwrap();
     let short = &shards[1][LEAF..];
     for wrong in [
         [(0, shards[0].as_slice()), (0, shards[0].as_slice())],
@@ -78,7 +78,7 @@ fn shards_that_do_not_belong_together_are_refused() {
         [(0, shards[0].as_slice()), (255, shards[1].as_slice())],
         [(0, shards[0].as_slice()), (1, short)],
     ] {
-        assert_eq!(code.decode(5000, &wrong), Err(BackupError::Shards));
+        assert_eq!(code.decode(5000, &wrong, &ReedSolomon), Err(BackupError::Shards));
     }
     for (needed, all) in [(0, 0), (0, 3), (4, 3), (1, SHARDS_MAX + 1)] {
         assert_eq!(Code::new(needed, all), Err(BackupError::Code { needed, all }));
