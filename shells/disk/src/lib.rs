@@ -6,6 +6,7 @@
 //! - [`verify`]: every object looked at, on all cores.
 //! - [`remove`]: whole trees of files, out of a vault.
 //! - [`put_back`]: what a snapshot has, among the files of now again.
+//! - [`meeting`]: two devices of a space bring each other's members and keys up to date.
 //! - [`sync()`]: a vault told what another device did, over a link that carries bytes.
 //! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
@@ -18,6 +19,7 @@ mod compress;
 mod export;
 mod ignored;
 mod import;
+pub mod meeting;
 mod mount;
 mod place;
 mod put_back;

@@ -108,6 +108,11 @@ impl Hello {
         Ok(Self { space: encoded.space, request, epochs: encoded.epochs, roster: encoded.roster })
     }
 
+    /// Whether the other side is not in the space yet.
+    pub fn joins(&self) -> bool {
+        self.epochs.is_empty()
+    }
+
     /// Who the other side is.
     pub fn did(&self) -> Did {
         self.request.did()
