@@ -114,7 +114,7 @@ pub(crate) enum Command {
     Put(vault::Put),
     /// Bring files out of your vault
     #[command(
-        after_help = "Examples:\n  allod get photos\n  allod get documents/letter.odt --to /tmp\n  allod get notes.txt --to - | less"
+        after_help = "Examples:\n  allod get photos\n  allod get documents/letter.odt --to here\n  allod get notes.txt --to - | less"
     )]
     Get(vault::Get),
     /// List what is in your vault
@@ -141,7 +141,7 @@ pub(crate) enum Command {
     History(vault::History),
     /// Bring out what a snapshot has, or put it back into the vault
     #[command(after_help = "Examples:\n  allod restore latest:documents/letter.odt\n  \
-        allod restore 2026-11-21 --to /tmp/then\n  allod restore before-the-move:photos --in-place")]
+        allod restore 2026-11-21 --to then\n  allod restore before-the-move:photos --in-place")]
     Restore(vault::Restore),
     /// Let snapshots go: those named, or those that no rule keeps
     #[command(after_help = "Examples:\n  allod forget before-the-move\n  \

@@ -251,7 +251,7 @@ fn a_tree_goes_in_is_listed_comes_out_and_goes() {
 #[test]
 fn what_is_ignored_or_gone_is_left_out_as_wished() {
     let here = Here::new(1);
-    fs::create_dir_all(here.at("work/target")).unwrap();
+    fs::create_dir_all(here.at("mine/target")).unwrap();
     for (name, content) in [
         (".gitignore", "target/\n"),
         (".allodignore", "*.tmp\n"),
@@ -259,28 +259,28 @@ fn what_is_ignored_or_gone_is_left_out_as_wished() {
         ("b", "b"),
         ("target/c", "c"),
     ] {
-        fs::write(here.at("work").join(name), content).unwrap();
+        fs::write(here.at("mine").join(name), content).unwrap();
     }
-    here.run(&["put", "work", "--gitignore"]).done();
-    assert_eq!(here.listed(&[]), ["/work", "/work/.allodignore", "/work/.gitignore", "/work/b"]);
-    here.run(&["put", "work", "--exclude", "b"]).done();
-    assert!(here.listed(&[]).contains(&"/work/target/c".into()));
-    fs::remove_file(here.at("work/b")).unwrap();
-    here.run(&["put", "work"]).done();
-    assert!(here.listed(&[]).contains(&"/work/b".into()));
-    let put = here.json(&["put", "work", "--delete"]);
+    here.run(&["put", "mine", "--gitignore"]).done();
+    assert_eq!(here.listed(&[]), ["/mine", "/mine/.allodignore", "/mine/.gitignore", "/mine/b"]);
+    here.run(&["put", "mine", "--exclude", "b"]).done();
+    assert!(here.listed(&[]).contains(&"/mine/target/c".into()));
+    fs::remove_file(here.at("mine/b")).unwrap();
+    here.run(&["put", "mine"]).done();
+    assert!(here.listed(&[]).contains(&"/mine/b".into()));
+    let put = here.json(&["put", "mine", "--delete"]);
     assert_eq!(put["removed"], 1);
-    assert!(!here.listed(&[]).contains(&"/work/b".into()));
-    assert!(here.listed(&["--snapshot", "latest"]).contains(&"/work/.gitignore".into()));
+    assert!(!here.listed(&[]).contains(&"/mine/b".into()));
+    assert!(here.listed(&["--snapshot", "latest"]).contains(&"/mine/.gitignore".into()));
 
     // The vault is not put into itself.
     here.run(&["put", here.home().to_str().unwrap(), "--to", "backup"]).done();
     let all = here.listed(&["backup"]);
     assert!(all.iter().any(|path| path.ends_with("person/identity")), "{all:?}");
     assert!(!all.iter().any(|path| path.contains("image")), "{all:?}");
-    here.run(&["put", "work", "../files/work"]).failed(2, "the same name");
+    here.run(&["put", "mine", "../files/mine"]).failed(2, "the same name");
     here.run(&["put", "nowhere"]).failed(1, "No such file");
-    here.run(&["put", "work", "--exclude", "a{"]).failed(2, "--exclude");
+    here.run(&["put", "mine", "--exclude", "a{"]).failed(2, "--exclude");
 }
 
 /// Files of bytes without a pattern, a megabyte each.

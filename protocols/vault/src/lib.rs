@@ -34,5 +34,5 @@ pub use clean::Cleaned;
 pub use compress::{Compress, Uncompressed};
 pub use error::{Damage, Part, Refusal, VaultError};
 pub use journal::RECORD_MAX;
-pub use ring::{EPOCHS_MAX, Ring, RingError, SpaceId};
+pub use ring::{Commitment, EPOCHS_MAX, Ring, RingError, SpaceId};
 pub use store::{Geometry, Store};

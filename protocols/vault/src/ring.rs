@@ -23,6 +23,11 @@ pub const EPOCHS_MAX: usize = 200;
 #[cbor(transparent)]
 pub struct SpaceId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
+/// A hash that binds an epoch of a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Commitment(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
 /// The keys of a space: a set of epochs, of which the newest is the one with the greatest
 /// count, and among those that began apart from each other, the one with the greatest number.
 #[derive(Clone, Debug)]
@@ -57,8 +62,24 @@ impl Ring {
     /// # Errors
     /// [`RingError`], where there are [`EPOCHS_MAX`] already.
     pub fn begin(&mut self, rng: &mut impl CryptoRng) -> Result<(), RingError> {
-        let count = self.epochs.last().map_or(0, |newest| newest.count.saturating_add(1));
+        let newest = self.epochs.last().map_or(0, |newest| newest.count);
+        let count = newest.checked_add(1).ok_or(RingError)?;
         self.add(Epoch::new(count, Secret::random(rng)))
+    }
+
+    /// Of each epoch a hash that binds its secret and its place among the others, in
+    /// ascending order. It tells nothing of the secret.
+    pub fn commitments(&self) -> Vec<Commitment> {
+        let mut all: Vec<Commitment> = self.epochs.iter().map(Epoch::commitment).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The epochs of these commitments alone, if there is one.
+    pub fn only(&self, committed: &[Commitment]) -> Option<Self> {
+        let is_one = |epoch: &&Epoch| committed.contains(&epoch.commitment());
+        let epochs: Vec<Epoch> = self.epochs.iter().filter(is_one).cloned().collect();
+        (!epochs.is_empty()).then_some(Self { epochs })
     }
 
     /// Takes over the epochs of another ring of the same space.
@@ -179,6 +200,11 @@ impl Epoch {
         // The upper half of all numbers is for keys that are on no ring.
         let keys = Keys::new(&secret, number >> 1);
         Self { count, secret, keys }
+    }
+
+    fn commitment(&self) -> Commitment {
+        let count = self.count.to_le_bytes();
+        Commitment(tagged("allod 2026 vault, commitment to an epoch", &[&count, self.secret.expose()]))
     }
 
     fn order(&self) -> (u32, u32) {

@@ -48,7 +48,7 @@ pub struct Progress {
     pub read: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// Bytes of sealed objects that were new.
+    /// Bytes of sealed objects that were new, and of files that are kept as they are.
     pub stored: u64,
     /// Bytes of files that were read, or did not have to be.
     pub passed: u64,
@@ -424,6 +424,7 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
             }
             Done::Small { job, content } => {
                 self.progress.bytes += content.len() as u64;
+                self.progress.stored += content.len() as u64;
                 let size = job.size;
                 self.finished(job, |files, ino, now| {
                     if size > 0 {

@@ -6,6 +6,8 @@
 //! - [`verify`]: every object looked at, on all cores.
 //! - [`remove`]: whole trees of files, out of a vault.
 //! - [`put_back`]: what a snapshot has, among the files of now again.
+//! - [`meeting`]: two devices of a space bring each other's members and keys up to date.
+//! - [`sync()`]: a vault told what another device did, over a link that carries bytes.
 //! - [`Mounted`]: a vault as a part of the system's tree of files.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
@@ -17,12 +19,14 @@ mod compress;
 mod export;
 mod ignored;
 mod import;
+pub mod meeting;
 mod mount;
 mod place;
 mod put_back;
 mod remove;
 mod restored;
 mod survey;
+mod sync;
 
 pub use blocks::{DiskError, FileBlocks};
 pub use check::{Looked, Opened, verify};
@@ -35,3 +39,4 @@ pub use place::{Place, PlaceError, Vault, mounts};
 pub use put_back::put_back;
 pub use remove::remove;
 pub use survey::survey;
+pub use sync::{LinkError, Who, sync};

@@ -165,47 +165,6 @@ fn programs_that_know_nothing_of_it_work_in_it() {
 }
 
 #[test]
-fn several_write_large_files_at_once_and_change_them_while_they_are_sealed() {
-    let Some(mut place) = Place::new() else { return };
-    const SIZE: usize = 24 << 20;
-    let contents: Vec<Vec<u8>> = std::thread::scope(|scope| {
-        let write = |number: usize| {
-            let path = place.at(&format!("file {number}"));
-            let mut content = noise(SIZE);
-            move || {
-                let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-                for (at, piece) in content.chunks(1 << 20).enumerate() {
-                    file.write_all(piece).unwrap();
-                    if at % 10 == 9 {
-                        file.sync_all().unwrap();
-                    }
-                }
-                // What was written just now is on its way into objects.
-                for at in (0..SIZE).step_by(3 << 20) {
-                    let other = noise(5000);
-                    file.write_all_at(&other, at as u64).unwrap();
-                    content[at..at + 5000].copy_from_slice(&other);
-                }
-                let mut back = vec![0; SIZE];
-                file.read_exact_at(&mut back, 0).unwrap();
-                assert!(back == content);
-                content
-            }
-        };
-        let threads: Vec<_> = (0..3).map(|number| scope.spawn(write(number))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    place.again();
-    for (number, content) in contents.iter().enumerate() {
-        // In pieces, so that what follows is opened ahead.
-        let mut file = File::open(place.at(&format!("file {number}"))).unwrap();
-        let mut back = Vec::new();
-        file.read_to_end(&mut back).unwrap();
-        assert!(back == *content);
-    }
-}
-
-#[test]
 fn snapshots_are_taken_read_and_let_go_in_a_directory_that_is_not_listed() {
     let Some(mut place) = Place::new() else { return };
     let content = noise(700_000);
@@ -265,4 +224,45 @@ fn a_mount_in_use_is_not_ended_from_outside_but_at_once() {
     drop(open);
     unmount(&place.at(""), false).unwrap();
     assert_eq!(fs::read_dir(place.at("")).unwrap().count(), 0);
+}
+
+#[test]
+fn several_write_large_files_at_once_and_change_them_while_they_are_sealed() {
+    let Some(mut place) = Place::new() else { return };
+    const SIZE: usize = 24 << 20;
+    let contents: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let write = |number: usize| {
+            let path = place.at(&format!("file {number}"));
+            let mut content = noise(SIZE);
+            move || {
+                let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+                for (at, piece) in content.chunks(1 << 20).enumerate() {
+                    file.write_all(piece).unwrap();
+                    if at % 10 == 9 {
+                        file.sync_all().unwrap();
+                    }
+                }
+                // What was written just now is on its way into objects.
+                for at in (0..SIZE).step_by(3 << 20) {
+                    let other = noise(5000);
+                    file.write_all_at(&other, at as u64).unwrap();
+                    content[at..at + 5000].copy_from_slice(&other);
+                }
+                let mut back = vec![0; SIZE];
+                file.read_exact_at(&mut back, 0).unwrap();
+                assert!(back == content);
+                content
+            }
+        };
+        let threads: Vec<_> = (0..3).map(|number| scope.spawn(write(number))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    place.again();
+    for (number, content) in contents.iter().enumerate() {
+        // In pieces, so that what follows is opened ahead.
+        let mut file = File::open(place.at(&format!("file {number}"))).unwrap();
+        let mut back = Vec::new();
+        file.read_to_end(&mut back).unwrap();
+        assert!(back == *content);
+    }
 }

@@ -46,9 +46,10 @@ impl From<VaultError> for Failure {
             VaultError::Format(_) => failed(error.to_string())
                 .next("a newer allod wrote it, so use that one; nothing was changed"),
             VaultError::Damaged(_) | VaultError::Missing(_) => failed(format!("a part of the vault is lost: {error}"))
-                .next("what is not damaged can still be read; keep the image as it is until you have brought that out"),
+                .next("`allod fsck` names the files that are harmed; all others can still be read"),
             VaultError::Full => failed("there is no room for more".into()).next(
-                "what the vault has is safe, and can be read and removed; make room on the disk that it is on",
+                "what the vault has is safe, and can be read and removed; make room on the disk that it is on, or in the \
+                 vault with `allod forget` and `allod gc`",
             ),
             VaultError::Blocks(BlocksError::Failed(number)) => {
                 let why = io::Error::from_raw_os_error(number);

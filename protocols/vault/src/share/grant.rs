@@ -31,6 +31,15 @@ pub struct Grant {
     pub roster: Roster,
 }
 
+/// Who granted something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granter {
+    /// The person.
+    pub did: Did,
+    /// The device's key.
+    pub key: VerifyingKey,
+}
+
 #[derive(Encode, Decode)]
 struct Encoded {
     #[cbor(n(0), with = "minicbor::bytes")]
@@ -90,7 +99,7 @@ impl Grant {
     ///
     /// # Errors
     /// [`ShareError`].
-    pub fn open(sealed: &[u8], device: &SigningKey) -> Result<(Self, Did), ShareError> {
+    pub fn open(sealed: &[u8], device: &SigningKey) -> Result<(Self, Granter), ShareError> {
         if sealed.len() > GRANT_MAX {
             return Err(ShareError::Malformed);
         }
@@ -107,7 +116,9 @@ impl Grant {
         by.verify(&message, &Signature(encoded.signature)).map_err(|_| ShareError::Signature(did))?;
         let ring = SecretBytes::from(core::mem::take(&mut encoded.ring));
         let ring = Ring::from_secrets(&ring).map_err(|_| ShareError::Malformed)?;
-        Ok((Self { ring, roster }, did))
+        // Epochs that the founder did not sign are nobody's.
+        let ring = ring.only(roster.epochs()).ok_or(ShareError::Malformed)?;
+        Ok((Self { ring, roster }, Granter { did, key: by }))
     }
 
     /// Whether a device can grant: whether it is one of a member's.

@@ -7,14 +7,14 @@ use allod_crypto::CryptoRng;
 use allod_crypto::sign::SigningKey;
 use allod_did::{DeviceId, Did, Log};
 
-use super::{Roster, ShareError};
+use super::{Grant, Roster, ShareError, Standing};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
 use crate::error::VaultError;
 use crate::files::{Files, Table};
 
 /// Where the roster is in the table of sync.
-const ROW: &[u8] = b"r";
+const ROW: &[u8] = b"members";
 
 /// What became of a roster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,24 +46,67 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         Ok(bytes.map(|bytes| Roster::decode(&bytes)).transpose()?)
     }
 
-    /// Takes a roster over, where it is about this space, and newer than the one that is here.
-    /// Whether it did; it is durable then.
+    /// Takes over the first roster of a space that was just joined. Whether one trusts its founder is
+    /// for the person to say.
     ///
     /// # Errors
-    /// [`RosterError`].
-    pub fn set_roster(&mut self, roster: &Roster) -> Result<bool, RosterError> {
-        if roster.space() != self.space() {
+    /// [`RosterError`], also where there is one.
+    pub fn join_roster(&mut self, roster: &Roster) -> Result<(), RosterError> {
+        if roster.space() != self.space() || self.roster()?.is_some() {
             return Err(ShareError::OtherSpace.into());
         }
-        let is_newer = match self.roster()? {
-            Some(known) => roster.succeeds(&known)?,
-            None => true,
+        self.keep(roster)
+    }
+
+    /// Takes over what somebody who may grant has granted: its roster, where it is newer than the
+    /// one that is here, and epochs that the roster in force has. Where the two rosters stand
+    /// apart, a device of the founder makes one of both; by another device nothing is done
+    /// until it meets that one. Whether something changed; it is durable then.
+    ///
+    /// # Errors
+    /// [`RosterError`], also where no roster is known.
+    pub(super) fn take(
+        &mut self,
+        grant: &Grant,
+        device: &SigningKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<bool, RosterError> {
+        let Some(known) = self.roster()? else { return Err(ShareError::OtherSpace.into()) };
+        let roster = &grant.roster;
+        let standing = roster.stands_to(&known)?;
+        let epochs = match standing {
+            Standing::Newer => roster.epochs(),
+            Standing::Older => known.epochs(),
+            Standing::Apart if known.is_led_by(device) => roster.epochs(),
+            Standing::Apart => return Ok(false),
         };
-        if is_newer {
-            self.table(Table::Sync).insert(ROW, &roster.encode())?;
-            self.commit()?;
+        let mut ring = self.ring().clone();
+        if let Some(more) = grant.ring.only(epochs) {
+            ring.merge(&more).map_err(|_| ShareError::TooLarge)?;
         }
-        Ok(is_newer)
+        let has_more = ring.epochs() > self.ring().epochs();
+        // Keys first: a crash between leaves keys that are not used yet.
+        if has_more {
+            self.set_ring(ring)?;
+        }
+        match standing {
+            Standing::Older => return Ok(has_more),
+            Standing::Newer => self.keep(roster)?,
+            Standing::Apart => {
+                // The newest epoch of each may be known to somebody whom the other removed.
+                if !roster.has_same_keys(&known) {
+                    self.begin_epoch(rng)?;
+                }
+                let joined = known.join(roster, &self.ring().commitments(), device)?;
+                self.keep(&joined)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn keep(&mut self, roster: &Roster) -> Result<(), RosterError> {
+        self.table(Table::Sync).insert(ROW, &roster.encode())?;
+        Ok(self.commit()?)
     }
 
     /// Says who the members are from now on, by a device of the founder: the person
@@ -82,10 +125,10 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     ) -> Result<Changed, RosterError> {
         let known = match self.roster()? {
             Some(known) => known,
-            None => Roster::found(self.space(), name, founder, device)?,
+            None => Roster::found(self.space(), name, founder, &self.ring().commitments(), device)?,
         };
         let all: Vec<Log> = core::iter::once(founder).chain(members).cloned().collect();
-        let next = known.next(&all, device)?;
+        let next = known.next(&all, &[], device)?;
         if next.members() == known.members() && self.roster()?.is_some() {
             return Ok(Changed::No);
         }
@@ -94,7 +137,8 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         if is_left_out {
             self.begin_epoch(rng)?;
         }
-        self.set_roster(&next)?;
+        let next = known.next(&all, &self.ring().commitments(), device)?;
+        self.keep(&next)?;
         Ok(if is_left_out { Changed::Epoch } else { Changed::Yes })
     }
 
@@ -110,7 +154,9 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         rng: &mut impl CryptoRng,
     ) -> Result<Changed, RosterError> {
         let Some(known) = self.roster()? else { return Ok(Changed::No) };
-        let members: Vec<Log> = known.members().iter().map(|log| newest(log, newer).clone()).collect();
+        let fits = |log: &&Log| log.encode().len() <= super::LOG_MAX;
+        let newer: Vec<Log> = newer.iter().filter(fits).cloned().collect();
+        let members: Vec<Log> = known.members().iter().map(|log| newest(log, &newer).clone()).collect();
         let Some((founder, others)) = members.split_first() else { return Ok(Changed::No) };
         let id = super::public(device).device_id();
         if members == known.members() || founder.state().device(&id).is_none() {

@@ -19,10 +19,11 @@ use allod_crypto::CryptoRng;
 use allod_crypto::sign::{SigningKey, VerifyingKey};
 use allod_did::{Did, Log};
 use allod_wire::Wire;
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::kept::{Changed, RosterError};
-use super::{GRANT_MAX, Grant, REQUEST_MAX, Request, ShareError};
+use super::{GRANT_MAX, Grant, REQUEST_MAX, Request, ShareError, Standing};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
 use crate::files::Files;
@@ -38,7 +39,7 @@ pub struct Hello {
     pub space: Option<SpaceId>,
     request: Request,
     epochs: Vec<u32>,
-    roster: Option<u64>,
+    roster: Option<ByteArray<32>>,
 }
 
 #[derive(Encode, Decode)]
@@ -50,7 +51,7 @@ struct Encoded {
     #[n(2)]
     epochs: Vec<u32>,
     #[n(3)]
-    roster: Option<u64>,
+    roster: Option<ByteArray<32>>,
 }
 
 impl Wire for Encoded {
@@ -67,7 +68,7 @@ impl Hello {
         log: &Log,
         device: &SigningKey,
     ) -> Result<Self, RosterError> {
-        let roster = files.roster()?.map(|roster| roster.number());
+        let roster = files.roster()?.map(|roster| roster.hash().into());
         let (space, epochs) = (Some(files.space()), files.ring().numbers());
         Ok(Self { space, request: Request::new(log, device)?, epochs, roster })
     }
@@ -107,6 +108,11 @@ impl Hello {
         Ok(Self { space: encoded.space, request, epochs: encoded.epochs, roster: encoded.roster })
     }
 
+    /// Whether the other side is not in the space yet.
+    pub fn joins(&self) -> bool {
+        self.epochs.is_empty()
+    }
+
     /// Who the other side is.
     pub fn did(&self) -> Did {
         self.request.did()
@@ -138,7 +144,12 @@ pub fn answer<B: Blocks, C: Compress>(
     if hello.space.is_some_and(|space| space != files.space()) {
         return Err(ShareError::OtherSpace.into());
     }
-    let _: Changed = files.renew_members(core::slice::from_ref(hello.log()), device, rng)?;
+    let known = files.roster()?;
+    // A device that is known says which others its person has. One that is not known may not let
+    // itself in by a log that it brings itself.
+    if known.is_some_and(|roster| roster.device(&hello.request.key()).is_some()) {
+        let _: Changed = files.renew_members(core::slice::from_ref(hello.log()), device, rng)?;
+    }
     let Some(roster) = files.roster()? else { return Err(ShareError::NotAMember(hello.did()).into()) };
     if roster.device(&hello.request.key()).is_none() {
         let is_member = roster.members().iter().any(|log| log.state().did() == hello.did());
@@ -147,41 +158,43 @@ pub fn answer<B: Blocks, C: Compress>(
     }
     let ring = files.ring().clone();
     let lacks = ring.numbers().iter().any(|number| !hello.epochs.contains(number));
-    let is_older = hello.roster.is_none_or(|number| number < roster.number());
+    let is_older = hello.roster != Some(roster.hash().into());
     if !lacks && !is_older {
         return Ok(None);
     }
     Ok(Some(Grant { ring, roster }.seal(&hello.request, device, rng)?))
 }
 
-/// Takes what the other side answered. With whether anything changed.
+/// Takes what the other side answered, which proved on the link to have this key. With whether
+/// anything changed.
 ///
 /// # Errors
+/// [`ShareError::NotAMember`] and [`ShareError::NotADevice`], where the other side may not grant;
 /// [`RosterError`].
 pub fn accept<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
     grant: &[u8],
+    proven: &VerifyingKey,
     device: &SigningKey,
+    rng: &mut impl CryptoRng,
 ) -> Result<bool, RosterError> {
     if grant.len() > GRANT_MAX {
         return Err(ShareError::Malformed.into());
     }
     let (grant, by) = Grant::open(grant, device)?;
-    if grant.roster.space() != files.space() {
-        return Err(ShareError::OtherSpace.into());
+    if by.key != *proven {
+        return Err(ShareError::Signature(by.did).into());
     }
-    if let Some(known) = files.roster()? {
-        // Whoever was left out may not hand in keys either.
-        let newer = if grant.roster.succeeds(&known)? { &grant.roster } else { &known };
-        if !newer.members().iter().any(|log| log.state().did() == by) {
-            return Err(ShareError::NotAMember(by).into());
-        }
+    // Who was left out, and a device that was, hands in no keys, nor a roster.
+    let known = files.roster()?.ok_or(ShareError::OtherSpace)?;
+    let newer = match grant.roster.stands_to(&known)? {
+        Standing::Newer => &grant.roster,
+        Standing::Older | Standing::Apart => &known,
+    };
+    if newer.device(&by.key).is_none() {
+        let is_member = newer.members().iter().any(|log| log.state().did() == by.did);
+        let why = if is_member { ShareError::NotADevice } else { ShareError::NotAMember };
+        return Err(why(by.did).into());
     }
-    let mut ring = files.ring().clone();
-    ring.merge(&grant.ring).map_err(|_| ShareError::TooLarge)?;
-    let more = ring.epochs() > files.ring().epochs();
-    if more {
-        files.set_ring(ring)?;
-    }
-    Ok(files.set_roster(&grant.roster)? || more)
+    files.take(&grant, device, rng)
 }

@@ -10,8 +10,9 @@
 //! Flow: a device makes a request and hands it to somebody who has the space, by any way: what
 //! is in it is public, and signed. A device of the space makes a grant of its ring, with
 //! the roster; where the device is not one of a member's yet, the founder signs a roster that
-//! has the new member first. When somebody is to leave, the founder signs a roster without
-//! them, a device that stays begins an epoch of the ring, and grants go to all others.
+//! has the new member first. When somebody is to leave, a device of the founder begins an
+//! epoch of the ring and signs a roster without them and with that epoch, and grants go to all
+//! others. Epochs that the founder's roster does not have are taken from nobody.
 //!
 //! Two devices that [meet](Hello) over a link do all this by themselves before they sync.
 //!
@@ -32,11 +33,14 @@ use core::fmt;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Did, PublicKey};
 
-pub use grant::{GRANT_MAX, Grant};
+pub use grant::{GRANT_MAX, Grant, Granter};
 pub use kept::{Changed, RosterError};
 pub use meeting::{HELLO_MAX, Hello, accept, answer};
 pub use request::{REQUEST_MAX, Request};
-pub use roster::{MEMBERS_MAX, ROSTER_MAX, Roster};
+pub use roster::{MEMBERS_MAX, ROSTER_MAX, Roster, Standing};
+
+/// The most bytes of a person's log that takes part in sharing.
+pub const LOG_MAX: usize = 15 << 10;
 
 /// The most bytes of the name of a space.
 pub const SPACE_NAME_MAX: usize = 255;
@@ -60,7 +64,8 @@ pub enum ShareError {
     NotTheFounder(Did),
     /// It is about another space.
     OtherSpace,
-    /// There are as many members as there can be, or the name is too long.
+    /// There are as many members, removals or epochs as there can be, or a name or a log is
+    /// too long.
     TooLarge,
 }
 
@@ -77,7 +82,8 @@ impl fmt::Display for ShareError {
             Self::OtherSpace => f.write_str("it is about another space"),
             Self::TooLarge => write!(
                 f,
-                "a space has at most {MEMBERS_MAX} members, and a name of at most {SPACE_NAME_MAX} bytes"
+                "too much: a space has at most {MEMBERS_MAX} members, a name of at most {SPACE_NAME_MAX} bytes, and \
+                 logs of at most {LOG_MAX} bytes"
             ),
         }
     }

@@ -9,10 +9,10 @@ use allod_did::{Device, Did, Log, PublicKey};
 use allod_wire::Wire;
 use minicbor::{Decode, Encode};
 
-use super::{ShareError, public};
+use super::{LOG_MAX, ShareError, public};
 
 /// The most bytes of a request: those of a person's log, and some.
-pub const REQUEST_MAX: usize = (1 << 20) + 4096;
+pub const REQUEST_MAX: usize = LOG_MAX + 4096;
 
 /// A device that asks to be let in, and was found to be one of its person's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,9 @@ impl Request {
 
     fn verify(&self) -> Result<(), ShareError> {
         let did = self.did();
+        if self.log.encode().len() > LOG_MAX {
+            return Err(ShareError::TooLarge);
+        }
         if self.device().is_none() {
             return Err(ShareError::NotADevice(did));
         }

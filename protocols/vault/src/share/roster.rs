@@ -1,21 +1,32 @@
-//! A roster: who the members of a space are, as its founder says.
+//! A roster: who the members of a space are and which epochs of keys it has, as its founder
+//! says.
+//!
+//! Several devices of the founder may sign rosters without knowing of each other's. So a roster
+//! carries what must never be undone: how often each person was removed, and all epochs
+//! that there were. One that lacks something of that is older, whatever its number is; of two
+//! of which each lacks something neither is, and a device of the founder makes one of both.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use allod_crypto::hash::tagged;
 use allod_crypto::sign::{Signature, SigningKey, VerifyingKey};
 use allod_did::{Device, Did, Log, PublicKey};
 use allod_wire::Wire;
+use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
-use super::{SPACE_NAME_MAX, ShareError, public};
-use crate::ring::SpaceId;
+use super::{LOG_MAX, SPACE_NAME_MAX, ShareError, public};
+use crate::ring::{Commitment, EPOCHS_MAX, SpaceId};
 
 /// The most members of a space.
 pub const MEMBERS_MAX: usize = 64;
 
+/// The most persons that were removed from a space.
+const REMOVED_MAX: usize = 512;
+
 /// The most bytes of a roster.
-pub const ROSTER_MAX: usize = 1 << 20;
+pub const ROSTER_MAX: usize = MEMBERS_MAX * (LOG_MAX + 16) + REMOVED_MAX * 48 + EPOCHS_MAX * 36 + 1024;
 
 /// Who the members of a space are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +37,22 @@ pub struct Roster {
     signature: Signature,
 }
 
+/// How two rosters of one space stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// This one takes the place of the other.
+    Newer,
+    /// This one is no newer than the other.
+    Older,
+    /// Each has a removal, an epoch, a member or a part of a log that the other does not know of.
+    Apart,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 struct Content {
     #[n(0)]
     space: SpaceId,
-    /// The how manieth roster it is.
+    /// The how manieth roster it is, as far as who signed it knew.
     #[n(1)]
     number: u64,
     /// What the space is called.
@@ -38,10 +60,25 @@ struct Content {
     name: Vec<u8>,
     /// The members' logs.
     #[n(3)]
-    members: Vec<minicbor::bytes::ByteVec>,
+    members: Vec<ByteVec>,
+    /// Who was removed, and how often: in ascending order. A member of today may be one who
+    /// was removed before.
+    #[n(4)]
+    removed: Vec<Removed>,
+    /// The epochs that there are, in ascending order.
+    #[n(5)]
+    epochs: Vec<Commitment>,
     /// The founder's device that signs.
-    #[cbor(n(4), with = "minicbor::bytes")]
+    #[cbor(n(6), with = "minicbor::bytes")]
     by: [u8; 32],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+struct Removed {
+    #[n(0)]
+    did: ByteArray<32>,
+    #[n(1)]
+    times: u32,
 }
 
 #[derive(Encode, Decode)]
@@ -65,42 +102,110 @@ impl Roster {
         space: SpaceId,
         name: &[u8],
         founder: &Log,
+        epochs: &[Commitment],
         device: &SigningKey,
     ) -> Result<Self, ShareError> {
-        Self::sign(space, 0, name.to_vec(), alloc::vec![founder.clone()], device)
+        let (removed, epochs) = (Vec::new(), epochs.to_vec());
+        let content = Content {
+            space,
+            number: 0,
+            name: name.to_vec(),
+            members: Vec::new(),
+            removed,
+            epochs,
+            by: device.verifying_key().0,
+        };
+        Self::sign(content, alloc::vec![founder.clone()], device)
     }
 
-    /// The next one, with these members; the founder is one always.
+    /// The next one, with these members, and these epochs beside those that are known; the founder
+    /// is a member always. Of each person the longest log that is known is taken.
     ///
     /// # Errors
     /// [`ShareError::NotTheFounder`], where the device is not the founder's; [`ShareError`].
-    pub fn next(&self, members: &[Log], device: &SigningKey) -> Result<Self, ShareError> {
-        let founder = self.members.first().ok_or(ShareError::Malformed)?;
-        let did = founder.state().did();
-        // The newest of the founder's logs that is known.
-        let founder = members.iter().find(|log| log.extends(founder)).unwrap_or(founder);
-        let others = members.iter().filter(|log| log.state().did() != did);
-        let members = core::iter::once(founder).chain(others).cloned().collect();
-        let (space, name) = (self.content.space, self.content.name.clone());
-        Self::sign(space, self.content.number + 1, name, members, device)
-    }
-
-    fn sign(
-        space: SpaceId,
-        number: u64,
-        name: Vec<u8>,
-        members: Vec<Log>,
+    pub fn next(
+        &self,
+        members: &[Log],
+        epochs: &[Commitment],
         device: &SigningKey,
     ) -> Result<Self, ShareError> {
-        let logs = members.iter().map(|log| log.encode().into()).collect();
-        let content = Content { space, number, name, members: logs, by: device.verifying_key().0 };
+        let founder = self.members.first().ok_or(ShareError::Malformed)?;
+        let did = founder.state().did();
+        let founder = longest(founder, members);
+        let mut all = alloc::vec![founder.clone()];
+        for log in members.iter().filter(|log| log.state().did() != did) {
+            let known = self.members.iter().find(|known| known.state().did() == log.state().did());
+            let log = known.map_or(log, |known| longest(known, members));
+            if !all.iter().any(|taken| taken.state().did() == log.state().did()) {
+                all.push(log.clone());
+            }
+        }
+        let mut removed: BTreeMap<ByteArray<32>, u32> =
+            self.content.removed.iter().map(|removed| (removed.did, removed.times)).collect();
+        for log in &self.members {
+            let left = log.state().did();
+            if !all.iter().any(|log| log.state().did() == left) {
+                let times = removed.entry((*left.as_bytes()).into()).or_insert(0);
+                *times = times.checked_add(1).ok_or(ShareError::TooLarge)?;
+            }
+        }
+        self.sign_next(all, removed, epochs, self.content.number, device)
+    }
+
+    /// One of two that stand [apart](Standing::Apart): with what either removed, and the epochs
+    /// of both and these. Who was removed by either is not a member.
+    ///
+    /// # Errors
+    /// [`ShareError`].
+    pub fn join(&self, other: &Self, epochs: &[Commitment], device: &SigningKey) -> Result<Self, ShareError> {
+        let mut removed: BTreeMap<ByteArray<32>, u32> = BTreeMap::new();
+        for entry in self.content.removed.iter().chain(&other.content.removed) {
+            let times = removed.entry(entry.did).or_insert(0);
+            *times = (*times).max(entry.times);
+        }
+        let mut all: Vec<Log> = Vec::new();
+        for (roster, beside) in [(self, other), (other, self)] {
+            for log in &roster.members {
+                let did = log.state().did();
+                let times = |roster: &Self| roster.times(&did);
+                let is_removed =
+                    removed.get(&ByteArray::from(*did.as_bytes())).is_some_and(|most| times(roster) < *most);
+                if !is_removed && !all.iter().any(|taken| taken.state().did() == did) {
+                    all.push(longest(log, &beside.members).clone());
+                }
+            }
+        }
+        let epochs = [epochs, &other.content.epochs].concat();
+        self.sign_next(all, removed, &epochs, self.content.number.max(other.content.number), device)
+    }
+
+    fn sign_next(
+        &self,
+        members: Vec<Log>,
+        removed: BTreeMap<ByteArray<32>, u32>,
+        epochs: &[Commitment],
+        number: u64,
+        device: &SigningKey,
+    ) -> Result<Self, ShareError> {
+        let removed = removed.into_iter().map(|(did, times)| Removed { did, times }).collect();
+        let mut all = [&self.content.epochs[..], epochs].concat();
+        all.sort_unstable();
+        all.dedup();
+        let content = Content {
+            number: number.checked_add(1).ok_or(ShareError::TooLarge)?,
+            removed,
+            epochs: all,
+            by: device.verifying_key().0,
+            ..self.content.clone()
+        };
+        Self::sign(content, members, device)
+    }
+
+    fn sign(mut content: Content, members: Vec<Log>, device: &SigningKey) -> Result<Self, ShareError> {
+        content.members = members.iter().map(|log| log.encode().into()).collect();
         let signature = device.sign(&signed(&content));
         let roster = Self { content, members, signature };
-        roster.verify()?;
-        if roster.encode().len() > ROSTER_MAX {
-            return Err(ShareError::TooLarge);
-        }
-        Ok(roster)
+        roster.verify().map(|()| roster)
     }
 
     /// The bytes to be handed to members.
@@ -109,12 +214,15 @@ impl Roster {
     }
 
     /// What somebody handed here, verified. Whether it is the founder's whom one knows is found out
-    /// by [`Self::succeeds`].
+    /// by [`Self::stands_to`].
     ///
     /// # Errors
     /// [`ShareError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, ShareError> {
         let encoded: Encoded = allod_wire::decode(bytes).map_err(|_| ShareError::Malformed)?;
+        if encoded.content.members.len() > MEMBERS_MAX {
+            return Err(ShareError::TooLarge);
+        }
         let logs = encoded.content.members.iter();
         let members: Result<Vec<Log>, _> =
             logs.map(|log| Log::decode(log).map_err(ShareError::Log)).collect();
@@ -133,14 +241,24 @@ impl Roster {
         &self.content.name
     }
 
-    /// The how manieth it is.
+    /// The how manieth it is, as far as who signed it knew.
     pub fn number(&self) -> u64 {
         self.content.number
+    }
+
+    /// A hash of all that it says.
+    pub fn hash(&self) -> [u8; 32] {
+        signed(&self.content)
     }
 
     /// The logs of the members, the founder's first.
     pub fn members(&self) -> &[Log] {
         &self.members
+    }
+
+    /// The epochs of keys that the space has.
+    pub fn epochs(&self) -> &[Commitment] {
+        &self.content.epochs
     }
 
     /// Who made the space.
@@ -162,13 +280,20 @@ impl Roster {
         })
     }
 
-    /// Whether this one takes the place of another: it is about the same space, by the same
-    /// founder, and newer. Of two with one number all take the same.
+    /// Whether this device may say who the members are.
+    pub fn is_led_by(&self, device: &SigningKey) -> bool {
+        let id = public(device).device_id();
+        self.members.first().is_some_and(|log| log.state().device(&id).is_some())
+    }
+
+    /// How this one stands to one that is known. Both are about the same space, by the same
+    /// founder.
     ///
     /// # Errors
     /// [`ShareError::OtherSpace`]; [`ShareError::NotTheFounder`], also where the founder's log is not
-    /// one that goes on from the known one, nor one that it goes on from.
-    pub fn succeeds(&self, known: &Self) -> Result<bool, ShareError> {
+    /// one that goes on from the known one, nor one that it goes on from, and where the founder removed
+    /// the device that signed it.
+    pub fn stands_to(&self, known: &Self) -> Result<Standing, ShareError> {
         if self.content.space != known.content.space {
             return Err(ShareError::OtherSpace);
         }
@@ -181,37 +306,80 @@ impl Roster {
         }
         // A device that the founder is known to have removed signs nothing any more.
         let by = PublicKey::Ed25519(VerifyingKey(self.content.by)).device_id();
-        let longer = if theirs.extends(ours) { theirs } else { ours };
-        if longer.state().device(&by).is_none() {
+        if longest(ours, core::slice::from_ref(theirs)).state().device(&by).is_none() {
             return Err(ShareError::NotTheFounder(did));
         }
-        let order = |roster: &Self| (roster.content.number, signed(&roster.content));
-        Ok(order(self) > order(known))
+        Ok(match (self.covers(known), known.covers(self)) {
+            (true, false) => Standing::Newer,
+            (false, true) => Standing::Older,
+            (false, false) => Standing::Apart,
+            (true, true) if self.order() > known.order() => Standing::Newer,
+            (true, true) => Standing::Older,
+        })
     }
 
-    /// Whether this device may say who the members are.
-    pub fn is_led_by(&self, device: &SigningKey) -> bool {
-        let id = public(device).device_id();
-        self.members.first().is_some_and(|log| log.state().device(&id).is_some())
+    /// Whether it knows of every removal and every epoch that the other knows of, and of every
+    /// person's log as much.
+    fn covers(&self, other: &Self) -> bool {
+        let knows_removals = other.content.removed.iter().all(|entry| {
+            self.content.removed.iter().any(|own| own.did == entry.did && own.times >= entry.times)
+        });
+        let knows_epochs = other.content.epochs.iter().all(|epoch| self.content.epochs.contains(epoch));
+        let knows_logs = other.members.iter().all(|log| {
+            let own = self.members.iter().find(|own| own.state().did() == log.state().did());
+            let did = log.state().did();
+            own.map_or(self.times(&did) > other.times(&did), |own| own.extends(log))
+        });
+        knows_removals && knows_epochs && knows_logs
+    }
+
+    /// Whether the same persons were removed, and there are the same epochs.
+    pub(super) fn has_same_keys(&self, other: &Self) -> bool {
+        self.content.removed == other.content.removed && self.content.epochs == other.content.epochs
+    }
+
+    fn order(&self) -> (u64, [u8; 32]) {
+        (self.content.number, self.hash())
+    }
+
+    fn times(&self, did: &Did) -> u32 {
+        let entry = self.content.removed.iter().find(|entry| *entry.did == *did.as_bytes());
+        entry.map_or(0, |entry| entry.times)
     }
 
     fn verify(&self) -> Result<(), ShareError> {
         let founder = self.members.first().ok_or(ShareError::Malformed)?;
         let did = founder.state().did();
-        if self.members.len() > MEMBERS_MAX || self.content.name.len() > SPACE_NAME_MAX {
+        let content = &self.content;
+        let is_too_large = self.members.len() > MEMBERS_MAX
+            || content.name.len() > SPACE_NAME_MAX
+            || content.removed.len() > REMOVED_MAX
+            || content.epochs.len() > EPOCHS_MAX
+            || content.members.iter().any(|log| log.len() > LOG_MAX);
+        if is_too_large {
             return Err(ShareError::TooLarge);
         }
         let mut dids: Vec<Did> = self.members.iter().map(|log| log.state().did()).collect();
         dids.sort_unstable();
-        if dids.windows(2).any(|pair| pair[0] == pair[1]) {
+        let is_sound = dids.windows(2).all(|pair| pair[0] != pair[1])
+            && content.removed.windows(2).all(|pair| pair[0].did < pair[1].did)
+            && content.epochs.windows(2).all(|pair| pair[0] < pair[1])
+            && !content.epochs.is_empty();
+        if !is_sound {
             return Err(ShareError::Malformed);
         }
-        let by = VerifyingKey(self.content.by);
+        let by = VerifyingKey(content.by);
         if founder.state().device(&PublicKey::Ed25519(by).device_id()).is_none() {
             return Err(ShareError::NotTheFounder(did));
         }
-        by.verify(&signed(&self.content), &self.signature).map_err(|_| ShareError::Signature(did))
+        by.verify(&signed(content), &self.signature).map_err(|_| ShareError::Signature(did))
     }
+}
+
+/// The longest log that goes on from this one.
+fn longest<'a>(log: &'a Log, others: &'a [Log]) -> &'a Log {
+    let later = others.iter().filter(|other| other.extends(log));
+    later.max_by_key(|other| other.operations().len()).unwrap_or(log)
 }
 
 fn signed(content: &Content) -> [u8; 32] {

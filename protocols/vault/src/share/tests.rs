@@ -4,11 +4,11 @@ use alloc::vec::Vec;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
-use allod_did::{Log, PublicKey, Root};
+use allod_did::{Log, Root};
 use allod_wire::Instant;
 
 use super::*;
-use crate::ring::{Ring, SpaceId};
+use crate::ring::{Commitment, Ring, SpaceId};
 use crate::tests::rng;
 
 mod meeting;
@@ -42,10 +42,25 @@ impl Person {
 
 const SPACE: SpaceId = SpaceId([7; 32]);
 
+fn epochs() -> Vec<Commitment> {
+    Ring::from_secrets(&[5; 36].to_vec().into()).unwrap().commitments()
+}
+
+fn found(founder: &Person) -> Roster {
+    Roster::found(SPACE, b"photos", &founder.log, &epochs(), &founder.device).unwrap()
+}
+
+fn next(roster: &Roster, logs: &[&Log], device: &SigningKey) -> Result<Roster, ShareError> {
+    let logs: Vec<Log> = logs.iter().map(|log| (*log).clone()).collect();
+    roster.next(&logs, &[], device)
+}
+
 fn grant(founder: &Person, members: &[&Person]) -> Grant {
-    let roster = Roster::found(SPACE, b"photos", &founder.log, &founder.device).unwrap();
-    let logs: Vec<Log> = members.iter().map(|person| person.log.clone()).collect();
-    Grant { ring: Ring::new(&mut rng()), roster: roster.next(&logs, &founder.device).unwrap() }
+    let ring = Ring::new(&mut rng());
+    let epochs = ring.commitments();
+    let roster = Roster::found(SPACE, b"photos", &founder.log, &epochs, &founder.device).unwrap();
+    let logs: Vec<&Log> = members.iter().map(|person| &person.log).collect();
+    Grant { ring, roster: next(&roster, &logs, &founder.device).unwrap() }
 }
 
 #[test]
@@ -55,7 +70,7 @@ fn a_member_gets_the_keys_and_knows_who_granted_them() {
     let request = Request::decode(&friend.request().encode()).unwrap();
     let sealed = grant.seal(&request, &founder.device, &mut rng()).unwrap();
     let (opened, by) = Grant::open(&sealed, &friend.device).unwrap();
-    assert_eq!(by, founder.did());
+    assert_eq!((by.did, by.key), (founder.did(), founder.device.verifying_key()));
     assert!(opened.ring.extends(&grant.ring) && grant.ring.extends(&opened.ring));
     assert_eq!(opened.roster, grant.roster);
     assert_eq!((opened.roster.space(), opened.roster.name()), (SPACE, &b"photos"[..]));
@@ -63,11 +78,11 @@ fn a_member_gets_the_keys_and_knows_who_granted_them() {
     let mut friend = friend;
     let second = device(77);
     friend.log.add_device(&friend.root, public(&second), "second", Instant(2)).unwrap();
-    let again = grant.roster.next(core::slice::from_ref(&friend.log), &founder.device).unwrap();
+    let again = next(&grant.roster, &[&friend.log], &founder.device).unwrap();
     let grant = Grant { roster: again, ..opened };
     let request = Request::new(&friend.log, &second).unwrap();
     let sealed = grant.seal(&request, &friend.device, &mut rng()).unwrap();
-    assert_eq!(Grant::open(&sealed, &second).unwrap().1, friend.did());
+    assert_eq!(Grant::open(&sealed, &second).unwrap().1.did, friend.did());
 }
 
 #[test]
@@ -95,7 +110,7 @@ fn who_is_not_a_member_is_given_nothing_and_gives_nothing() {
     let refused = Grant::open(&sealed, &friend.device).unwrap_err();
     assert_eq!(refused, ShareError::NotAMember(founder.did()));
     assert!(!grant.roster.is_led_by(&friend.device));
-    let refused = grant.roster.next(&[], &friend.device).unwrap_err();
+    let refused = next(&grant.roster, &[], &friend.device).unwrap_err();
     assert_eq!(refused, ShareError::NotTheFounder(founder.did()));
 }
 
@@ -128,17 +143,16 @@ fn a_request_is_signed_by_the_device_that_it_names() {
 #[test]
 fn the_newest_roster_of_the_founder_counts_and_no_other() {
     let (founder, friend, stranger) = (person(1), person(2), person(3));
-    let first = Roster::found(SPACE, b"photos", &founder.log, &founder.device).unwrap();
-    let second = first.next(core::slice::from_ref(&friend.log), &founder.device).unwrap();
-    assert!(second.succeeds(&first).unwrap() && !first.succeeds(&second).unwrap());
-    assert!(!second.succeeds(&second).unwrap());
-    // Two that were signed apart: all take the same one.
-    let beside = first.next(core::slice::from_ref(&stranger.log), &founder.device).unwrap();
-    assert_ne!(beside.succeeds(&second).unwrap(), second.succeeds(&beside).unwrap());
-    let other = Roster::found(SPACE, b"photos", &stranger.log, &stranger.device).unwrap();
-    assert_eq!(other.succeeds(&first), Err(ShareError::NotTheFounder(founder.did())));
-    let elsewhere = Roster::found(SpaceId([8; 32]), b"photos", &founder.log, &founder.device).unwrap();
-    assert_eq!(elsewhere.succeeds(&first), Err(ShareError::OtherSpace));
+    let first = found(&founder);
+    let second = next(&first, &[&friend.log], &founder.device).unwrap();
+    assert_eq!(second.stands_to(&first), Ok(Standing::Newer));
+    assert_eq!(first.stands_to(&second), Ok(Standing::Older));
+    assert_eq!(second.stands_to(&second), Ok(Standing::Older));
+    let other = found(&stranger);
+    assert_eq!(other.stands_to(&first), Err(ShareError::NotTheFounder(founder.did())));
+    let elsewhere =
+        Roster::found(SpaceId([8; 32]), b"photos", &founder.log, &epochs(), &founder.device).unwrap();
+    assert_eq!(elsewhere.stands_to(&first), Err(ShareError::OtherSpace));
     assert_eq!(Roster::decode(&second.encode()).unwrap(), second);
     for place in (0..second.encode().len()).step_by(11) {
         let mut changed = second.encode();
@@ -148,30 +162,84 @@ fn the_newest_roster_of_the_founder_counts_and_no_other() {
 }
 
 #[test]
+fn a_removal_is_not_undone_by_a_roster_with_a_higher_number() {
+    let (founder, friend, mut leaver) = (person(1), person(2), person(3));
+    let all = next(&found(&founder), &[&friend.log, &leaver.log], &founder.device).unwrap();
+    let removal = next(&all, &[&friend.log], &founder.device).unwrap();
+    // Another device of the founder, which has not heard of it, is shown longer and longer logs.
+    let mut behind = all;
+    for number in 0..5 {
+        leaver.log.add_device(&leaver.root, public(&device(60 + number)), "more", Instant(5)).unwrap();
+        behind = next(&behind, &[&friend.log, &leaver.log], &founder.device).unwrap();
+    }
+    assert!(behind.number() > removal.number());
+    assert_eq!(behind.stands_to(&removal), Ok(Standing::Older));
+    assert_eq!(removal.stands_to(&behind), Ok(Standing::Newer));
+    // Who was removed can be let in again, by who knows of the removal.
+    let again = next(&removal, &[&friend.log, &leaver.log], &founder.device).unwrap();
+    assert_eq!(again.stands_to(&removal), Ok(Standing::Newer));
+    assert_eq!(behind.stands_to(&again), Ok(Standing::Older));
+}
+
+#[test]
+fn of_rosters_that_stand_apart_one_is_made_with_both_s_removals_and_members() {
+    let (founder, friend, one, other, new) = (person(1), person(2), person(3), person(4), person(5));
+    let all = [&friend.log, &one.log, &other.log];
+    let all = next(&found(&founder), &all, &founder.device).unwrap();
+    let here = next(&all, &[&friend.log, &other.log, &new.log], &founder.device).unwrap();
+    let there = next(&all, &[&friend.log, &one.log], &founder.device).unwrap();
+    assert_eq!(here.stands_to(&there), Ok(Standing::Apart));
+    assert_eq!(there.stands_to(&here), Ok(Standing::Apart));
+    let joined = here.join(&there, &[], &founder.device).unwrap();
+    for before in [&here, &there, &all] {
+        assert_eq!(joined.stands_to(before), Ok(Standing::Newer));
+    }
+    let dids: Vec<Did> = joined.members().iter().map(|log| log.state().did()).collect();
+    assert_eq!(dids, [founder.did(), friend.did(), new.did()]);
+    // Two that let somebody in apart from each other lose nobody.
+    let here = next(&found(&founder), &[&one.log], &founder.device).unwrap();
+    let there = next(&found(&founder), &[&other.log], &founder.device).unwrap();
+    assert_eq!(here.stands_to(&there), Ok(Standing::Apart));
+    assert!(here.has_same_keys(&there));
+    assert_eq!(here.join(&there, &[], &founder.device).unwrap().members().len(), 3);
+}
+
+#[test]
 fn a_device_that_the_founder_removed_signs_no_roster_any_more() {
     let mut founder = person(1);
     let stolen = device(77);
     founder.log.add_device(&founder.root, public(&stolen), "stolen", Instant(2)).unwrap();
     let before = founder.log.clone();
-    let first = Roster::found(SPACE, b"photos", &founder.log, &founder.device).unwrap();
+    let first = found(&founder);
     founder.log.remove_device(&founder.root, public(&stolen).device_id(), Instant(3)).unwrap();
-    let second = first.next(core::slice::from_ref(&founder.log), &founder.device).unwrap();
+    let second = next(&first, &[&founder.log], &founder.device).unwrap();
     assert_eq!(second.device(&stolen.verifying_key()), None);
     // The thief signs on with the log of before.
     let thief = person(3);
-    let forged = first.next(&[before, thief.log.clone()], &stolen).unwrap();
-    let forged = forged.next(core::slice::from_ref(&thief.log), &stolen).unwrap();
-    assert_eq!(forged.succeeds(&second), Err(ShareError::NotTheFounder(founder.did())));
-    assert_eq!(PublicKey::Ed25519(stolen.verifying_key()), public(&stolen));
+    let forged = next(&first, &[&before, &thief.log], &stolen).unwrap();
+    let forged = next(&forged, &[&thief.log], &stolen).unwrap();
+    assert_eq!(forged.stands_to(&second), Err(ShareError::NotTheFounder(founder.did())));
 }
 
 #[test]
-fn a_space_has_only_so_many_members() {
+fn a_space_has_only_so_many_members_and_no_log_that_takes_all_room() {
     let founder = person(1);
     let logs: Vec<Log> = (2..2 + MEMBERS_MAX as u8).map(|number| person(number).log).collect();
-    let first = Roster::found(SPACE, b"photos", &founder.log, &founder.device).unwrap();
-    assert_eq!(first.next(&logs, &founder.device), Err(ShareError::TooLarge));
-    assert_eq!(first.next(&logs[1..], &founder.device).unwrap().members().len(), MEMBERS_MAX);
+    let first = found(&founder);
+    let refs: Vec<&Log> = logs.iter().collect();
+    assert_eq!(next(&first, &refs, &founder.device), Err(ShareError::TooLarge));
+    assert_eq!(next(&first, &refs[1..], &founder.device).unwrap().members().len(), MEMBERS_MAX);
     let name = [b'x'; SPACE_NAME_MAX + 1];
-    assert_eq!(Roster::found(SPACE, &name, &founder.log, &founder.device), Err(ShareError::TooLarge));
+    let refused = Roster::found(SPACE, &name, &founder.log, &epochs(), &founder.device);
+    assert_eq!(refused, Err(ShareError::TooLarge));
+    let mut greedy = person(9);
+    let mut number = 0_u16;
+    while greedy.log.encode().len() <= LOG_MAX {
+        let seed = allod_crypto::hash::tagged("device", &[&number.to_le_bytes()]);
+        let key = public(&SigningKey::from_seed(&Secret::from(seed)));
+        greedy.log.add_device(&greedy.root, key, &"x".repeat(60), Instant(2)).unwrap();
+        number += 1;
+    }
+    assert_eq!(Request::new(&greedy.log, &greedy.device), Err(ShareError::TooLarge));
+    assert_eq!(next(&first, &[&greedy.log], &founder.device), Err(ShareError::TooLarge));
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::collect::permissions_of;
 use super::here::{Here, Name};
-use super::operation::{Data, Id, Part, PartBytes, PartList, Parts, check_parts};
+use super::operation::{Content, Data, Id, Part, PartBytes, PartList, Parts, check_parts};
 use super::replica::{Replica, Tree};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
@@ -16,9 +16,15 @@ use crate::object::ObjectId;
 
 /// What is to be shown, and what was.
 pub(super) struct Target<'a> {
+    /// What follows from what was known at the last sync.
+    pub(super) shown: &'a Replica,
+    /// The same, with what was done here since.
     pub(super) before: &'a Replica,
+    /// The same, with what others did.
     pub(super) after: &'a Replica,
     pub(super) tree: &'a Tree,
+    /// Files of which the last content was not here.
+    pub(super) pending: &'a BTreeSet<Id>,
 }
 
 /// The parts of a content's bytes; nothing where a list of them is not here. A list that is none
@@ -66,18 +72,35 @@ pub(super) fn objects<B: Blocks, C: Compress>(
     Ok(ids)
 }
 
+/// The parts of a content's bytes, where all objects of it are here.
+fn whole<B: Blocks, C: Compress>(
+    files: &mut Files<B, C>,
+    data: &Data,
+) -> Result<Option<Vec<Part>>, VaultError> {
+    for id in objects(files, data)? {
+        if !files.has(&id)? {
+            return Ok(None);
+        }
+    }
+    parts(files, data)
+}
+
 impl Target<'_> {
     /// The objects that are not here yet, each once. When those are here that are named, there
     /// may be more: a list of parts has to be read first.
     pub(super) fn missing<B: Blocks, C: Compress>(
         &self,
         files: &mut Files<B, C>,
-    ) -> Result<Vec<ObjectId>, VaultError> {
+        here: &Here,
+    ) -> Result<BTreeSet<ObjectId>, VaultError> {
+        let there: BTreeSet<Id> =
+            here.names.values().filter_map(|entry| here.files.get(&entry.ino).copied()).collect();
         let mut missing = BTreeSet::new();
         for file in self.tree.nodes.iter().filter_map(|node| node.file()) {
             let Some(content) = self.after.content(&file) else { continue };
-            // What was shown is here.
-            if self.before.content(&file).is_some_and(|before| before.data == content.data) {
+            // What is shown is here.
+            let is_same = self.before.content(&file).is_some_and(|before| before.data == content.data);
+            if is_same && there.contains(&file) && !self.pending.contains(&file) {
                 continue;
             }
             for id in objects(files, &content.data)? {
@@ -86,17 +109,19 @@ impl Target<'_> {
                 }
             }
         }
-        Ok(missing.into_iter().collect())
+        Ok(missing)
     }
 
-    /// Has the files be what they are to be. Whether anything was to be done.
+    /// Has the files be what they are to be. Whether anything was to be done, and the files of which
+    /// the content is not here.
     pub(super) fn apply<B: Blocks, C: Compress>(
         &self,
         files: &mut Files<B, C>,
         here: &Here,
         now: Time,
         is_open: &dyn Fn(Ino) -> bool,
-    ) -> Result<bool, VaultError> {
+    ) -> Result<(bool, Vec<Id>), VaultError> {
+        let mut pending = Vec::new();
         let there: BTreeSet<Ino> = here.names.values().map(|entry| entry.ino).collect();
         let mut directories: BTreeMap<Id, Ino> = BTreeMap::new();
         for (ino, entries) in
@@ -137,14 +162,35 @@ impl Target<'_> {
                     };
                     let kind = content.data.kind();
                     let old = inos.get(&file).copied().filter(|(_, before)| *before == kind);
-                    let ino = match old {
-                        Some((ino, _)) => ino,
-                        None => files.make_inode(kind, permissions_of(kind), now)?,
+                    let is_known = !self.pending.contains(&file);
+                    let is_same = match old {
+                        Some((ino, _)) => is_known && self.is_here(files, &file, content, ino)?,
+                        None => false,
                     };
-                    let is_first = used.insert(ino);
-                    let is_same = old.is_some() && self.before.content(&file) == Some(content);
-                    if is_first && !is_same {
-                        let parts = parts(files, &content.data)?.unwrap_or_default();
+                    let is_first = old.is_none_or(|(ino, _)| !used.contains(&ino));
+                    let parts =
+                        if is_same || !is_first { Some(Vec::new()) } else { whole(files, &content.data)? };
+                    if parts.is_none() {
+                        pending.push(file);
+                    }
+                    let ino = match (inos.get(&file), old, &parts) {
+                        (_, Some((ino, _)), _) => ino,
+                        // It stays what it was.
+                        (Some((ino, kind)), None, None) => {
+                            places.push(*ino);
+                            used.insert(*ino);
+                            let parent = places.get(node.parent).copied().unwrap_or(Ino::ROOT);
+                            names.insert((parent, node.name.clone()), Entry { ino: *ino, kind: *kind });
+                            continue;
+                        }
+                        (None, None, None) => {
+                            places.push(Ino::ROOT);
+                            continue;
+                        }
+                        (_, None, Some(_)) => files.make_inode(kind, permissions_of(kind), now)?,
+                    };
+                    used.insert(ino);
+                    if let Some(parts) = parts.filter(|_| is_first && !is_same) {
                         files.put_data(ino, (&content.data, content.modified), &parts, now)?;
                         is_changed = true;
                     }
@@ -161,10 +207,27 @@ impl Target<'_> {
                 names.insert((parent, node.name.clone()), entry);
             }
         }
-        Ok(rename(files, &here.names, &names, now, is_open)? || is_changed)
+        Ok((rename(files, &here.names, &names, now, is_open)? || is_changed, pending))
     }
 
-    /// Gives a file permissions and extended attributes, where others than it has.
+    /// Whether a file that is here has this content already.
+    fn is_here<B: Blocks, C: Compress>(
+        &self,
+        files: &mut Files<B, C>,
+        file: &Id,
+        content: &Content,
+        ino: Ino,
+    ) -> Result<bool, VaultError> {
+        if self.before.content(file) != Some(content) {
+            return Ok(false);
+        }
+        // What was done here is here, if it came to nothing else.
+        Ok(self.shown.content(file) == Some(content)
+            || files.data(ino)? == (content.data.clone(), content.modified))
+    }
+
+    /// Gives a file permissions and extended attributes, where others than it has. Whether
+    /// anything was to be done.
     fn adorn<B: Blocks, C: Compress>(
         &self,
         files: &mut Files<B, C>,
@@ -172,25 +235,36 @@ impl Target<'_> {
         was: Option<Id>,
         is: Id,
     ) -> Result<bool, VaultError> {
-        let before = was.map(|was| (self.before.permissions(&was), self.before.attributes(&was)));
-        let after = (self.after.permissions(&is), self.after.attributes(&is));
-        let (permissions, attributes) = match before {
-            Some(before) if before == after => return Ok(false),
-            Some((permissions, attributes)) => (permissions, attributes),
-            None => Default::default(),
+        let of = |replica: &Replica, id: Id| {
+            let attributes = replica.attributes(&id).into_iter();
+            let attributes: Vec<_> =
+                attributes.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+            (replica.permissions(&id), attributes)
         };
-        if let Some(new) = after.0.filter(|new| permissions != Some(*new)) {
-            files.set_inode(ino, |inode| inode.permissions = new)?;
+        let after = of(self.after, is);
+        if was.is_some_and(|was| of(self.shown, was) == after && of(self.before, was) == after) {
+            return Ok(false);
         }
-        for (name, value) in &after.1 {
-            if attributes.get(name) != Some(value) {
+        let (permissions, after) = after;
+        let inode = files.read().inode(ino)?;
+        let permissions = permissions.unwrap_or(permissions_of(inode.kind));
+        let mut is_changed = false;
+        if permissions != inode.permissions && inode.kind != FileKind::Symlink {
+            files.set_inode(ino, |inode| inode.permissions = permissions)?;
+            is_changed = true;
+        }
+        let has = files.read().attributes(ino)?;
+        for name in has.iter().filter(|name| !after.iter().any(|(other, _)| other == *name)) {
+            files.put_attribute(ino, name, None)?;
+            is_changed = true;
+        }
+        for (name, value) in &after {
+            if !has.contains(name) || files.read().attribute(ino, name)? != *value {
                 files.put_attribute(ino, name, Some(value))?;
+                is_changed = true;
             }
         }
-        for name in attributes.keys().filter(|name| !after.1.contains_key(*name)) {
-            files.put_attribute(ino, name, None)?;
-        }
-        Ok(was.is_some())
+        Ok(is_changed)
     }
 }
 

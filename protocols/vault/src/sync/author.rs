@@ -22,6 +22,9 @@ pub struct Author<'a> {
     done: Vec<Written>,
     operations: Vec<Operation>,
     size: usize,
+    /// Entries and files of which something was said.
+    said: BTreeSet<Id>,
+    pending: &'a BTreeSet<Id>,
 }
 
 /// The operations of a batch.
@@ -38,8 +41,17 @@ pub struct Written {
 impl<'a> Author<'a> {
     /// For a device that was shown this, and whose next batch has this number. `nonce` is
     /// random.
-    pub fn new(shown: &'a Replica, device: Device, number: u64, nonce: [u8; 16]) -> Self {
-        Self { shown, device, number, nonce, done: Vec::new(), operations: Vec::new(), size: 0 }
+    ///
+    /// `pending` are files that are shown with an older content than their last, or not at all.
+    pub fn new(
+        shown: &'a Replica,
+        device: Device,
+        number: u64,
+        nonce: [u8; 16],
+        pending: &'a BTreeSet<Id>,
+    ) -> Self {
+        let (done, operations, said) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Self { shown, device, number, nonce, done, operations, size: 0, said, pending }
     }
 
     /// What the operations name as seen.
@@ -67,7 +79,7 @@ impl<'a> Author<'a> {
     /// on.
     pub fn edit(&mut self, members: &[Member], content: Content) {
         let Some(file) = members.first().and_then(|member| member.file) else { return };
-        let instead = few(self.shown.contents(&file));
+        let instead = self.contents(&file);
         self.add(Operation::Content { file, content, instead });
         self.unite(members);
     }
@@ -84,17 +96,19 @@ impl<'a> Author<'a> {
         self.unite(members);
     }
 
-    /// What these are shown as is removed. `gone` has all entries that are removed with it; of a
+    /// What these are shown as is removed; what is edited or moved at the same time comes
+    /// before. `gone` has all entries that are removed with it; of a
     /// file of which they are all names, the contents go.
     pub fn remove(&mut self, members: &[Member], gone: &BTreeSet<Id>) {
         for member in members {
             let shown = self.shown;
             let is_last = |file: &Id| shown.entries(file).all(|entry| gone.contains(entry));
             let last = member.file.filter(is_last);
-            let contents = last.map(|file| shown.contents(&file));
+            let contents = last.map(|file| self.contents(&file)).unwrap_or_default();
             // Copies beside it stay, and stay copies.
             for (entry, copy, id, content) in last.iter().flat_map(|file| shown.copies(file)) {
-                if !gone.contains(&entry) {
+                // One of which something is said anyway is a file of its own by that.
+                if !gone.contains(&entry) && !self.said.contains(&entry) && !self.said.contains(&copy) {
                     let (content, instead) = (content.clone(), [id].into());
                     self.add(Operation::Content { file: copy, content, instead });
                 }
@@ -102,7 +116,7 @@ impl<'a> Author<'a> {
             self.add(Operation::Remove {
                 entry: member.entry,
                 places: few(self.shown.places(&member.entry)),
-                contents: few(contents.unwrap_or_default()),
+                contents,
             });
         }
     }
@@ -111,6 +125,11 @@ impl<'a> Author<'a> {
     pub fn finish(mut self) -> Vec<Written> {
         self.close();
         self.done
+    }
+
+    /// The contents of a file that were shown.
+    fn contents(&self, file: &Id) -> Vec<Id> {
+        if self.pending.contains(file) { Vec::new() } else { few(self.shown.contents(file)) }
     }
 
     /// Of equal files that were shown as one, one stays.
@@ -129,6 +148,14 @@ impl<'a> Author<'a> {
         let (number, nonce) = self.at();
         let id = operation_id(&self.device, number, &nonce, self.operations.len());
         let operation = make(id);
+        match &operation {
+            Operation::Place { entry: of, .. }
+            | Operation::Remove { entry: of, .. }
+            | Operation::Content { file: of, .. } => {
+                self.said.insert(*of);
+            }
+            _ => {}
+        }
         self.size += allod_wire::encode(&operation).len();
         self.operations.push(operation);
         id

@@ -29,8 +29,6 @@ pub enum SyncError {
     Stranger(Device),
     /// The other device sent an object that is not what its id says.
     Object(ObjectId),
-    /// The other device does not have what it told of.
-    Missing(ObjectId),
     /// The other device says that this one did more than it knows, and does not show it.
     Unproven,
     /// The other device sent more than is taken at once.
@@ -77,7 +75,6 @@ impl fmt::Display for SyncError {
                 write!(f, "the other device sent what device {device} did, which may not write here")
             }
             Self::Object(id) => write!(f, "the other device sent something else for object {id}"),
-            Self::Missing(id) => write!(f, "the other device told of object {id} and does not have it"),
             Self::Unproven => {
                 f.write_str("the other device says that this one did more, and does not show it")
             }

@@ -21,7 +21,7 @@ use super::collect::collect;
 use super::error::SyncError;
 use super::here::Here;
 use super::log::Log;
-use super::operation::{DEVICE_NAME_MAX, Data, Operation, Parts};
+use super::operation::{DEVICE_NAME_MAX, Data, Id, Operation, Parts};
 use super::replica::{Replica, Tree};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
@@ -32,6 +32,8 @@ use crate::object::ObjectId;
 const BATCH: u8 = b'b';
 /// The row with the count of batches, by which somebody finds out that others merged.
 const COUNT: &[u8] = b"c";
+/// The row with the files of which the content is not here yet.
+const PENDING: &[u8] = b"p";
 const KEEP: u8 = b'k';
 
 /// The device that this is.
@@ -53,6 +55,15 @@ pub struct Now<'a> {
     pub is_open: &'a dyn Fn(Ino) -> bool,
 }
 
+/// What comes from another device.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// Batches, each after those that it had seen.
+    pub batches: &'a [Signed],
+    /// Objects that the other device does not have either.
+    pub absent: &'a BTreeSet<ObjectId>,
+}
+
 /// What a merge came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merged {
@@ -62,6 +73,8 @@ pub enum Merged {
         told: usize,
         /// The files changed by what others did.
         is_changed: bool,
+        /// Files of which the content is not here yet.
+        pending: usize,
     },
     /// Nothing was done, since these objects are not here. There may be more when they are.
     Missing(Vec<ObjectId>),
@@ -121,14 +134,15 @@ impl Known {
         &self.batches
     }
 
-    /// What every device said that it has, of this one all that is here.
-    fn known_to_all(&self, me: &Device) -> BTreeMap<Device, u64> {
+    /// What every device said that it has. It follows from the batches alone, so that no device
+    /// gives up what another still counts on.
+    fn known_to_all(&self) -> BTreeMap<Device, u64> {
         let heads: BTreeMap<Device, u64> =
             self.log.heads().map(|(device, number, _)| (device, number)).collect();
         let mut newest: BTreeMap<Device, &Signed> = BTreeMap::new();
         for signed in &self.batches {
             let device = signed.batch().device;
-            if heads.get(&device) == Some(&signed.batch().number) && device != *me {
+            if heads.get(&device) == Some(&signed.batch().number) {
                 newest.insert(device, signed);
             }
         }
@@ -146,28 +160,31 @@ impl Known {
     }
 }
 
-/// Merges these batches, which follow on those that are known, each after those that it had seen.
+/// Merges what was heard, which follows on what is known. A file of which the content is nowhere
+/// yet is shown as it was, or not at all if it is new; what is done to it meanwhile replaces
+/// nothing.
 ///
 /// # Errors
 /// [`SyncError`]. Nothing is durable then that was not before.
 pub fn merge<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
     known: &mut Known,
-    staged: &[Signed],
+    heard: Heard<'_>,
     me: &Me,
     now: &Now<'_>,
 ) -> Result<Merged, SyncError> {
     let device = Device::of(&me.key);
     known.refresh(files)?;
     let mut log = known.log.clone();
-    for signed in staged {
+    for signed in heard.batches {
         log.take(signed)?;
     }
+    let pending = pending(files)?;
     let shown = Replica::new(&known.batches);
     let shown_tree = shown.tree();
     let mut here = Here::at_base(files, &shown_tree)?;
     let number = log.head(&device).map_or(1, |(number, _)| number + 1);
-    let mut author = Author::new(&shown, device, number, now.nonce);
+    let mut author = Author::new(&shown, device, number, now.nonce, &pending);
     if number == 1 {
         author.add(Operation::Name { name: named(&me.name) });
     }
@@ -180,15 +197,42 @@ pub fn merge<B: Blocks, C: Compress>(
         log.take(&signed)?;
         told.push(signed);
     }
-    let staged: Vec<&Signed> = staged.iter().filter(|signed| !known.has(signed)).collect();
-    if told.is_empty() && staged.is_empty() {
-        return Ok(Merged::Done { told: 0, is_changed: false });
+    let count_told = told.len();
+    let staged: Vec<&Signed> = heard.batches.iter().filter(|signed| !known.has(signed)).collect();
+    if staged.iter().any(|signed| removes(signed)) {
+        // Others may forget what was removed when all know.
+        let mut nonce = now.nonce;
+        nonce.iter_mut().rev().take(1).for_each(|byte| *byte ^= 0x80);
+        let seen = log.seen(&device);
+        let batch = log.next(files.space(), device, seen, (now.time, nonce), Vec::new());
+        let signed = Signed::new(batch, &me.key)?;
+        log.take(&signed)?;
+        told.push(signed);
+    }
+    if told.is_empty() && staged.is_empty() && pending.is_empty() {
+        return Ok(Merged::Done { told: 0, is_changed: false, pending: 0 });
     }
     let before = Replica::new(known.batches.iter().chain(&told));
     let after = Replica::new(known.batches.iter().chain(&told).chain(staged.iter().copied()));
     let tree = after.tree();
-    let target = Target { before: &before, after: &after, tree: &tree };
-    let missing = target.missing(files)?;
+    let target = Target { shown: &shown, before: &before, after: &after, tree: &tree, pending: &pending };
+    let known_to_all = {
+        let mut all = Known { log: log.clone(), batches: Vec::new() };
+        all.batches.extend(known.batches.iter().chain(&told).chain(staged.iter().copied()).cloned());
+        all.known_to_all()
+    };
+    let is_known =
+        |device: &Device, number: u64| known_to_all.get(device).is_some_and(|known| *known >= number);
+    let retained: Vec<&Data> = after.retained(is_known).map(|content| &content.data).collect();
+    let mut missing = target.missing(files, &here)?;
+    for data in &retained {
+        for id in objects(files, data)? {
+            if !files.has(&id)? {
+                missing.insert(id);
+            }
+        }
+    }
+    let missing: Vec<ObjectId> = missing.difference(heard.absent).copied().collect();
     if !missing.is_empty() {
         return Ok(Merged::Missing(missing));
     }
@@ -197,14 +241,15 @@ pub fn merge<B: Blocks, C: Compress>(
     all.batches.extend(told.iter().cloned());
     all.batches.extend(staged.into_iter().cloned());
     let done = files.rewrite(|files| {
-        let is_changed = target.apply(files, &here, now.time, now.is_open)?;
+        let (is_changed, pending) = target.apply(files, &here, now.time, now.is_open)?;
+        files.table(Table::Sync).insert(PENDING, &allod_wire::encode(&pending))?;
         for signed in all.batches.iter().skip(count) {
             files.table(Table::Sync).insert(&row(signed.batch().lamport, signed.id()), signed.bytes())?;
         }
         files.table(Table::Sync).insert(COUNT, &count_row(all.batches.len()))?;
-        keep(files, &all, &device, &after, &tree)?;
+        keep(files, &retained, &after, &tree)?;
         files.settle()?;
-        Ok(is_changed)
+        Ok((is_changed, pending.len()))
     });
     if done.is_err() {
         all.batches.truncate(count);
@@ -212,13 +257,28 @@ pub fn merge<B: Blocks, C: Compress>(
     } else {
         *known = all;
     }
-    Ok(Merged::Done { told: told.len(), is_changed: done? })
+    let (is_changed, pending) = done?;
+    Ok(Merged::Done { told: count_told, is_changed, pending })
 }
 
 impl Known {
     fn has(&self, signed: &Signed) -> bool {
         self.log.has(&signed.batch().device, signed.batch().number, &signed.id())
     }
+}
+
+/// The files of which the content is not here yet.
+fn pending<B: Blocks, C: Compress>(files: &mut Files<B, C>) -> Result<BTreeSet<Id>, VaultError> {
+    let Some(row) = files.table(Table::Sync).get(PENDING)? else { return Ok(BTreeSet::new()) };
+    let ids: Vec<Id> =
+        minicbor::decode(&row).map_err(|_| VaultError::Damaged(Damage { part: Part::Tree, at: 0 }))?;
+    Ok(ids.into_iter().collect())
+}
+
+/// Whether a batch removes contents.
+fn removes(signed: &Signed) -> bool {
+    let removes = |operation: &Operation| matches!(operation, Operation::Remove { contents, .. } if !contents.is_empty());
+    signed.batch().operations.iter().any(removes)
 }
 
 fn count_row(count: usize) -> Vec<u8> {
@@ -233,8 +293,7 @@ fn row(lamport: u64, id: BatchId) -> Vec<u8> {
 /// come back when somebody is heard of who did not know that they were removed.
 fn keep<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
-    known: &Known,
-    me: &Device,
+    retained: &[&Data],
     replica: &Replica,
     tree: &Tree,
 ) -> Result<(), VaultError> {
@@ -246,11 +305,7 @@ fn keep<B: Blocks, C: Compress>(
             wanted.extend(lists);
         }
     }
-    let known_to_all = known.known_to_all(me);
-    let is_known =
-        |device: &Device, number: u64| known_to_all.get(device).is_some_and(|known| *known >= number);
-    let contents: Vec<&Data> = replica.retained(is_known).map(|content| &content.data).collect();
-    for data in contents {
+    for data in retained {
         for id in objects(files, data)? {
             if files.has(&id)? {
                 wanted.insert(id);

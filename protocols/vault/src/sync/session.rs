@@ -35,7 +35,7 @@ use alloc::vec::Vec;
 use super::batch::{BatchId, Device, Signed};
 use super::error::SyncError;
 use super::log::{Log, Taken};
-use super::merge::{Known, Me, Merged, Now, merge};
+use super::merge::{Heard, Known, Me, Merged, Now, merge};
 use super::message::{BATCHES_MAX, Head, Message, OBJECTS_MAX, VERSION};
 use super::reconcile::{Answering, Asking, Item, Items, MESSAGE_MAX, NEED_MAX};
 use crate::blocks::Blocks;
@@ -99,6 +99,9 @@ pub struct Summary {
     pub bytes_sent: u64,
     /// The files changed.
     pub is_changed: bool,
+    /// Files of which neither side has the last content. They are shown as they were, or not at
+    /// all, until somebody brings it.
+    pub files_pending: usize,
     /// There is something that the other side was not told: another session would do that.
     pub is_more: bool,
 }
@@ -143,6 +146,8 @@ pub struct Session {
     asked_batches: BTreeSet<BatchId>,
     asked_objects: BTreeSet<ObjectId>,
     missing: VecDeque<ObjectId>,
+    /// Objects that the other side does not have either.
+    absent: BTreeSet<ObjectId>,
     arrived: Vec<Signed>,
     arrived_size: usize,
     objects_size: usize,
@@ -178,6 +183,7 @@ impl Session {
             asked_batches: BTreeSet::new(),
             asked_objects: BTreeSet::new(),
             missing: VecDeque::new(),
+            absent: BTreeSet::new(),
             arrived: Vec::new(),
             arrived_size: 0,
             objects_size: 0,
@@ -263,18 +269,16 @@ impl Session {
             (State::Objects, Message::Object { id, kind, keys, bytes }) => {
                 self.object(files, Sealed { id, kind, keys, bytes })
             }
-            (State::Objects, Message::Absent) => match self.asked_objects.first() {
-                Some(id) => Err(SyncError::Missing(*id)),
-                None => Err(SyncError::Message),
-            },
-            (State::Objects, Message::End) => match self.asked_objects.first() {
-                Some(id) => Err(SyncError::Missing(*id)),
-                None if self.missing.is_empty() => self.merge(files, with),
-                None => {
-                    self.ask_objects();
-                    Ok(())
+            (State::Objects, Message::Absent) => Ok(()),
+            (State::Objects, Message::End) => {
+                // What did not come is not there.
+                self.absent.append(&mut self.asked_objects);
+                if self.missing.is_empty() {
+                    return self.merge(files, with);
                 }
-            },
+                self.ask_objects();
+                Ok(())
+            }
             _ => Err(SyncError::Message),
         }
     }
@@ -356,15 +360,18 @@ impl Session {
         files: &mut Files<B, C>,
         with: &With<'_>,
     ) -> Result<(), SyncError> {
-        match merge(files, &mut self.known, &[], with.me, &with.now)? {
-            Merged::Done { is_changed, .. } => self.summary.is_changed |= is_changed,
-            // What was here is gone; whatever it is, it is not there to be told.
-            Merged::Missing(ids) => {
-                let id = ids.first().copied().unwrap_or(ObjectId([0; 32]));
-                return Err(SyncError::Vault(VaultError::Missing(id)));
+        let mut absent = BTreeSet::new();
+        loop {
+            let heard = Heard { batches: &[], absent: &absent };
+            match merge(files, &mut self.known, heard, with.me, &with.now)? {
+                Merged::Done { is_changed, .. } => {
+                    self.summary.is_changed |= is_changed;
+                    return Ok(());
+                }
+                // What was not here before is not here now.
+                Merged::Missing(ids) => absent.extend(ids),
             }
         }
-        Ok(())
     }
 
     fn reconciled<B: Blocks, C: Compress>(
@@ -460,14 +467,16 @@ impl Session {
         files: &mut Files<B, C>,
         with: &With<'_>,
     ) -> Result<(), SyncError> {
-        match merge(files, &mut self.known, &self.arrived, with.me, &with.now)? {
+        let heard = Heard { batches: &self.arrived, absent: &self.absent };
+        match merge(files, &mut self.known, heard, with.me, &with.now)? {
             Merged::Missing(ids) => {
                 self.missing = ids.into();
                 self.ask_objects();
             }
-            Merged::Done { told, is_changed } => {
+            Merged::Done { told, is_changed, pending } => {
                 self.summary.is_more |= told > 0;
                 self.summary.is_changed |= is_changed;
+                self.summary.files_pending = pending;
                 self.arrived.clear();
                 self.reindex();
                 match self.role {

@@ -72,11 +72,11 @@ pub(crate) fn differences<N: Nodes<Link: PartialEq>>(
     }
 }
 
+/// A key with its value.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// Takes an entry, or goes into a node.
-fn go_on<N: Nodes>(
-    nodes: &mut N,
-    rest: &mut Vec<Rest<N::Link>>,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, VaultError> {
+fn go_on<N: Nodes>(nodes: &mut N, rest: &mut Vec<Rest<N::Link>>) -> Result<Option<Pair>, VaultError> {
     let (link, least) = match rest.pop() {
         Some(Rest::Entry(key, value)) => return Ok(Some((key, value))),
         Some(Rest::Node(link, least)) => (link, least),

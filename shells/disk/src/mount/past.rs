@@ -173,12 +173,12 @@ impl<B: Blocks, C: Compress + Clone> Past<B, C> {
         if name.starts_with(b"-") || name.iter().any(|byte| *byte == b':' || byte.is_ascii_control()) {
             return Err(Refusal::BadName.into());
         }
-        self.now.inside().files.snapshot(name, now())?;
+        self.now.shared.settled().files.snapshot(name, now())?;
         self.attributes(self.go_into(name)?, Ino::ROOT)
     }
 
     fn let_go(&self, name: &OsStr) -> Answer<()> {
-        self.now.inside().files.remove_snapshot(name.as_bytes())?;
+        self.now.shared.settled().files.remove_snapshot(name.as_bytes())?;
         // What is open in it can be read until room is made.
         self.seen().names.remove(name.as_bytes());
         Ok(())

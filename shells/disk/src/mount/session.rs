@@ -114,7 +114,11 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
 
     fn unmount(&mut self) -> Result<(), MountError> {
         let unmounted = match self.session.take() {
-            Some(session) if !session.guard.is_finished() => session.umount_and_join(),
+            Some(session) if !session.guard.is_finished() => match session.umount_and_join() {
+                // Somebody else unmounted it just now.
+                Err(why) if why.kind() == io::ErrorKind::InvalidInput => Ok(()),
+                done => done,
+            },
             _ => Ok(()),
         };
         if let Some((stop, committer)) = self.committer.take() {

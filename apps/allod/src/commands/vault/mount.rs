@@ -84,8 +84,7 @@ where
     B: allod_vault::Blocks + Send + 'static,
     C: allod_vault::Compress + Clone + Send + 'static,
 {
-    let mut is_asked = false;
-    let mut is_told = false;
+    let (mut is_asked, mut is_told, mut is_unmounted) = (false, false, false);
     while mounted.is_there() {
         tokio::select! {
             () = ending.wait() => {
@@ -97,7 +96,7 @@ where
             }
             () = tokio::time::sleep(LOOK) => {}
         }
-        if !is_asked {
+        if !is_asked || is_unmounted {
             continue;
         }
         match unmount(path, false) {
@@ -110,8 +109,10 @@ where
                     is_told = true;
                 }
             }
+            // What is under way is answered; then it is not there any more.
+            Ok(()) => is_unmounted = true,
             // It is ended below, by the one who made it.
-            _ => return Ok(false),
+            Err(_) => return Ok(false),
         }
     }
     Ok(false)

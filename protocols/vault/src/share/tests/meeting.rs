@@ -29,7 +29,7 @@ fn joined(grant: &Grant) -> Vault {
     let disk = Disk::new(SIZE);
     let mut files =
         Files::join(disk, Uncompressed, &root, geometry, space, (0, 0, Time::default()), &mut rng()).unwrap();
-    assert!(files.set_roster(&grant.roster).unwrap());
+    files.join_roster(&grant.roster).unwrap();
     files
 }
 
@@ -38,7 +38,7 @@ fn greet(from: &mut Vault, who: &Person, to: &mut Vault, by: &Person) -> Result<
     let hello = Hello::new(from, &who.log, &who.device)?.encode();
     let hello = Hello::decode(&hello, &who.device.verifying_key())?;
     match answer(to, &hello, &by.device, &mut rng())? {
-        Some(grant) => accept(from, &grant, &who.device),
+        Some(grant) => accept(from, &grant, &by.device.verifying_key(), &who.device, &mut rng()),
         None => Ok(false),
     }
 }
@@ -48,7 +48,7 @@ fn join(who: &Person, to: &mut Vault, by: &Person) -> Result<Vault, RosterError>
     let hello = Hello::decode(&hello, &who.device.verifying_key())?;
     let grant = answer(to, &hello, &by.device, &mut rng())?.expect("who joins lacks all");
     let (grant, from) = Grant::open(&grant, &who.device)?;
-    assert_eq!(from, by.did());
+    assert_eq!((from.did, from.key), (by.did(), by.device.verifying_key()));
     Ok(joined(&grant))
 }
 
@@ -67,6 +67,10 @@ fn a_second_device_of_a_person_joins_when_the_log_has_it() {
     assert!(matches!(join(&there, &mut files, &person), Err(RosterError::Share(ShareError::NotADevice(_)))));
     person.log.add_device(&person.root, public(&second), "second", Instant(2)).unwrap();
     there.log = person.log.clone();
+    // Not by a log that it brings itself, but by one that a device has that is known.
+    assert!(join(&there, &mut files, &person).is_err());
+    let newer = core::slice::from_ref(&person.log);
+    assert_eq!(files.renew_members(newer, &person.device, &mut rng()).unwrap(), Changed::Yes);
     let mut other = join(&there, &mut files, &person).unwrap();
     assert!(same(&mut files, &mut other));
     assert!(!greet(&mut other, &there, &mut files, &person).unwrap());
@@ -100,14 +104,104 @@ fn members_who_stay_get_the_new_epoch_from_each_other_and_who_left_does_not() {
     let refused = RosterError::Share(ShareError::NotAMember(leaver.did()));
     assert_eq!(greet(&mut of_leaver, &leaver, &mut of_friend, &friend).unwrap_err(), refused);
     assert!(!of_leaver.ring().extends(files.ring()));
-    // Nor does anybody take keys from them.
+    // Nor does anybody take keys from them, on a link of theirs or of another.
     let request = Request::new(&friend.log, &friend.device).unwrap();
     let roster = of_leaver.roster().unwrap().unwrap();
-    let mut ring = of_leaver.ring().clone();
-    ring.begin(&mut rng()).unwrap();
-    let grant = Grant { ring, roster }.seal(&request, &leaver.device, &mut rng()).unwrap();
-    assert_eq!(accept(&mut of_friend, &grant, &friend.device).unwrap_err(), refused);
+    let grant = Grant { ring: of_leaver.ring().clone(), roster };
+    let grant = grant.seal(&request, &leaver.device, &mut rng()).unwrap();
+    let key = leaver.device.verifying_key();
+    let taken = accept(&mut of_friend, &grant, &key, &friend.device, &mut rng());
+    assert_eq!(taken.unwrap_err(), refused);
+    let key = founder.device.verifying_key();
+    let taken = accept(&mut of_friend, &grant, &key, &friend.device, &mut rng());
+    assert_eq!(taken.unwrap_err(), RosterError::Share(ShareError::Signature(leaver.did())));
     assert!(same(&mut of_friend, &mut files));
+}
+
+#[test]
+fn epochs_that_the_founder_did_not_sign_are_taken_from_nobody() {
+    let (founder, friend, liar) = (person(1), person(2), person(3));
+    let mut files = space_of(&founder);
+    let logs = [friend.log.clone(), liar.log.clone()];
+    files.set_members(&founder.log, &logs, b"", &founder.device, &mut rng()).unwrap();
+    let mut of_friend = join(&friend, &mut files, &founder).unwrap();
+    let mut of_liar = join(&liar, &mut files, &founder).unwrap();
+    let genuine = of_liar.ring().secrets();
+    for secrets in [
+        // An epoch that would be the newest forever.
+        [genuine.expose(), &[0xFF; 4], &[7; 32]].concat(),
+        // The right secret with another count.
+        [&[9, 0, 0, 0][..], &genuine.expose()[4..]].concat(),
+    ] {
+        let ring = Ring::from_secrets(&secrets.into()).unwrap();
+        let before = of_friend.ring().commitments();
+        let grant = Grant { ring, roster: of_liar.roster().unwrap().unwrap() };
+        let request = Request::new(&friend.log, &friend.device).unwrap();
+        let grant = grant.seal(&request, &liar.device, &mut rng()).unwrap();
+        let _ = accept(&mut of_friend, &grant, &liar.device.verifying_key(), &friend.device, &mut rng());
+        assert_eq!(of_friend.ring().commitments(), before);
+    }
+    // So a removal still shuts out.
+    files.set_members(&founder.log, &logs[..1], b"", &founder.device, &mut rng()).unwrap();
+    assert!(greet(&mut of_friend, &friend, &mut files, &founder).unwrap());
+    assert!(same(&mut of_friend, &mut files));
+    assert!(of_liar.ring().get(of_friend.ring().newest().number()).is_none());
+}
+
+#[test]
+fn two_devices_of_the_founder_that_removed_somebody_apart_shut_out_both() {
+    let (mut founder, one, other) = (person(1), person(3), person(4));
+    let second = device(77);
+    founder.log.add_device(&founder.root, public(&second), "second", Instant(2)).unwrap();
+    let there = Person { log: founder.log.clone(), device: second, root: founder.root.clone() };
+    let mut files = space_of(&founder);
+    let logs = [one.log.clone(), other.log.clone()];
+    files.set_members(&founder.log, &logs, b"", &founder.device, &mut rng()).unwrap();
+    let mut beside = join(&there, &mut files, &founder).unwrap();
+    files.set_members(&founder.log, &logs[..1], b"", &founder.device, &mut rng()).unwrap();
+    beside.set_members(&there.log, &logs[1..], b"", &there.device, &mut rng()).unwrap();
+    beside.set_members(&there.log, &[], b"", &there.device, &mut rng()).unwrap();
+    let (of_one, of_other) = (files.ring().clone(), beside.ring().clone());
+    assert!(greet(&mut files, &founder, &mut beside, &there).unwrap());
+    assert!(greet(&mut beside, &there, &mut files, &founder).unwrap());
+    assert!(same(&mut files, &mut beside));
+    let newest = files.ring().newest().number();
+    assert!(of_one.get(newest).is_none() && of_other.get(newest).is_none());
+    assert_eq!(files.roster().unwrap().unwrap().members().len(), 1);
+}
+
+#[test]
+fn nobody_founds_a_space_that_is_somebody_else_s() {
+    let (owner, stranger) = (person(1), person(3));
+    let root = Secret::from([1; 32]);
+    let geometry = Geometry { segment_size: 2 << 20 };
+    let by = (0, 0, Time::default());
+    let disk = Disk::new(SIZE);
+    let mut files = Files::create(disk, Uncompressed, &root, geometry, by, &mut rng()).unwrap();
+    let ring = Ring::new(&mut rng());
+    let epochs = ring.commitments();
+    let roster = Roster::found(files.space(), b"x", &stranger.log, &epochs, &stranger.device).unwrap();
+    let roster = next(&roster, &[&owner.log], &stranger.device).unwrap();
+    let request = Request::new(&owner.log, &owner.device).unwrap();
+    let grant = Grant { ring, roster }.seal(&request, &stranger.device, &mut rng()).unwrap();
+    let key = stranger.device.verifying_key();
+    assert!(accept(&mut files, &grant, &key, &owner.device, &mut rng()).is_err());
+    assert_eq!(files.roster().unwrap(), None);
+}
+
+#[test]
+fn a_roster_does_no_harm_to_what_sync_and_backup_keep_beside_it() {
+    let (founder, friend) = (person(1), person(2));
+    let mut files = space_of(&founder);
+    files.table(crate::files::Table::Sync).insert(b"b1", b"a batch").unwrap();
+    files.settle().unwrap();
+    files.commit().unwrap();
+    let logs = [friend.log.clone()];
+    files.set_members(&founder.log, &logs, b"", &founder.device, &mut rng()).unwrap();
+    assert!(files.changed().is_ok());
+    files.collect(90).unwrap();
+    files.survey(1).unwrap();
+    assert_eq!(files.roster().unwrap().unwrap().members().len(), 2);
 }
 
 #[test]
@@ -128,5 +222,5 @@ fn a_hello_counts_only_on_a_link_that_proved_its_key_and_for_its_space() {
     assert_eq!(refused, RosterError::Share(ShareError::OtherSpace));
     let mut other = space_of(&friend);
     let roster = other.roster().unwrap().unwrap();
-    assert_eq!(files.set_roster(&roster).unwrap_err(), RosterError::Share(ShareError::OtherSpace));
+    assert_eq!(files.join_roster(&roster).unwrap_err(), RosterError::Share(ShareError::OtherSpace));
 }

@@ -82,7 +82,7 @@ impl Home {
         names.try_fold(Ino::ROOT, |at, name| reader.lookup(at, name.as_bytes()).ok().map(|entry| entry.ino))
     }
 
-    fn split<'a>(&mut self, path: &'a str) -> (Ino, Vec<u8>) {
+    fn split(&mut self, path: &str) -> (Ino, Vec<u8>) {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         (self.find(parent).unwrap(), name.as_bytes().to_vec())
     }
@@ -205,6 +205,45 @@ impl Home {
         seen
     }
 
+    /// Checks that the files are what follows from the operations, after a sync.
+    pub(super) fn check(&mut self) {
+        let known = crate::sync::Known::read(&mut self.files).unwrap();
+        let replica = crate::sync::replica::Replica::new(known.batches());
+        let tree = replica.tree();
+        let mut inos = Vec::from([Ino::ROOT]);
+        let mut names = BTreeMap::from([(Ino::ROOT, 0_usize)]);
+        for node in tree.nodes.iter().skip(1) {
+            let parent = inos[node.parent];
+            *names.entry(parent).or_default() += 1;
+            let entry = self.files.read().lookup(parent, &node.name).unwrap();
+            inos.push(entry.ino);
+            let of = match node.file() {
+                Some(file) => {
+                    let content = replica.content(&file).unwrap();
+                    assert_eq!(self.files.data(entry.ino).unwrap(), (content.data.clone(), content.modified));
+                    file
+                }
+                None => node.entry(),
+            };
+            let mut reader = self.files.read();
+            let inode = reader.inode(entry.ino).unwrap();
+            let permissions = replica.permissions(&of).filter(|_| inode.kind != FileKind::Symlink);
+            assert!(
+                permissions.is_none_or(|permissions| permissions == inode.permissions),
+                "{inode:?} {permissions:?}"
+            );
+            let attributes = replica.attributes(&of);
+            assert_eq!(reader.attributes(entry.ino).unwrap().len(), attributes.len());
+            for (name, value) in attributes {
+                assert_eq!(reader.attribute(entry.ino, name).unwrap(), value);
+            }
+        }
+        for (directory, count) in names {
+            let there = self.files.read().names(directory, None, usize::MAX).unwrap();
+            assert_eq!(there.len(), count);
+        }
+    }
+
     /// Contents of files, by path.
     pub(super) fn texts(&mut self) -> BTreeMap<String, String> {
         let seen = self.see().into_iter().filter(|(_, seen)| seen.kind != FileKind::Directory);
@@ -263,5 +302,9 @@ pub(super) fn run(one: &mut Home, other: &mut Home, messages: usize) -> Result<O
 
 /// A whole session.
 pub(super) fn sync(one: &mut Home, other: &mut Home) -> [Came; 2] {
-    run(one, other, usize::MAX).unwrap().unwrap()
+    let came = run(one, other, usize::MAX).unwrap().unwrap();
+    assert!(came.iter().all(|(summary, _)| summary.files_pending == 0), "{came:?}");
+    one.check();
+    other.check();
+    came
 }

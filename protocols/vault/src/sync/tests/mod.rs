@@ -1,9 +1,11 @@
 //! Tests of sync: the log of batches, the tree that follows from them, and whole vaults.
 
 mod home;
+mod liars;
 mod log;
 mod month;
 pub(crate) mod person;
+mod used;
 mod vaults;
 
 use allod_crypto::Secret;

@@ -51,7 +51,8 @@ impl Person {
         let device = Device::of(&key(self.number));
         let number = self.log.head(&device).map_or(1, |(number, _)| number + 1);
         self.nonces += 1;
-        let mut author = Author::new(&replica, device, number, [self.nonces; 16]);
+        let pending = BTreeSet::new();
+        let mut author = Author::new(&replica, device, number, [self.nonces; 16], &pending);
         act(&mut author, &replica.tree());
         for written in author.finish() {
             let (time, seen) = (at(self.day * 86_400), self.log.seen(&device));

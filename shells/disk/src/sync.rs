@@ -1,0 +1,90 @@
+//! A sync over a link: anything that carries bytes both ways, such as a connection, or the
+//! standard input and output of a command.
+//!
+//! A message goes as its length (4 bytes, little endian) and its bytes. Who is at the other end
+//! of the link is for the link to prove; what is taken from there is only what devices signed
+//! that may write.
+
+use std::io::{self, Read, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use allod_crypto::CryptoRng;
+use allod_vault::files::{Files, Ino, Time};
+use allod_vault::sync::batch::Device;
+use allod_vault::sync::{Event, MESSAGE_MAX, Me, Now, Role, Session, Summary, SyncError, With};
+use allod_vault::{Blocks, Compress};
+
+/// Why a sync over a link ended early. What was durable before still is, and the next goes on
+/// from there.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The link broke, or the other side went away.
+    #[error("the link to the other device: {0}")]
+    Link(#[from] io::Error),
+    /// The sync itself.
+    #[error("{0}")]
+    Sync(SyncError),
+}
+
+impl From<SyncError> for LinkError {
+    fn from(why: SyncError) -> Self {
+        Self::Sync(why)
+    }
+}
+
+/// Who syncs, and whose changes are taken.
+pub struct Who<'a> {
+    /// This device.
+    pub me: &'a Me,
+    /// Whether what a device did is taken.
+    pub may_write: &'a dyn Fn(&Device) -> bool,
+    /// Whether somebody has a file open, so that it stays when it loses its last name.
+    pub is_open: &'a dyn Fn(Ino) -> bool,
+}
+
+/// Syncs over a link, until both sides have what the other had. `see` is shown what is found out
+/// about devices.
+///
+/// # Errors
+/// [`LinkError`].
+pub fn sync<B: Blocks, C: Compress>(
+    files: &mut Files<B, C>,
+    role: Role,
+    who: &Who<'_>,
+    (from, to): (&mut impl Read, &mut impl Write),
+    rng: &mut impl CryptoRng,
+    see: &mut dyn FnMut(Event),
+) -> Result<Summary, LinkError> {
+    let mut session = Session::new(files, role, &with(who, rng)).map_err(SyncError::from)?;
+    loop {
+        while let Some(message) = session.poll(files)? {
+            to.write_all(&(message.len() as u32).to_le_bytes())?;
+            to.write_all(&message)?;
+        }
+        to.flush()?;
+        session.events().into_iter().for_each(&mut *see);
+        if session.is_done() {
+            return Ok(session.summary());
+        }
+        let mut length = [0; 4];
+        from.read_exact(&mut length)?;
+        let length = u32::from_le_bytes(length) as usize;
+        if length > MESSAGE_MAX {
+            return Err(SyncError::TooMuch.into());
+        }
+        let mut message = vec![0; length];
+        from.read_exact(&mut message)?;
+        session.handle(files, &with(who, rng), &message)?;
+    }
+}
+
+fn with<'a>(who: &Who<'a>, rng: &mut impl CryptoRng) -> With<'a> {
+    let mut nonce = [0; 16];
+    rng.fill_bytes(&mut nonce);
+    let time = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => Time { seconds: since.as_secs() as i64, nanoseconds: since.subsec_nanos() },
+        // A clock that stands before 1970; only names of copies depend on it.
+        Err(_) => Time::default(),
+    };
+    With { me: who.me, now: Now { time, nonce, is_open: who.is_open }, may_write: who.may_write }
+}
