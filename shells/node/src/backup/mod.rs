@@ -153,6 +153,9 @@ impl<'a, B: Blocks, C: Compress + Clone> Backup<'a, B, C> {
         self.book().remove_peer(gone.number)?;
         self.files.commit()?;
         if peers.len() == 1 {
+            if let Ok(peer) = self.peer(&gone) {
+                let _ = peer.forget().await;
+            }
             return Ok(Report::default());
         }
         let report = self.run(How::default(), progress).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use allod_crypto::CryptoRng;
 use allod_guardian::client::Fault;
 use allod_vault::backup::shard::{ShardId, Shown, is_shown, leaf_count};
-use allod_vault::backup::{Account, Authorization, BackupKeys, CATALOGUE_MAX, HEAD, Lie, PACK_MAX};
+use allod_vault::backup::{Account, Authorization, BackupKeys, CATALOGUE_MAX, HEAD, Head, Lie, PACK_MAX};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
@@ -237,6 +237,16 @@ impl Peer {
             Err(why) if why.is("not-found") => Ok(None),
             other => other.map(|body| Some(body.to_vec())),
         }
+    }
+
+    /// The generation of the catalogue that the peer shows, which the person signed.
+    ///
+    /// # Errors
+    /// [`PeerError::Lied`]; [`PeerError`].
+    pub async fn signed_generation(&self) -> Result<u64, PeerError> {
+        let bytes = self.catalogue().await?.ok_or(PeerError::Lied(Lie::NoCatalogue))?;
+        let head = Head::check(&self.account.id(), &bytes).map_err(PeerError::Lied)?.0;
+        Ok(head.generation)
     }
 
     /// Asks, and again where that may help. Everything that is asked can be asked twice.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::book::Meta;
 use super::error::{Faults, RunError};
-use super::peer::{Peer, PeerError};
+use super::peer::{Held, Peer, PeerError};
 use super::store::{Stored, store};
 use super::{Backup, Peers};
 
@@ -105,8 +105,18 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         faults: &mut Faults,
     ) -> Result<Vec<u32>, RunError> {
         let mut asked = JoinSet::new();
+        let ours = meta.generation;
         for peer in peers.values().cloned() {
-            asked.spawn(async move { (peer.held().await, peer) });
+            asked.spawn(async move {
+                let held = match peer.held().await {
+                    // What a peer says, it has to show, signed.
+                    Ok(held) if held.generation > ours => {
+                        peer.signed_generation().await.map(|generation| Held { generation, ..held })
+                    }
+                    held => held,
+                };
+                (held, peer)
+            });
         }
         let (mut usable, mut newest) = (Vec::new(), 0);
         let records = self.book().peers()?;

@@ -135,3 +135,22 @@ async fn nothing_new_is_nothing_to_store_and_no_new_catalogue() {
     assert_eq!((second.objects, second.packs, second.generation), (0, 0, first.generation));
     assert!(second.is_safe);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_claims_a_newer_backup_than_it_can_show_is_named_and_stops_nothing() {
+    let circle = Circle::start(2).await;
+    let mut vault = filled(&Memory::default());
+    circle.join(&mut vault).await;
+    let claim = r#"{"used":0,"quota":1000000000,"shards":0,"generation":99}"#;
+    let liar =
+        axum::Router::new().route("/storage/account", axum::routing::get(move || async move { claim }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, liar).await });
+    Backup::new(&mut vault, &secret()).add_peer(&address).await.unwrap();
+    let report = run(&mut vault).await;
+    assert!(report.is_safe && report.generation == 1, "{report:?}");
+    assert!(report.faults.0.iter().any(|(accused, _)| *accused == address), "{report:?}");
+    assert!(report.faults.0.iter().all(|(accused, _)| *accused == address), "{report:?}");
+    serving.abort();
+}

@@ -68,10 +68,17 @@ pub(super) async fn remove(home: &Home, url: &str, screen: &Screen) -> Result<()
     waiting.end();
     let addresses = addresses(&mut vault, &secret)?;
     drop(vault);
+    let is_last = addresses.is_empty();
     if load(home)?.backup_peers != addresses {
         announce(home, addresses, screen).await?;
     }
-    told(&done?, screen)
+    let report = done?;
+    if is_last {
+        screen
+            .result(&json!({ "peers": 0 }), "It was the last one: nobody keeps a backup of your vault now.");
+        return Ok(());
+    }
+    told(&report, screen)
 }
 
 fn addresses(vault: &mut Vault, secret: &Secret<32>) -> Result<Vec<String>, Failure> {
