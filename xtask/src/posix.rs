@@ -28,6 +28,9 @@ const SUITES: [&str; 2] = ["pjdfstest@0.2.2", "fsx@0.3.2"];
 const PJDFSTEST: &str = r#"
 [features]
 posix_fallocate = {}
+rename_ctime = {}
+utime_now = {}
+utimensat = {}
 
 [settings]
 naptime = 0.01
