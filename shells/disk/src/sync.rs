@@ -51,29 +51,29 @@ pub fn sync<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
     role: Role,
     who: &Who<'_>,
-    (from, to): (&mut impl Read, &mut impl Write),
+    link: &mut (impl Read + Write),
     rng: &mut impl CryptoRng,
     see: &mut dyn FnMut(Event),
 ) -> Result<Summary, LinkError> {
     let mut session = Session::new(files, role, &with(who, rng)).map_err(SyncError::from)?;
     loop {
         while let Some(message) = session.poll(files)? {
-            to.write_all(&(message.len() as u32).to_le_bytes())?;
-            to.write_all(&message)?;
+            link.write_all(&(message.len() as u32).to_le_bytes())?;
+            link.write_all(&message)?;
         }
-        to.flush()?;
+        link.flush()?;
         session.events().into_iter().for_each(&mut *see);
         if session.is_done() {
             return Ok(session.summary());
         }
         let mut length = [0; 4];
-        from.read_exact(&mut length)?;
+        link.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length) as usize;
         if length > MESSAGE_MAX {
             return Err(SyncError::TooMuch.into());
         }
         let mut message = vec![0; length];
-        from.read_exact(&mut message)?;
+        link.read_exact(&mut message)?;
         session.handle(files, &with(who, rng), &message)?;
     }
 }

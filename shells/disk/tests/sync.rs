@@ -1,4 +1,5 @@
 //! Two vaults in files, synced over a link.
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -22,7 +23,7 @@ fn vault(folder: &Path, name: &str, ring: &Ring) -> Vault {
     let blocks = FileBlocks::create(&folder.join(name)).unwrap();
     let (root, by) = (Secret::from([1; 32]), (1000, 1000, Time::default()));
     let of = (SpaceId([7; 32]), ring.clone());
-    Files::join(blocks, Zstd::default(), &root, Geometry::VAULT, of, by, &mut rng()).unwrap()
+    Files::join(blocks, Zstd, &root, Geometry::VAULT, of, by, &mut rng()).unwrap()
 }
 
 fn me(number: u8, name: &str) -> Me {
@@ -53,6 +54,12 @@ struct Breaks {
     left: usize,
 }
 
+impl Read for Breaks {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.inside.read(into)
+    }
+}
+
 impl Write for Breaks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let size = bytes.len().min(self.left);
@@ -73,7 +80,7 @@ fn side(
     files: &mut Vault,
     me: &Me,
     role: Role,
-    link: (&mut impl Read, &mut impl Write),
+    link: &mut (impl Read + Write),
     may_write: &dyn Fn(&Device) -> bool,
 ) -> Result<Summary, LinkError> {
     let who = Who { me, may_write, is_open: &|_| false };
@@ -89,12 +96,12 @@ fn run(
     let (one, other) = UnixStream::pair().unwrap();
     std::thread::scope(|scope| {
         let answers = scope.spawn(move || {
-            let (mut from, mut to) = (other.try_clone().unwrap(), Breaks { inside: other, left: bytes });
-            side(phone, &me(2, "phone"), Role::Answers, (&mut from, &mut to), &|_| true)
+            let mut link = Breaks { inside: other, left: bytes };
+            side(phone, &me(2, "phone"), Role::Answers, &mut link, &|_| true)
         });
-        let (mut from, mut to) = (one.try_clone().unwrap(), one);
-        let begins = side(laptop, &me(1, "laptop"), Role::Begins, (&mut from, &mut to), &|_| true);
-        drop((from, to));
+        let mut link = one;
+        let begins = side(laptop, &me(1, "laptop"), Role::Begins, &mut link, &|_| true);
+        drop(link);
         (begins, answers.join().unwrap())
     })
 }
@@ -133,12 +140,12 @@ fn what_a_device_did_that_may_not_write_is_refused_by_name() {
     let device = Device::of(&stranger_key.key);
     let refused = std::thread::scope(|scope| {
         scope.spawn(move || {
-            let (mut from, mut to) = (other.try_clone().unwrap(), other);
-            side(&mut stranger, &stranger_key, Role::Answers, (&mut from, &mut to), &|_| true).unwrap_err();
+            let mut link = other;
+            side(&mut stranger, &stranger_key, Role::Answers, &mut link, &|_| true).unwrap_err();
         });
-        let (mut from, mut to) = (one.try_clone().unwrap(), one);
+        let mut link = one;
         let may_write = |other: &Device| *other != device;
-        side(&mut laptop, &me(1, "laptop"), Role::Begins, (&mut from, &mut to), &may_write)
+        side(&mut laptop, &me(1, "laptop"), Role::Begins, &mut link, &may_write)
     });
     assert!(matches!(refused, Err(LinkError::Sync(SyncError::Stranger(other))) if other == device));
     assert!(names(&mut laptop).is_empty());
@@ -148,7 +155,8 @@ fn what_a_device_did_that_may_not_write_is_refused_by_name() {
 fn a_length_that_is_too_much_is_refused_before_room_is_made_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut laptop = vault(folder.path(), "laptop", &Ring::new(&mut rng()));
-    let mut from = &u32::MAX.to_le_bytes()[..];
-    let refused = side(&mut laptop, &me(1, "laptop"), Role::Begins, (&mut from, &mut Vec::new()), &|_| true);
+    let (mut one, mut other) = UnixStream::pair().unwrap();
+    other.write_all(&u32::MAX.to_le_bytes()).unwrap();
+    let refused = side(&mut laptop, &me(1, "laptop"), Role::Begins, &mut one, &|_| true);
     assert!(matches!(refused, Err(LinkError::Sync(SyncError::TooMuch))));
 }
