@@ -35,7 +35,6 @@ impl VaultHome {
         Ok(Self { home: home.clone(), space })
     }
 
-
     /// Which shared folder it is, if it is one.
     pub(crate) fn space(&self) -> Option<&Space> {
         self.space.as_ref()
