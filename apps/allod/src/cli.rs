@@ -154,6 +154,9 @@ pub(crate) enum Command {
     /// Make room of what neither your files nor a snapshot needs
     #[command(after_help = "Examples:\n  allod gc")]
     Gc,
+    /// Write the state of your vault into the ledger, and be told when it was put back to an earlier one
+    #[command(after_help = "Examples:\n  allod anchor\n  allod anchor --check")]
+    Anchor(vault::Anchor),
     /// Share a folder with others, and let your other devices into your vault
     #[command(
         after_help = "Examples:\n  allod share make photos\n  allod share request --out me.request\n  \

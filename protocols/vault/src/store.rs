@@ -171,6 +171,11 @@ impl<B: Blocks> Store<B> {
         &self.state
     }
 
+    /// A name for this image, which tells nothing of it.
+    pub fn image_tag(&self) -> [u8; 32] {
+        tagged("allod 2026 vault, name of an image", &[self.image.expose()])
+    }
+
     /// Seals something that the owner keeps in its state, such as a key, for this image alone.
     pub fn wrap(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {
         self.owners_key().seal(context, plain)

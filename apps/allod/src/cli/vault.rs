@@ -78,6 +78,15 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Anchor {
+    /// Only compare what the ledger has with the vault here
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) through: super::ledger::Through,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TakeSnapshot {
     /// What it is called [default: the time]. One with a name stays until it is
     /// forgotten by name

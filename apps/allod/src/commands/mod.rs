@@ -67,6 +67,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Gc => vault::gc::run(&vault, screen),
             Command::Mount(args) => vault::mount::run(&vault, &args, screen).await,
             Command::Snapshot(args) => vault::snapshot::run(&vault, &args, screen),
+            Command::Anchor(args) => vault::anchor::run(&vault, &args, screen).await,
             Command::Share(args) => vault::share::run(&vault, &args, screen),
             Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,

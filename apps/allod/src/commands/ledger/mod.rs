@@ -79,7 +79,7 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
 }
 
 /// Has the ledger do something, and shows that it takes a moment.
-async fn ask<'a>(
+pub(super) async fn ask<'a>(
     ledger: &Ledger,
     author: impl Into<Author<'a>>,
     action: allod_ledger::Action,
@@ -205,7 +205,7 @@ async fn now(ledger: &Ledger) -> Result<Instant, Failure> {
 }
 
 /// The person, and the way to the ledger.
-async fn person_and_ledger(
+pub(super) async fn person_and_ledger(
     home: &Home,
     through: &Through,
     screen: &Screen,

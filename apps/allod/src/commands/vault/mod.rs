@@ -1,5 +1,6 @@
 //! The person's vault: putting files in, looking at them, getting them out, and going back.
 
+pub(super) mod anchor;
 pub(super) mod backup;
 pub(super) mod forget;
 pub(super) mod fsck;

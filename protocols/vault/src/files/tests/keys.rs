@@ -139,3 +139,24 @@ fn tables_are_committed_with_the_files_and_are_in_no_snapshot() {
     files.sync().unwrap();
     assert_eq!(open(&disk).table(Table::Sync).page(b"", 10).unwrap().len(), 1);
 }
+
+#[test]
+fn an_image_that_was_put_back_does_not_know_the_head_that_it_told() {
+    let disk = Disk::new(CAPACITY);
+    let mut files = create(&disk);
+    let first = files.head_to_tell().unwrap();
+    files.head_was_told(&first).unwrap();
+    let before = disk.image();
+    put(&mut files, "more", &[1; 5000]);
+    let second = files.head_to_tell().unwrap();
+    assert!(second.number > first.number && second.hash != first.hash);
+    // Whether telling it came about is not known yet: both are known.
+    let mut files = open(&disk);
+    assert!(files.knows_head(&first).unwrap() && files.knows_head(&second).unwrap());
+    files.head_was_told(&second).unwrap();
+    assert!(!files.knows_head(&first).unwrap());
+    let mut put_back = open(&Disk::of(before, CAPACITY));
+    assert!(put_back.knows_head(&first).unwrap() && !put_back.knows_head(&second).unwrap());
+    assert_eq!(put_back.image_tag(), files.image_tag());
+    assert_ne!(create(&Disk::new(CAPACITY)).image_tag(), files.image_tag());
+}
