@@ -56,10 +56,37 @@ fn people_trade_seal_evaluate_and_prove() {
     let proof = a_name_is_bought(&net, &alice, &bob);
     owned::what_is_owned_is_listed(&net, &alice, &bob);
     a_candidate_is_admitted(&net);
+    an_image_that_was_put_back_is_found_out(&net);
 
     // The guardians are gone, and nobody can be asked any more.
     net.stop();
     a_proof_is_checked_alone(&net, &proof, &bob);
+}
+
+/// The ledger remembers a state of a vault that an older image does not know of.
+fn an_image_that_was_put_back_is_found_out(net: &Net) {
+    let home = net.path("alice");
+    let put = |name: &str| {
+        fs::write(net.path(name), name).unwrap();
+        At { home: &home, pin: "" }.run(&["put", net.text(name)]).done();
+    };
+    put("first file");
+    assert!(net.json("alice", &["anchor", "--check"])["number"].is_null());
+    let first = net.json("alice", &["anchor"])["number"].as_u64().unwrap();
+    assert_eq!(net.json("alice", &["anchor", "--check"])["number"], first);
+    let image = home.join("vault/image");
+    let old = fs::read(&image).unwrap();
+    put("second file");
+    assert!(net.json("alice", &["anchor"])["number"].as_u64().unwrap() > first);
+    let new = fs::read(&image).unwrap();
+    fs::write(&image, &old).unwrap();
+    put("a file that somebody puts into the old image");
+    for args in [&["anchor", "--check"][..], &["anchor"]] {
+        let ended = net.run("alice", args);
+        assert!(ended.code == 1 && ended.err.contains("put back"), "{ended:?}");
+    }
+    fs::write(&image, &new).unwrap();
+    net.json("alice", &["anchor"]);
 }
 
 /// Nobody opens it before, and everybody from then on.
