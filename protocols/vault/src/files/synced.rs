@@ -16,7 +16,7 @@ use crate::compress::Compress;
 use crate::error::{Refusal, VaultError};
 use crate::log::decode;
 use crate::object::{CONTENT_MAX, Kind, ObjectId};
-use crate::sync::operation::{Data, LISTS_MAX, PARTS_MAX, Part, PartBytes, PartList, Parts};
+use crate::sync::operation::{Data, LISTED_MAX, LISTS_MAX, PARTS_MAX, Part, PartBytes, PartList, Parts};
 use crate::tree::{Tree, differences};
 
 /// The row of the table of sync with the root of the files as they were at the last sync.
@@ -154,6 +154,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         if parts.len() <= PARTS_MAX && sizes.iter().sum::<usize>() <= HERE_MAX {
             return Ok(Parts::Here(parts));
         }
+        let room = parts.iter().map(Part::room).sum::<usize>();
         let mut lists = Vec::new();
         let (mut list, mut filled) = (Vec::new(), 0);
         let count = parts.len();
@@ -168,7 +169,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
                 filled = 0;
             }
         }
-        if lists.len() > LISTS_MAX {
+        if lists.len() > LISTS_MAX || room > LISTED_MAX {
             return Err(Refusal::TooLarge.into());
         }
         Ok(Parts::Listed(lists))

@@ -4,9 +4,11 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::batch::Device;
 use super::collect::permissions_of;
 use super::here::{Here, Name};
-use super::operation::{Content, Data, Id, Part, PartBytes, PartList, Parts, check_parts};
+use super::operation::{Content, Data, Id};
+use super::parts::{objects, whole};
 use super::replica::{Replica, Tree};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
@@ -14,8 +16,13 @@ use crate::error::VaultError;
 use crate::files::{Entry, FileKind, Files, Ino, Time};
 use crate::object::ObjectId;
 
+/// The most objects that are asked for before it is looked again which are missing.
+pub(super) const MISSING_MAX: usize = 1 << 16;
+
 /// What is to be shown, and what was.
 pub(super) struct Target<'a> {
+    /// The device that this is.
+    pub(super) me: Device,
     /// What follows from what was known at the last sync.
     pub(super) shown: &'a Replica,
     /// The same, with what was done here since.
@@ -27,71 +34,15 @@ pub(super) struct Target<'a> {
     pub(super) pending: &'a BTreeSet<Id>,
 }
 
-/// The parts of a content's bytes; nothing where a list of them is not here. A list that is none
-/// lists nothing: whoever made it sees that too.
-pub(super) fn parts<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    data: &Data,
-) -> Result<Option<Vec<Part>>, VaultError> {
-    let (size, lists) = match data {
-        Data::File { parts: Parts::Here(parts), .. } => return Ok(Some(parts.clone())),
-        Data::File { size, parts: Parts::Listed(lists) } => (*size, lists),
-        _ => return Ok(Some(Vec::new())),
-    };
-    let (mut all, mut end) = (Vec::new(), 0);
-    for id in lists {
-        if !files.has(id)? {
-            return Ok(None);
-        }
-        let content = files.object_content(id)?;
-        let Ok(PartList(list)) = allod_wire::decode(&content) else { return Ok(Some(Vec::new())) };
-        match check_parts(&list, end, size) {
-            Ok(next) => end = next,
-            Err(_) => return Ok(Some(Vec::new())),
-        }
-        all.extend(list);
-    }
-    Ok(Some(all))
-}
-
-/// The objects of a content: those that list its parts, and where these are here, those of
-/// the parts.
-pub(super) fn objects<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    data: &Data,
-) -> Result<Vec<ObjectId>, VaultError> {
-    let mut ids = match data {
-        Data::File { parts: Parts::Listed(lists), .. } => lists.clone(),
-        _ => Vec::new(),
-    };
-    let parts = parts(files, data)?;
-    ids.extend(parts.into_iter().flatten().filter_map(|part| match part.bytes {
-        PartBytes::Object { id, .. } => Some(id),
-        PartBytes::Here(_) => None,
-    }));
-    Ok(ids)
-}
-
-/// The parts of a content's bytes, where all objects of it are here.
-fn whole<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
-    data: &Data,
-) -> Result<Option<Vec<Part>>, VaultError> {
-    for id in objects(files, data)? {
-        if !files.has(&id)? {
-            return Ok(None);
-        }
-    }
-    parts(files, data)
-}
-
 impl Target<'_> {
-    /// The objects that are not here yet, each once. When those are here that are named, there
-    /// may be more: a list of parts has to be read first.
+    /// The objects that are not here yet, each once, but for those that are nowhere. When those are
+    /// here that are named, there may be more: a list of parts has to be read first, and no more
+    /// than [`MISSING_MAX`] are named.
     pub(super) fn missing<B: Blocks, C: Compress>(
         &self,
         files: &mut Files<B, C>,
         here: &Here,
+        absent: &BTreeSet<ObjectId>,
     ) -> Result<BTreeSet<ObjectId>, VaultError> {
         let there: BTreeSet<Id> =
             here.names.values().filter_map(|entry| here.files.get(&entry.ino).copied()).collect();
@@ -103,11 +54,7 @@ impl Target<'_> {
             if is_same && there.contains(&file) && !self.pending.contains(&file) {
                 continue;
             }
-            for id in objects(files, &content.data)? {
-                if !missing.contains(&id) && !files.has(&id)? {
-                    missing.insert(id);
-                }
-            }
+            lacks(files, &content.data, absent, &mut missing)?;
         }
         Ok(missing)
     }
@@ -156,7 +103,9 @@ impl Target<'_> {
                     Entry { ino, kind: FileKind::Directory }
                 }
                 Some(file) => {
-                    let Some(content) = self.after.content(&file) else {
+                    let files_here = node.members.iter().filter_map(|member| member.file.as_ref());
+                    let is_shown = self.after.is_shown(files_here, &self.me);
+                    let Some(content) = self.after.content(&file).filter(|_| is_shown) else {
                         places.push(Ino::ROOT);
                         continue;
                     };
@@ -236,10 +185,10 @@ impl Target<'_> {
         is: Id,
     ) -> Result<bool, VaultError> {
         let of = |replica: &Replica, id: Id| {
-            let attributes = replica.attributes(&id).into_iter();
+            let attributes = replica.attributes(&id, &self.me).into_iter();
             let attributes: Vec<_> =
                 attributes.map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-            (replica.permissions(&id), attributes)
+            (replica.permissions(&id, &self.me), attributes)
         };
         let after = of(self.after, is);
         if was.is_some_and(|was| of(self.shown, was) == after && of(self.before, was) == after) {
@@ -266,6 +215,24 @@ impl Target<'_> {
         }
         Ok(is_changed)
     }
+}
+
+/// Adds the objects of a content that are not here, as far as there is room.
+pub(super) fn lacks<B: Blocks, C: Compress>(
+    files: &mut Files<B, C>,
+    data: &Data,
+    absent: &BTreeSet<ObjectId>,
+    missing: &mut BTreeSet<ObjectId>,
+) -> Result<(), VaultError> {
+    if missing.len() >= MISSING_MAX {
+        return Ok(());
+    }
+    objects(files, data, &mut |files, id| {
+        if missing.len() < MISSING_MAX && !absent.contains(&id) && !files.has(&id)? {
+            missing.insert(id);
+        }
+        Ok(())
+    })
 }
 
 /// Has these be the names, in the place of those that there are.

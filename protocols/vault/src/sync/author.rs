@@ -54,6 +54,11 @@ impl<'a> Author<'a> {
         Self { shown, device, number, nonce, done, operations, size: 0, said, pending }
     }
 
+    /// Whose batches they are.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
     /// What the operations name as seen.
     pub fn shown(&self) -> &'a Replica {
         self.shown
@@ -107,8 +112,13 @@ impl<'a> Author<'a> {
             let contents = last.map(|file| self.contents(&file)).unwrap_or_default();
             // Copies beside it stay, and stay copies.
             for (entry, copy, id, content) in last.iter().flat_map(|file| shown.copies(file)) {
-                // One of which something is said anyway is a file of its own by that.
-                if !gone.contains(&entry) && !self.said.contains(&entry) && !self.said.contains(&copy) {
+                // One of which something is said anyway is a file of its own by that. A device of others
+                // is not told again as this one's: it gets the name that becomes free.
+                if !content.data.is_device()
+                    && !gone.contains(&entry)
+                    && !self.said.contains(&entry)
+                    && !self.said.contains(&copy)
+                {
                     let (content, instead) = (content.clone(), [id].into());
                     self.add(Operation::Content { file: copy, content, instead });
                 }

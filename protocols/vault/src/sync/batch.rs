@@ -3,7 +3,8 @@
 //! A device numbers its batches from 1, and each names the one before. So nobody can leave
 //! one out, put one between, or change one; and a device's newest batch stands for all that it
 //! ever did: it is its *signed head*. A batch says what its device had of the others' (a
-//! version vector), and has a Lamport time above all of these.
+//! version vector), and has a Lamport time of one more than the greatest of these and of its own
+//! batches before. So nobody's time gets further than the number of all batches.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -23,7 +24,7 @@ pub const BATCH_MAX: usize = 256 << 10;
 /// The most devices that a space ever has.
 pub const DEVICES_MAX: usize = 1024;
 
-/// Lamport times are below that.
+/// Lamport times are below that. They do not get there: each is one above another that there is.
 pub const LAMPORT_MAX: u64 = 1 << 62;
 
 /// Which device: its Ed25519 key.
@@ -65,7 +66,7 @@ pub struct Batch {
     /// What the device had of the others, in the order of their keys.
     #[n(4)]
     pub seen: Vec<Seen>,
-    /// Above that of every batch that was seen.
+    /// One above the greatest of all that was seen and of the device's own before.
     #[n(5)]
     pub lamport: u64,
     /// When, by the device's clock. Nothing depends on it but names of copies.

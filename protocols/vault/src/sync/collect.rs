@@ -103,14 +103,15 @@ pub(super) fn collect<B: Blocks, C: Compress>(
     }
     for (ino, inode) in changes.inodes {
         let Some(of) = here.id(ino) else { continue };
-        let before = author.shown().permissions(&of).unwrap_or(permissions_of(inode.kind));
+        let before = author.shown().permissions(&of, &author.device()).unwrap_or(permissions_of(inode.kind));
         if inode.permissions != before && inode.kind != FileKind::Symlink {
             author.add(Operation::Permit { of, permissions: inode.permissions });
         }
     }
     for (ino, name, value) in changes.attributes {
         let Some(of) = here.id(ino) else { continue };
-        if author.shown().attributes(&of).get(name.as_slice()).copied() != value.as_deref() {
+        if author.shown().attributes(&of, &author.device()).get(name.as_slice()).copied() != value.as_deref()
+        {
             author.add(Operation::Attribute { of, name, value });
         }
     }
@@ -230,7 +231,7 @@ fn forget_attributes<B: Blocks, C: Compress>(
     author: &mut Author<'_>,
 ) -> Result<(), VaultError> {
     let has = files.read().attributes(ino)?;
-    let had = author.shown().attributes(&file);
+    let had = author.shown().attributes(&file, &author.device());
     for name in had.keys().filter(|name| !has.iter().any(|other| other == *name)) {
         author.add(Operation::Attribute { of: file, name: name.to_vec(), value: None });
     }

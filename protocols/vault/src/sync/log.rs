@@ -28,7 +28,9 @@ pub struct Known {
 pub struct Log {
     /// Nearly always one for each number; a device that was copied may have more.
     chains: BTreeMap<Device, BTreeMap<u64, Vec<Known>>>,
-    lamport: u64,
+    /// Of devices that were copied: the greatest Lamport time up to a number, by the numbers that
+    /// there are several batches of, where it grows.
+    copied: BTreeMap<Device, BTreeMap<u64, u64>>,
 }
 
 /// What came of a batch that was taken.
@@ -64,6 +66,8 @@ pub enum LogError {
     },
     /// Its Lamport time is not above all that it had seen.
     Untimely(Device),
+    /// Its Lamport time is more than one above all that it had seen.
+    TooLate(Device),
     /// There are as many devices as there may be.
     TooManyDevices,
 }
@@ -120,13 +124,28 @@ impl Log {
                 return Err(LogError::Untimely(*device));
             }
         }
+        // So time goes on by one with each batch, and nobody can use it up.
+        if *lamport > self.latest(device, number.saturating_sub(1), seen).saturating_add(1) {
+            return Err(LogError::TooLate(*device));
+        }
         if !self.chains.contains_key(device) && self.chains.len() >= DEVICES_MAX {
             return Err(LogError::TooManyDevices);
         }
-        self.lamport = self.lamport.max(*lamport);
         let at = self.chains.entry(*device).or_default().entry(*number).or_default();
         at.push(known);
-        Ok(if at.len() > 1 { Taken::Copied } else { Taken::New })
+        if at.len() < 2 {
+            return Ok(Taken::New);
+        }
+        let latest = at.iter().map(|known| known.lamport).max().unwrap_or_default();
+        let copied = self.copied.entry(*device).or_default();
+        if copied.range(..=number).next_back().is_none_or(|(_, before)| *before < latest) {
+            let covered = |(number, lamport): (&u64, &u64)| (*lamport <= latest).then_some(*number);
+            while let Some(later) = copied.range(*number..).next().and_then(covered) {
+                copied.remove(&later);
+            }
+            copied.insert(*number, latest);
+        }
+        Ok(Taken::Copied)
     }
 
     /// The next batch of a device, that has `seen` what it says of the others.
@@ -139,17 +158,32 @@ impl Log {
         operations: Vec<Operation>,
     ) -> Batch {
         let head = self.head(&device);
+        let lamport = self.latest(&device, head.map_or(0, |(number, _)| number), &seen) + 1;
         Batch {
             space,
             device,
             number: head.map_or(1, |(number, _)| number + 1),
             before: head.map(|(_, known)| known.id),
             seen,
-            lamport: self.lamport + 1,
+            lamport,
             time,
             nonce,
             operations,
         }
+    }
+
+    /// The greatest Lamport time of what a device had seen, and of its own batches up to a number.
+    fn latest(&self, device: &Device, number: u64, seen: &[Seen]) -> u64 {
+        let seen = seen.iter().map(|seen| self.latest_of(&seen.device, seen.number));
+        seen.max().unwrap_or_default().max(self.latest_of(device, number))
+    }
+
+    /// The greatest Lamport time of a device's batches up to a number. In a chain that is the
+    /// last; only where the device was copied, another chain may have gone further.
+    fn latest_of(&self, device: &Device, number: u64) -> u64 {
+        let last = self.at(device, number).iter().map(|known| known.lamport).max();
+        let copied = self.copied.get(device).and_then(|copied| copied.range(..=number).next_back());
+        last.max(copied.map(|(_, lamport)| *lamport)).unwrap_or_default()
     }
 
     fn at(&self, device: &Device, number: u64) -> &[Known] {
@@ -171,6 +205,9 @@ impl fmt::Display for LogError {
             }
             Self::Untimely(device) => {
                 write!(f, "a batch of device {device} that is dated before what it had seen")
+            }
+            Self::TooLate(device) => {
+                write!(f, "a batch of device {device} that is dated long after what it had seen")
             }
             Self::TooManyDevices => write!(f, "batches of more than {DEVICES_MAX} devices"),
         }

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use allod_crypto::sign::SigningKey;
 
-use super::apply::{Target, objects};
+use super::apply::{Target, lacks};
 use super::author::Author;
 use super::batch::{BatchId, Device, Seen, Signed};
 use super::collect::collect;
@@ -22,6 +22,7 @@ use super::error::SyncError;
 use super::here::Here;
 use super::log::Log;
 use super::operation::{DEVICE_NAME_MAX, Data, Id, Operation, Parts};
+use super::parts::objects;
 use super::replica::{Replica, Tree};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
@@ -215,7 +216,8 @@ pub fn merge<B: Blocks, C: Compress>(
     let before = Replica::new(known.batches.iter().chain(&told));
     let after = Replica::new(known.batches.iter().chain(&told).chain(staged.iter().copied()));
     let tree = after.tree();
-    let target = Target { shown: &shown, before: &before, after: &after, tree: &tree, pending: &pending };
+    let target =
+        Target { me: device, shown: &shown, before: &before, after: &after, tree: &tree, pending: &pending };
     let known_to_all = {
         let mut all = Known { log: log.clone(), batches: Vec::new() };
         all.batches.extend(known.batches.iter().chain(&told).chain(staged.iter().copied()).cloned());
@@ -224,17 +226,12 @@ pub fn merge<B: Blocks, C: Compress>(
     let is_known =
         |device: &Device, number: u64| known_to_all.get(device).is_some_and(|known| *known >= number);
     let retained: Vec<&Data> = after.retained(is_known).map(|content| &content.data).collect();
-    let mut missing = target.missing(files, &here)?;
+    let mut missing = target.missing(files, &here, heard.absent)?;
     for data in &retained {
-        for id in objects(files, data)? {
-            if !files.has(&id)? {
-                missing.insert(id);
-            }
-        }
+        lacks(files, data, heard.absent, &mut missing)?;
     }
-    let missing: Vec<ObjectId> = missing.difference(heard.absent).copied().collect();
     if !missing.is_empty() {
-        return Ok(Merged::Missing(missing));
+        return Ok(Merged::Missing(missing.into_iter().collect()));
     }
     let mut all = Known { log, batches: core::mem::take(&mut known.batches) };
     let count = all.batches.len();
@@ -306,11 +303,12 @@ fn keep<B: Blocks, C: Compress>(
         }
     }
     for data in retained {
-        for id in objects(files, data)? {
+        objects(files, data, &mut |files, id| {
             if files.has(&id)? {
                 wanted.insert(id);
             }
-        }
+            Ok(())
+        })?;
     }
     let mut kept = BTreeSet::new();
     let mut from = Vec::from([KEEP]);

@@ -22,6 +22,7 @@ pub mod log;
 mod merge;
 mod message;
 pub mod operation;
+mod parts;
 pub mod reconcile;
 pub mod replica;
 mod session;

@@ -45,6 +45,10 @@ pub const PART_MAX: usize = 4 << 10;
 /// The most objects that a list of parts is kept in.
 pub const LISTS_MAX: usize = 2048;
 
+/// The most room that all parts of a content take in memory, by [`Part::room`]. That is 4,194,304
+/// parts, or 1 TiB in chunks of the average size.
+pub const LISTED_MAX: usize = 256 << 20;
+
 /// Something that a device did.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Operation {
@@ -255,6 +259,16 @@ impl Operation {
             }
         };
         is_sound.then_some(()).ok_or(Senseless)
+    }
+}
+
+impl Part {
+    /// How many bytes of memory it takes, about.
+    pub fn room(&self) -> usize {
+        match &self.bytes {
+            PartBytes::Object { .. } => 64,
+            PartBytes::Here(bytes) => 64 + bytes.len(),
+        }
     }
 }
 

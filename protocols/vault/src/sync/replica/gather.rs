@@ -64,10 +64,11 @@ impl Replica {
                     said.replaced.extend(instead.iter().map(|other| (*file, *other)));
                 }
                 Operation::Permit { of, permissions } => {
-                    self.permissions.insert(*of, *permissions);
+                    self.permissions.insert(*of, (*permissions, batch.device));
                 }
                 Operation::Attribute { of, name, value } => {
-                    self.attributes.entry(*of).or_default().insert(name.clone(), value.clone());
+                    let said = (value.clone(), batch.device);
+                    self.attributes.entry(*of).or_default().insert(name.clone(), said);
                 }
             }
         }

@@ -15,10 +15,13 @@
 //!   copy is an entry and a file of its own, whose ids follow from the content's.
 //! - Directories of one name are shown as one. So are equal files of one name; of others the
 //!   greatest has the name, and the rest get names as copies do.
+//! - What would give others power over a device is the same operation for all, and shown only
+//!   where it was done ([`powers`]).
 
 mod gather;
 mod names;
 mod places;
+mod powers;
 #[cfg(test)]
 mod tests;
 
@@ -105,8 +108,9 @@ pub struct Replica {
     devices: BTreeMap<Device, String>,
     entries: BTreeMap<Id, Entry>,
     files: BTreeMap<Id, File>,
-    permissions: BTreeMap<Id, u16>,
-    attributes: BTreeMap<Id, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    /// With the device that said so.
+    permissions: BTreeMap<Id, (u16, Device)>,
+    attributes: BTreeMap<Id, BTreeMap<Vec<u8>, (Option<Vec<u8>>, Device)>>,
 }
 
 impl Replica {
@@ -154,20 +158,6 @@ impl Replica {
     /// What an entry leads to.
     pub fn target(&self, entry: &Id) -> Option<Target> {
         self.entries.get(entry).map(|entry| entry.target)
-    }
-
-    /// Who may do what with a file, or with the directory that an entry is, if anybody said.
-    pub fn permissions(&self, of: &Id) -> Option<u16> {
-        self.origins(of).find_map(|id| self.permissions.get(&id).copied())
-    }
-
-    /// The extended attributes of a file, or of the directory that an entry is.
-    pub fn attributes(&self, of: &Id) -> BTreeMap<&[u8], &[u8]> {
-        let said = self.origins(of).find_map(|id| self.attributes.get(&id));
-        said.into_iter()
-            .flatten()
-            .filter_map(|(name, value)| Some((name.as_slice(), value.as_deref()?)))
-            .collect()
     }
 
     /// The contents that nobody is shown, but that come back when somebody is heard of who

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::sync::batch::Device;
 use crate::sync::operation::{Id, Operation, Target};
 use crate::sync::tests::person::{Person, of};
 
@@ -341,8 +342,9 @@ fn permissions_and_attributes_are_the_last_said_and_go_over_to_copies() {
     let replica = phone.replica();
     let files: Vec<Id> = replica.tree().nodes.iter().filter_map(|node| node.file()).collect();
     assert_eq!(files.len(), 2);
+    let by = Device([9; 32]);
     for file in files {
-        assert_eq!(replica.permissions(&file), Some(0o600));
-        assert_eq!(replica.attributes(&file).get(&b"user.a"[..]), Some(&&b"1"[..]));
+        assert_eq!(replica.permissions(&file, &by), Some(0o600));
+        assert_eq!(replica.attributes(&file, &by).get(&b"user.a"[..]), Some(&&b"1"[..]));
     }
 }

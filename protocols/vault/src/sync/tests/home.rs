@@ -11,6 +11,7 @@ use crate::compress::Uncompressed;
 use crate::files::{Existing, FileKind, Files, Ino, Operation};
 use crate::ring::{Ring, SpaceId};
 use crate::store::Geometry;
+use crate::sync::batch::Device;
 use crate::sync::{Event, Me, Now, Role, Session, Summary, SyncError, With};
 use crate::tests::disk::Disk;
 
@@ -209,11 +210,17 @@ impl Home {
     pub(super) fn check(&mut self) {
         let known = crate::sync::Known::read(&mut self.files).unwrap();
         let replica = crate::sync::replica::Replica::new(known.batches());
+        let me = Device::of(&self.me.key);
         let tree = replica.tree();
         let mut inos = Vec::from([Ino::ROOT]);
         let mut names = BTreeMap::from([(Ino::ROOT, 0_usize)]);
         for node in tree.nodes.iter().skip(1) {
             let parent = inos[node.parent];
+            let files = node.members.iter().filter_map(|member| member.file.as_ref());
+            if !replica.is_shown(files, &me) {
+                inos.push(Ino::ROOT);
+                continue;
+            }
             *names.entry(parent).or_default() += 1;
             let entry = self.files.read().lookup(parent, &node.name).unwrap();
             inos.push(entry.ino);
@@ -227,12 +234,12 @@ impl Home {
             };
             let mut reader = self.files.read();
             let inode = reader.inode(entry.ino).unwrap();
-            let permissions = replica.permissions(&of).filter(|_| inode.kind != FileKind::Symlink);
+            let permissions = replica.permissions(&of, &me).filter(|_| inode.kind != FileKind::Symlink);
             assert!(
                 permissions.is_none_or(|permissions| permissions == inode.permissions),
                 "{inode:?} {permissions:?}"
             );
-            let attributes = replica.attributes(&of);
+            let attributes = replica.attributes(&of, &me);
             assert_eq!(reader.attributes(entry.ino).unwrap().len(), attributes.len());
             for (name, value) in attributes {
                 assert_eq!(reader.attribute(entry.ino, name).unwrap(), value);

@@ -10,6 +10,7 @@ use super::home::{Home, Side, homes, sync};
 use super::*;
 use crate::object::{Kind, ObjectId, Sealed};
 use crate::sync::batch::{Batch, BatchId, Device, Signed};
+use crate::sync::log::LogError;
 use crate::sync::message::{Head, Message, VERSION};
 use crate::sync::operation::{Content, Data, Id, Operation, Part, PartBytes, Parts, Target};
 use crate::sync::reconcile::{Answering, Item, MESSAGE_MAX};
@@ -126,6 +127,19 @@ fn a_batch_that_another_changed_or_that_comes_without_the_one_before_is_refused(
     bytes[last] ^= 1;
     let refused = side.handle(&allod_wire::encode(&Message::Batch(bytes)));
     assert!(matches!(refused, Err(SyncError::Batch(_))), "{refused:?}");
+}
+
+#[test]
+fn a_batch_that_would_use_up_time_is_refused_by_name_and_stops_nobody() {
+    let [mut laptop, mut phone] = homes();
+    let mut late = batch(9, Vec::new()).batch().clone();
+    late.lamport = crate::sync::batch::LAMPORT_MAX - 1;
+    let late = Signed::new(late, &key(9)).unwrap();
+    let refused = SyncError::Log(LogError::TooLate(late.batch().device));
+    assert_eq!(feed(&mut laptop, &[late]), Err(refused));
+    laptop.write("a", 0, b"1");
+    sync(&mut laptop, &mut phone);
+    assert_eq!(laptop.see(), phone.see());
 }
 
 #[test]

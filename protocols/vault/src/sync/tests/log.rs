@@ -152,6 +152,78 @@ fn a_batch_comes_after_all_that_it_had_seen_and_is_dated_after_it() {
 }
 
 #[test]
+fn a_batch_dated_long_after_all_that_it_had_seen_is_refused_and_time_cannot_be_used_up() {
+    use crate::sync::batch::LAMPORT_MAX;
+    let mut log = Log::default();
+    log.take(&next(&log, 1, 0)).unwrap();
+    let honest = next(&log, 2, 0);
+    let refused = Err(LogError::TooLate(honest.batch().device));
+    for lamport in [honest.batch().lamport + 1, LAMPORT_MAX - 1] {
+        let late = changed(&honest, 2, |batch| batch.lamport = lamport).unwrap();
+        assert_eq!(log.take(&late), refused);
+    }
+    // Neither does it help to say that one had seen less.
+    let alone = changed(&honest, 2, |batch| batch.seen.clear()).unwrap();
+    assert_eq!(log.take(&alone), refused);
+    // Who climbs in many batches gets as far as there are batches, and all others go on.
+    for nonce in 0..100 {
+        log.take(&next(&log, 2, nonce)).unwrap();
+    }
+    assert_eq!(next(&log, 1, 1).batch().lamport, 102);
+    assert_eq!(log.take(&next(&log, 1, 1)), Ok(Taken::New));
+}
+
+#[test]
+fn a_device_that_was_long_apart_is_dated_by_what_it_had_and_taken_by_all() {
+    let (mut busy, mut apart) = (Log::default(), Log::default());
+    let first = next(&apart, 1, 0);
+    busy.take(&first).unwrap();
+    apart.take(&first).unwrap();
+    let others: Vec<Signed> = (0..50)
+        .map(|nonce| {
+            let signed = next(&busy, 2, nonce);
+            busy.take(&signed).unwrap();
+            signed
+        })
+        .collect();
+    let own = next(&apart, 1, 1);
+    assert_eq!(own.batch().lamport, 2);
+    apart.take(&own).unwrap();
+    assert_eq!(busy.take(&own), Ok(Taken::New));
+    others.iter().for_each(|signed| assert_eq!(apart.take(signed), Ok(Taken::New)));
+    assert_eq!(next(&apart, 1, 2).batch().lamport, next(&busy, 1, 2).batch().lamport);
+}
+
+#[test]
+fn after_two_copies_of_a_device_of_which_the_shorter_was_dated_later_all_is_dated_after_both() {
+    let mut both = Log::default();
+    both.take(&next(&both, 1, 0)).unwrap();
+    let (mut short, mut long) = (both.clone(), both.clone());
+    let mut told = Vec::new();
+    for nonce in 0..20 {
+        let signed = next(&short, 2, nonce);
+        short.take(&signed).unwrap();
+        told.push(signed);
+    }
+    told.push(next(&short, 1, 30));
+    for nonce in 40..44 {
+        let signed = next(&long, 1, nonce);
+        long.take(&signed).unwrap();
+        told.push(signed);
+    }
+    let latest = told.iter().map(|signed| signed.batch().lamport).max().unwrap();
+    told.sort_by_key(|signed| signed.batch().lamport);
+    for signed in &told {
+        both.take(signed).unwrap();
+    }
+    for by in [1, 3] {
+        let signed = next(&both, by, 50);
+        assert_eq!(signed.batch().lamport, latest + 1);
+        assert_eq!(both.clone().take(&signed), Ok(Taken::New));
+    }
+}
+
+#[test]
 fn two_copies_of_one_device_are_told_and_both_are_kept() {
     let mut log = Log::default();
     log.take(&next(&log, 1, 0)).unwrap();

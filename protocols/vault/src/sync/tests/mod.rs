@@ -2,9 +2,13 @@
 
 mod home;
 mod liars;
+mod lists;
 mod log;
 mod month;
 pub(crate) mod person;
+mod powers;
+mod reference;
+mod unusual;
 mod used;
 mod vaults;
 

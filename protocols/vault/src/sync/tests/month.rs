@@ -32,7 +32,7 @@ impl Dice {
 }
 
 /// Somebody does something, to names of which there are few, so that much collides.
-fn act(person: &mut Person, dice: &mut Dice, written: &mut BTreeSet<String>) {
+pub(super) fn act(person: &mut Person, dice: &mut Dice, written: &mut BTreeSet<String>) {
     let seen = person.see();
     let directories: Vec<String> =
         seen.iter().filter(|(_, c)| c.is_none()).map(|(path, _)| path.clone()).collect();

@@ -68,6 +68,16 @@ impl Person {
         }
     }
 
+    /// Another device with the same state.
+    pub(crate) fn copied(&self) -> Self {
+        Self { nonces: self.nonces + 100, ..self.clone() }
+    }
+
+    /// Is told some of what another knows, the first first.
+    pub(crate) fn hear_of(&mut self, other: &Self, count: usize) {
+        other.batches.iter().take(count).for_each(|signed| self.take(signed));
+    }
+
     /// Is told all that another knows.
     pub(crate) fn hear(&mut self, other: &Self) {
         other.batches.iter().for_each(|signed| self.take(signed));
@@ -158,7 +168,7 @@ pub(crate) fn of(content: &str) -> Content {
     Content { data: Data::File { size: content.len() as u64, parts: Parts::Here(parts) }, modified: at(0) }
 }
 
-fn text(content: &Content) -> String {
+pub(crate) fn text(content: &Content) -> String {
     match &content.data {
         Data::File { parts: Parts::Here(parts), .. } => match parts.first().map(|part| &part.bytes) {
             Some(PartBytes::Here(bytes)) => String::from_utf8(bytes.clone()).unwrap(),

@@ -27,7 +27,6 @@ fn what_one_device_has_the_other_has_afterwards_with_all_that_belongs_to_it() {
     laptop.make("empty", FileKind::File).unwrap();
     laptop.make("link", FileKind::Symlink).unwrap();
     laptop.make("pipe", FileKind::Pipe).unwrap();
-    laptop.make("device", FileKind::Characters(259)).unwrap();
     laptop.link("small", "photos/other name");
     laptop.permit("small", 0o600);
     laptop.permit("photos", 0o700);
