@@ -45,5 +45,5 @@ pub use code::{Code, Erasure, SHARDS_MAX};
 pub use error::{BackupError, Lie};
 pub use head::{Answer, CATALOGUE_MAX, HEAD, Head, Newest, newest};
 pub use keys::{Account, BackupKeys};
-pub use pack::{PACK_MAX, PACK_MIN, Packer, unpack};
+pub use pack::{OBJECTS_MAX, PACK_MAX, PACK_MIN, Packer, unpack};
 pub use request::{AUTHORIZATION, Authorization};

@@ -22,6 +22,9 @@ pub const PACK_MIN: usize = 64 << 10;
 /// Bytes of the largest pack.
 pub const PACK_MAX: usize = 16 << 20;
 
+/// The most objects of a pack: who makes a backup keeps a list of them as one value.
+pub const OBJECTS_MAX: usize = 16_384;
+
 /// The most bytes of an entry of the directory.
 const ENTRY_MAX: usize = 48;
 
@@ -55,7 +58,7 @@ impl Packer {
 
     /// Whether this many bytes more, as one object, fit.
     pub fn fits(&self, size: usize) -> bool {
-        self.size + size + ENTRY_MAX + DIRECTORY + OVERHEAD <= PACK_MAX
+        self.objects.len() < OBJECTS_MAX && self.size + size + ENTRY_MAX + DIRECTORY + OVERHEAD <= PACK_MAX
     }
 
     /// Adds an object. It is given back where it does not fit.

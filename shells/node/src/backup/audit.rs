@@ -85,7 +85,7 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
                         lie.into_iter()
                             .for_each(|lie| audited.faults.add(peer.address(), PeerError::Lied(lie)));
                     }
-                    let listed = peer.list().await?;
+                    let listed = peer.list(should.len()).await?;
                     let (there, gone): (Vec<_>, Vec<_>) =
                         sizes.into_iter().partition(|(id, _)| listed.binary_search(id).is_ok());
                     let mut lies: Vec<Lie> = gone.iter().map(|(id, _)| Lie::NoShard(*id)).collect();

@@ -105,6 +105,9 @@ pub enum RunError {
         /// The newest that a peer has.
         theirs: u64,
     },
+    /// No number is left for a newer backup.
+    #[error("no backup can be newer than the one that your peers have")]
+    Exhausted,
     /// Objects of the vault do not open, so that they cannot be backed up.
     #[error("{} objects of this vault are damaged, the first is {}; the backup before is untouched", .0.len(), .0[0])]
     Damaged(Vec<ObjectId>),

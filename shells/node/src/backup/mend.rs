@@ -1,6 +1,7 @@
 //! Making lost shards again, and bringing lost objects back into the vault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use allod_vault::backup::plan::repair;
 use allod_vault::backup::{PackRecord, Packer, unpack};
@@ -23,6 +24,8 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         report: &mut Report,
     ) -> Result<(), RunError> {
         let packs = self.book().packs()?;
+        let mut sources = peers.clone();
+        sources.extend(self.leaving.iter().map(|peer| (peer.number, Arc::clone(peer))));
         for task in repair(&packs, usable, |peer, _| peers.contains_key(&peer)) {
             report.homeless += task.homeless.len() as u64;
             let Some(record) = packs.iter().find(|pack| pack.number == task.pack) else { continue };
@@ -32,7 +35,7 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             let mut record = record.clone();
             let pack = match self.pack_from_here(&record).await? {
                 Some(pack) => pack,
-                None => match fetch(record.clone(), peers.clone()).await {
+                None => match fetch(record.clone(), sources.clone()).await {
                     Ok((pack, faults)) => {
                         report.faults.append(faults);
                         pack

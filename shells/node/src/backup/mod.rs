@@ -49,6 +49,8 @@ pub const PURPOSE: &str = "vault backup";
 pub struct Backup<'a, B, C> {
     files: &'a mut Files<B, C>,
     keys: BackupKeys,
+    /// A peer that is given up: it gets nothing, and still gives what it has.
+    leaving: Option<Arc<Peer>>,
 }
 
 /// How a backup stands, as far as it is known without asking.
@@ -77,7 +79,7 @@ pub struct Status {
 impl<'a, B: Blocks, C: Compress + Clone> Backup<'a, B, C> {
     /// Of these files. `secret` is derived from the identity's root for this space alone.
     pub fn new(files: &'a mut Files<B, C>, secret: &Secret<32>) -> Self {
-        Self { files, keys: BackupKeys::new(secret) }
+        Self { files, keys: BackupKeys::new(secret), leaving: None }
     }
 
     /// How it stands.
@@ -158,14 +160,26 @@ impl<'a, B: Blocks, C: Compress + Clone> Backup<'a, B, C> {
             }
             return Ok(Report::default());
         }
-        let report = self.run(How::default(), progress).await?;
-        if report.is_safe
-            && let Ok(peer) = self.peer(&gone)
-        {
+        let leaving = Arc::new(self.peer(&gone)?);
+        self.leaving = Some(Arc::clone(&leaving));
+        let report = self.run(How::default(), progress).await;
+        self.leaving = None;
+        let report = report?;
+        if report.is_safe && self.is_spread()? {
             // If it is gone, it needs no telling.
-            let _ = peer.forget().await;
+            let _ = leaving.forget().await;
         }
         Ok(report)
+    }
+
+    /// Whether the peers have as many shards of every pack as so many peers can have.
+    fn is_spread(&mut self) -> Result<bool, RunError> {
+        let peers = self.peers()?;
+        Ok(self.book().packs()?.iter().all(|pack| {
+            let placed = pack.shards.iter().filter_map(|shard| shard.peer);
+            let placed = placed.filter(|peer| peers.contains_key(peer)).count();
+            placed >= usize::from(pack.code.needed()) && placed >= pack.shards.len().min(peers.len())
+        }))
     }
 
     /// Divides packs so from now on.

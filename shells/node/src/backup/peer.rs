@@ -23,6 +23,9 @@ const RATE_MIN: u64 = 32 << 10;
 /// How often is asked again that was refused for coming too often, or broke off.
 const TRIES: u32 = 4;
 
+/// Shards that a peer may list beside twice those it should have.
+const EXTRA_MAX: usize = 8 * LIST_MAX;
+
 /// Why a peer did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
@@ -160,11 +163,12 @@ impl Peer {
         }
     }
 
-    /// All shards that the peer says it has, in the order of their ids.
+    /// All shards that the peer says it has, in the order of their ids. It should have so many,
+    /// and may have some that are to be dropped.
     ///
     /// # Errors
-    /// [`PeerError`].
-    pub async fn list(&self) -> Result<Vec<ShardId>, PeerError> {
+    /// [`PeerError`], also where the list does not end.
+    pub async fn list(&self, expected: usize) -> Result<Vec<ShardId>, PeerError> {
         let mut all: Vec<ShardId> = Vec::new();
         loop {
             let path = match all.last() {
@@ -183,6 +187,9 @@ impl Peer {
                     return Err(garbage());
                 }
                 all.push(id);
+            }
+            if all.len() > expected.saturating_mul(2).saturating_add(EXTRA_MAX) {
+                return Err(garbage());
             }
             if all.len() - before < LIST_MAX {
                 return Ok(all);

@@ -126,7 +126,8 @@ pub async fn restore<B: Blocks, C: Compress + Clone>(
             under_way.spawn(async move { (fetch(pack.clone(), peers).await, pack) });
         }
         let Some(done) = under_way.join_next().await else { break };
-        let Ok((fetched, pack)) = done else { continue };
+        // A lost task must not pass for a pack that came.
+        let (fetched, pack) = done.map_err(|_| BackupError::Shards)?;
         let (bytes, faults) = match fetched {
             Ok(fetched) => fetched,
             Err(missing) => {

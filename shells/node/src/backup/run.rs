@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use allod_vault::backup::plan::{place, sparse};
-use allod_vault::backup::{Catalogue, Code, Head, Lie, PackRecord, Packer};
+use allod_vault::backup::{BackupError, Catalogue, Code, Head, Lie, PackRecord, Packer, PeerRecord};
 use allod_vault::object::ObjectId;
 use allod_vault::{Blocks, Compress};
 use tokio::task::JoinSet;
@@ -130,6 +130,11 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
                     if held.generation < acknowledged {
                         let lie = Lie::PutBack { shown: held.generation, acknowledged };
                         faults.add(peer.address(), PeerError::Lied(lie));
+                        // What it has no more, it has not acknowledged.
+                        if let Some(record) = record {
+                            let record = PeerRecord { acknowledged: held.generation, ..record.clone() };
+                            self.book().set_peer(&record)?;
+                        }
                     }
                     usable.push(peer.number);
                 }
@@ -219,7 +224,7 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             }
             while under_way.len() >= AT_ONCE || (next.is_none() && !under_way.is_empty()) {
                 let Some(done) = under_way.join_next().await else { break };
-                let Ok(done) = done else { continue };
+                let done = done.map_err(|_| BackupError::Shards)?;
                 self.keep(done?, meta, report, &mut state)?;
                 progress(state);
             }
@@ -268,7 +273,7 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
     ) -> Result<(), RunError> {
         let roots = self.files.roots()?.encode();
         if meta.changed || meta.roots != roots || meta.generation == 0 {
-            meta.generation += 1;
+            meta.generation = meta.generation.checked_add(1).ok_or(RunError::Exhausted)?;
             meta.made = crate::now().0;
             meta.roots = roots;
             meta.changed = false;
@@ -329,7 +334,7 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         for record in records.iter().filter(|record| record.acknowledged == report.generation) {
             let Some(peer) = peers.get(&record.number).filter(|peer| !peer.is_away()) else { continue };
             let needed = shards_at(&packs, record.number);
-            match peer.list().await {
+            match peer.list(needed.len()).await {
                 Ok(listed) => {
                     for id in listed.iter().filter(|id| needed.binary_search(id).is_err()) {
                         if let Err(why) = peer.delete(id).await {

@@ -54,6 +54,11 @@ impl Addresses {
 }
 
 impl Place {
+    /// The address as it is counted; nothing where it is not.
+    pub(crate) fn counted(&self) -> Option<[u8; 8]> {
+        self.counted
+    }
+
     /// Takes one request from the address's allowance.
     pub(crate) fn admit(&self) -> Result<(), TooMany> {
         let Some(counted) = &self.counted else { return Ok(()) };

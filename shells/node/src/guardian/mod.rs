@@ -12,6 +12,7 @@ mod health;
 mod http;
 mod server;
 mod service;
+mod stall;
 mod store;
 mod tls;
 

@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::addresses::{Addresses, Place};
 use super::admin::Watched;
 use super::service::Service;
+use super::stall::Unstalled;
 use super::{ChainSection, Config, GuardianError, Store, admin, http, tls};
 use crate::callers::Callers;
 use crate::chain::ordering::Ended;
@@ -305,7 +306,7 @@ async fn speak(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), router);
+        .serve_connection(TokioIo::new(Unstalled::new(stream)), router);
     Ok(watcher.watch(connection).await?)
 }
 

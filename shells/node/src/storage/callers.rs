@@ -22,6 +22,13 @@ const REMEMBERED_MAX: usize = 50_000;
 /// Requests of all accounts that are remembered.
 const ALL_REMEMBERED_MAX: usize = 1_000_000;
 
+/// Requests of one account that has nothing here that are remembered: enough to begin.
+const STRANGER_REMEMBERED_MAX: usize = 500;
+
+/// Requests of all accounts that have nothing here that are remembered: what strangers ask
+/// takes no room from those that have.
+const STRANGERS_REMEMBERED_MAX: usize = 200_000;
+
 /// Requests of one account that are worked on at once.
 const AT_ONCE_MAX: usize = 8;
 
@@ -36,7 +43,9 @@ pub(super) struct Callers {
 
 #[derive(Debug, Default)]
 struct Seen {
-    requests: BTreeSet<(Instant, VerifyingKey, [u8; 16])>,
+    /// With whether it was of an account that had nothing.
+    requests: BTreeMap<(Instant, VerifyingKey, [u8; 16]), bool>,
+    strangers: usize,
     counts: BTreeMap<VerifyingKey, usize>,
     at_once: BTreeMap<VerifyingKey, usize>,
 }
@@ -61,6 +70,7 @@ impl Callers {
         method: &str,
         path: &str,
         now: Instant,
+        has_anything: impl FnOnce(&VerifyingKey) -> bool,
     ) -> Result<Admitted, Refusal> {
         let authorization = headers
             .get(AUTHORIZATION)
@@ -83,17 +93,25 @@ impl Callers {
         }
         let wrong = |_| Refusal::Unauthorized("the request's signature is not the account's");
         authorization.check(method, path).map_err(wrong)?;
+        let is_stranger = self.listed.is_none() && !has_anything(&account);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.forget(Instant(now.0.saturating_sub(WINDOW_MS)));
-        if seen.requests.contains(&(time, account, authorization.once)) {
+        if seen.requests.contains_key(&(time, account, authorization.once)) {
             return Err(Refusal::Unauthorized("the request was answered before"));
         }
         let count = seen.counts.get(&account).copied().unwrap_or_default();
         let at_once = seen.at_once.get(&account).copied().unwrap_or_default();
-        if count >= REMEMBERED_MAX || seen.requests.len() >= ALL_REMEMBERED_MAX || at_once >= AT_ONCE_MAX {
+        let known = seen.requests.len() - seen.strangers;
+        let is_full = if is_stranger {
+            count >= STRANGER_REMEMBERED_MAX || seen.strangers >= STRANGERS_REMEMBERED_MAX
+        } else {
+            count >= REMEMBERED_MAX || known >= ALL_REMEMBERED_MAX - STRANGERS_REMEMBERED_MAX
+        };
+        if is_full || at_once >= AT_ONCE_MAX {
             return Err(Refusal::TooMany);
         }
-        seen.requests.insert((time, account, authorization.once));
+        seen.requests.insert((time, account, authorization.once), is_stranger);
+        seen.strangers += usize::from(is_stranger);
         seen.counts.insert(account, count + 1);
         seen.at_once.insert(account, at_once + 1);
         Ok(Admitted { callers: Arc::clone(self), authorization })
@@ -103,8 +121,9 @@ impl Callers {
 impl Seen {
     /// Forgets what was asked before this, which would be refused for its time.
     fn forget(&mut self, before: Instant) {
-        while let Some((_, account, _)) = self.requests.first().filter(|(time, ..)| *time < before).copied() {
-            self.requests.pop_first();
+        while let Some(first) = self.requests.first_entry().filter(|first| first.key().0 < before) {
+            let ((_, account, _), was_stranger) = first.remove_entry();
+            self.strangers -= usize::from(was_stranger);
             if let Some(count) = self.counts.get_mut(&account) {
                 *count -= 1;
                 if *count == 0 {

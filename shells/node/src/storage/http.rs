@@ -17,6 +17,8 @@
 //! [`Authorization`](allod_vault::backup::Authorization) in base64url. It is checked before
 //! anything of the body is taken. Refusals are JSON: `error` (a fixed name) and `message`.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ use allod_crypto::hash::blake3;
 use allod_vault::backup::shard::{ShardId, show};
 use allod_vault::backup::{CATALOGUE_MAX, HEAD, PACK_MAX};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -32,9 +34,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use data_encoding::HEXLOWER;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use futures_util::stream;
+use http_body_util::BodyExt;
+use tokio::time::Instant;
 
 use super::callers::{Admitted, Callers};
+use super::room::{Holder, Memory, Room, UNIT};
 use super::{Refusal, Shelf};
 use crate::guardian::Place;
 
@@ -50,16 +55,28 @@ pub const LIST_MAX: usize = 4096;
 /// The most leaves that are asked for at once.
 pub const CHALLENGES_MAX: usize = 16;
 
-/// Bytes of requests and files that are in memory at once, in MiB.
-const MEMORY_MIB: usize = 256;
+/// Bytes of a file that are read at once.
+const PIECE: usize = 128 << 10;
 
-/// How long a body may take to come: this, and a second for each 64 KiB.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What an answer takes that is given piece by piece: one that is read, and those on their way.
+const PIECES: usize = 4 * PIECE;
+
+/// In each such time, [`WINDOW_BYTES`] of a body have to come, or its rest.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// 16 KiB a second: half of what a person's side counts as gone.
+const WINDOW_BYTES: usize = 160 << 10;
 
 struct Shared {
     shelf: Arc<Shelf>,
     callers: Arc<Callers>,
-    memory: Semaphore,
+    memory: Arc<Memory>,
+}
+
+/// A body that came, with the room that it takes.
+struct Taken {
+    bytes: Vec<u8>,
+    _room: Room,
 }
 
 type Answer = Result<Response, Refusal>;
@@ -68,7 +85,7 @@ type Answer = Result<Response, Refusal>;
 pub(crate) fn router(shelf: Arc<Shelf>) -> Result<Router, String> {
     let listed = shelf.config().accounts.as_deref().map(super::accounts_from).transpose()?;
     let callers = Callers::new(listed, crate::now());
-    let shared = Arc::new(Shared { shelf, callers, memory: Semaphore::new(MEMORY_MIB) });
+    let shared = Arc::new(Shared { shelf, callers, memory: Memory::new() });
     Ok(Router::new()
         .route("/storage", get(about))
         .route("/storage/account", get(account).delete(forget))
@@ -82,47 +99,76 @@ pub(crate) fn router(shelf: Arc<Shelf>) -> Result<Router, String> {
 
 /// Holds callers to their address's rate.
 async fn front(request: Request, next: Next) -> Response {
-    let place = request.extensions().get::<Arc<Place>>().cloned();
-    match place.map(|place| place.admit()) {
+    match place_of(&request).map(|place| place.admit()) {
         Some(Err(_)) => refuse(&Refusal::TooMany),
         _ => next.run(request).await,
     }
+}
+
+/// Whose place among the connections a request came by.
+fn place_of(request: &Request) -> Option<Arc<Place>> {
+    request.extensions().get().cloned()
 }
 
 impl Shared {
     /// Lets a request in.
     fn admit(&self, request: &Request) -> Result<Admitted, Refusal> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        self.callers.admit(request.headers(), request.method().as_str(), path, crate::now())
+        self.callers.admit(request.headers(), request.method().as_str(), path, crate::now(), |account| {
+            self.shelf.usage(account).used > 0
+        })
     }
 
-    /// Room in memory for so many bytes.
-    async fn room(&self, size: usize) -> Result<SemaphorePermit<'_>, Refusal> {
-        let size = u32::try_from(size.div_ceil(1 << 20).clamp(1, MEMORY_MIB)).unwrap_or(1);
-        self.memory.acquire_many(size).await.map_err(|_| Refusal::TooMany)
+    /// Room in memory for so many bytes, on account of who asks and from where.
+    async fn room(
+        &self,
+        admitted: &Admitted,
+        place: Option<&Arc<Place>>,
+        size: usize,
+    ) -> Result<Room, Refusal> {
+        let account = Holder::Account(admitted.authorization.account);
+        let address = place.and_then(|place| place.counted()).map(Holder::Address);
+        let mut room = self.memory.room(std::iter::once(account).chain(address).collect());
+        room.grow(size).await?;
+        Ok(room)
     }
 
     /// Takes the body of a request that was let in.
-    async fn body(
-        &self,
-        admitted: &Admitted,
-        request: Request,
-        size_max: usize,
-    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), Refusal> {
+    async fn body(&self, admitted: &Admitted, request: Request, size_max: usize) -> Result<Taken, Refusal> {
         let size = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let size: usize = size.ok_or(Refusal::Malformed("the body's size is not said"))?;
         if size > size_max {
             return Err(Refusal::TooLarge { size_max });
         }
-        let patience = PATIENCE + Duration::from_secs(size as u64 >> 16);
-        let room = self.room(size).await?;
-        let body = tokio::time::timeout(patience, to_bytes(request.into_body(), size));
-        let body = body.await.map_err(|_| Refusal::Slow)?;
-        let body = body.map_err(|_| Refusal::Malformed("the body ended early"))?;
-        if blake3(&body) != admitted.authorization.body {
+        let mut room = self.room(admitted, place_of(&request).as_ref(), 0).await?;
+        let mut body = request.into_body();
+        let mut bytes = Vec::new();
+        let (mut window, mut wanted) = (Instant::now() + WINDOW, WINDOW_BYTES.min(size));
+        while bytes.len() < size {
+            let frame = tokio::time::timeout_at(window, body.frame()).await.map_err(|_| Refusal::Slow)?;
+            let frame = frame.and_then(Result::ok).ok_or(Refusal::Malformed("the body ended early"))?;
+            let Ok(more) = frame.into_data() else { continue };
+            let filled = bytes.len() + more.len();
+            if filled > size {
+                return Err(Refusal::Malformed("the body is longer than was said"));
+            }
+            if filled > bytes.capacity() {
+                // All that is allocated is counted.
+                let capacity = (2 * filled).clamp(UNIT, size.max(UNIT));
+                room.grow(capacity).await?;
+                bytes.reserve_exact(capacity - bytes.len());
+                // Who waited for room here is not late for it.
+                window = Instant::now() + WINDOW;
+            }
+            bytes.extend_from_slice(&more);
+            if filled >= wanted {
+                (window, wanted) = (Instant::now() + WINDOW, (filled + WINDOW_BYTES).min(size));
+            }
+        }
+        if blake3(&bytes) != admitted.authorization.body {
             return Err(Refusal::Unauthorized("the body is not the one that was signed"));
         }
-        Ok((body.to_vec(), room))
+        Ok(Taken { bytes, _room: room })
     }
 
     /// Does something with the disk, on a thread that may wait for it.
@@ -197,9 +243,10 @@ async fn list(State(shared): State<Arc<Shared>>, request: Request) -> Response {
 async fn put_shard(State(shared): State<Arc<Shared>>, Path(id): Path<String>, request: Request) -> Response {
     let answer: Answer = async move {
         let (id, admitted) = (shard_id(&id)?, shared.admit(&request)?);
-        let (body, _room) = shared.body(&admitted, request, SHARD_MAX).await?;
         let account = admitted.authorization.account;
-        shared.with(move |shelf| shelf.put(&account, &id, &body)).await?;
+        let body = shared.body(&admitted, request, SHARD_MAX).await?;
+        // The room is taken until the disk has it, also where nobody waits for the answer.
+        shared.with(move |shelf| shelf.put(&account, &id, &{ body }.bytes)).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
     .await;
@@ -210,8 +257,9 @@ async fn get_shard(State(shared): State<Arc<Shared>>, Path(id): Path<String>, re
     let answer: Answer = async move {
         let (id, admitted) = (shard_id(&id)?, shared.admit(&request)?);
         let account = admitted.authorization.account;
-        let _room = shared.room(SHARD_MAX / 4).await?;
-        Ok(binary(shared.with(move |shelf| shelf.get(&account, &id)).await?))
+        let room = shared.room(&admitted, place_of(&request).as_ref(), PIECES).await?;
+        let (file, size) = shared.with(move |shelf| shelf.open_shard(&account, &id)).await?;
+        Ok(pieces(file, size, (admitted, room)))
     }
     .await;
     answered(answer)
@@ -235,8 +283,9 @@ async fn delete_shard(
 async fn challenge(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let answer: Answer = async move {
         let admitted = shared.admit(&request)?;
-        let (body, small) = shared.body(&admitted, request, 64 * CHALLENGES_MAX).await?;
-        let wanted: Vec<(ShardId, u64)> = minicbor::decode(&body)
+        let place = place_of(&request);
+        let small = shared.body(&admitted, request, 64 * CHALLENGES_MAX).await?;
+        let wanted: Vec<(ShardId, u64)> = minicbor::decode(&small.bytes)
             .map_err(|_| Refusal::Malformed("pairs of a shard's id and a leaf's number are expected"))?;
         if wanted.len() > CHALLENGES_MAX {
             return Err(Refusal::TooLarge { size_max: 64 * CHALLENGES_MAX });
@@ -244,8 +293,9 @@ async fn challenge(State(shared): State<Arc<Shared>>, request: Request) -> Respo
         let account = admitted.authorization.account;
         // Who waits for more keeps nothing that others wait for.
         drop(small);
-        let _room = shared.room(SHARD_MAX).await?;
+        let room = shared.room(&admitted, place.as_ref(), SHARD_MAX).await?;
         let shown = shared.with(move |shelf| {
+            let _room = room;
             let mut all = Vec::with_capacity(wanted.len());
             for (id, leaf) in wanted {
                 all.push(match shelf.get(&account, &id) {
@@ -265,9 +315,9 @@ async fn challenge(State(shared): State<Arc<Shared>>, request: Request) -> Respo
 async fn put_catalogue(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let answer: Answer = async move {
         let admitted = shared.admit(&request)?;
-        let (body, _room) = shared.body(&admitted, request, HEAD + CATALOGUE_MAX).await?;
         let account = admitted.authorization.account;
-        shared.with(move |shelf| shelf.put_catalogue(&account, &body)).await?;
+        let body = shared.body(&admitted, request, HEAD + CATALOGUE_MAX).await?;
+        shared.with(move |shelf| shelf.put_catalogue(&account, &{ body }.bytes)).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     }
     .await;
@@ -278,8 +328,9 @@ async fn get_catalogue(State(shared): State<Arc<Shared>>, request: Request) -> R
     let answer: Answer = async move {
         let admitted = shared.admit(&request)?;
         let account = admitted.authorization.account;
-        let _room = shared.room(CATALOGUE_MAX / 4).await?;
-        Ok(binary(shared.with(move |shelf| shelf.catalogue(&account)).await?))
+        let room = shared.room(&admitted, place_of(&request).as_ref(), PIECES).await?;
+        let (file, size) = shared.with(move |shelf| shelf.open_catalogue(&account)).await?;
+        Ok(pieces(file, size, (admitted, room)))
     }
     .await;
     answered(answer)
@@ -292,6 +343,23 @@ fn shard_id(text: &str) -> Result<ShardId, Refusal> {
 
 fn binary(bytes: Vec<u8>) -> Response {
     ([(CONTENT_TYPE, "application/octet-stream")], Body::from(bytes)).into_response()
+}
+
+/// A file's bytes, one piece after the other as they are taken. What else the answer holds is
+/// dropped with its end, or with the connection.
+fn pieces<T: Send + 'static>(file: File, size: u64, held: T) -> Response {
+    let stream = stream::try_unfold((file, size, held), |(mut file, rest, held)| async move {
+        if rest == 0 {
+            return Ok::<_, io::Error>(None);
+        }
+        let mut piece = vec![0; rest.min(PIECE as u64) as usize];
+        let read = move || file.read_exact(&mut piece).map(|()| (file, piece));
+        let (file, piece) = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+        let rest = rest - piece.len() as u64;
+        Ok(Some((piece, (file, rest, held))))
+    });
+    let head = [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_LENGTH, size.to_string())];
+    (head, Body::from_stream(stream)).into_response()
 }
 
 fn json(status: StatusCode, value: &serde_json::Value) -> Response {

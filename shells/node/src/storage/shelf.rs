@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use allod_crypto::sign::VerifyingKey;
 use allod_vault::backup::shard::ShardId;
@@ -37,8 +37,8 @@ pub struct Shelf {
     path: PathBuf,
     config: StorageConfig,
     kept: Mutex<Kept>,
-    /// Held while a catalogue is replaced.
-    replacing: Mutex<()>,
+    /// Held while something of an account changes on the disk and in `kept`.
+    turns: Mutex<BTreeMap<VerifyingKey, Arc<Mutex<()>>>>,
     incoming: AtomicU64,
     // Locked as long as the shelf is in use.
     _lock: File,
@@ -99,7 +99,7 @@ impl Shelf {
             path: path.to_owned(),
             config,
             kept: Mutex::new(kept),
-            replacing: Mutex::default(),
+            turns: Mutex::default(),
             incoming: AtomicU64::default(),
             _lock: lock,
         })
@@ -148,27 +148,23 @@ impl Shelf {
         if ShardId::of(bytes) != *id {
             return Err(Refusal::WrongShard);
         }
+        let turn = self.turn(account);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.shard_path(account, id);
-        let is_known = self.kept().accounts.get(account).is_some_and(|known| known.shards.contains_key(id));
-        if is_known && files::read_if_there(&path)?.as_deref() == Some(bytes) {
-            return Ok(());
+        let known = self.kept().accounts.get(account).and_then(|known| known.shards.get(id).copied());
+        if known.is_some() && files::read_if_there(&path)?.as_deref() == Some(bytes) {
+            // Who brought it may have stopped before it was durable.
+            return Ok(self.settle(&path)?);
         }
-        let size = counted(bytes.len() as u64);
         // What was lost or harmed is counted already.
-        let more = if is_known { 0 } else { size };
+        let more = counted(bytes.len() as u64).saturating_sub(known.map_or(0, |size| counted(size.into())));
         self.reserve(account, more)?;
         if let Err(why) = self.write(&path, bytes) {
             self.release(account, more);
             return Err(why.into());
         }
         let mut kept = self.kept();
-        let owner = kept.accounts.entry(*account).or_default();
-        let was_there = owner.shards.insert(*id, bytes.len() as u32).is_some();
-        drop(kept);
-        if was_there {
-            // Another request brought it at the same time.
-            self.release(account, more);
-        }
+        kept.accounts.entry(*account).or_default().shards.insert(*id, bytes.len() as u32);
         Ok(())
     }
 
@@ -180,28 +176,41 @@ impl Shelf {
         files::read_if_there(&self.shard_path(account, id))?.ok_or(Refusal::NotFound)
     }
 
+    /// A shard's file with its size, to be given piece by piece.
+    pub(super) fn open_shard(&self, account: &VerifyingKey, id: &ShardId) -> Result<(File, u64), Refusal> {
+        open_if_there(&self.shard_path(account, id))
+    }
+
+    /// The catalogue's file with its size, to be given piece by piece.
+    pub(super) fn open_catalogue(&self, account: &VerifyingKey) -> Result<(File, u64), Refusal> {
+        open_if_there(&self.account_path(account).join("catalogue"))
+    }
+
     /// Drops a shard.
     ///
     /// # Errors
     /// [`Refusal::NotFound`]; [`Refusal::File`].
     pub fn delete(&self, account: &VerifyingKey, id: &ShardId) -> Result<(), Refusal> {
-        let size = {
-            let mut kept = self.kept();
-            kept.accounts.get_mut(account).and_then(|account| account.shards.remove(id))
-        };
-        let size = size.ok_or(Refusal::NotFound)?;
+        let turn = self.turn(account);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drop_shard(account, id)
+    }
+
+    /// Drops a shard, and the folders that are empty then. The account's turn is held.
+    fn drop_shard(&self, account: &VerifyingKey, id: &ShardId) -> Result<(), Refusal> {
+        let known = self.kept().accounts.get(account).and_then(|known| known.shards.get(id).copied());
+        let size = known.ok_or(Refusal::NotFound)?;
         let path = self.shard_path(account, id);
         match fs::remove_file(&path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => {
-                let mut kept = self.kept();
-                kept.accounts.entry(*account).or_default().shards.insert(*id, size);
-                Err(at(&path)(why).into())
-            }
-            _ => {
-                self.release(account, counted(u64::from(size)));
-                Ok(())
-            }
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(at(&path)(why).into()),
+            _ => {}
         }
+        path.ancestors().skip(1).take(3).for_each(remove_if_empty);
+        if let Some(owner) = self.kept().accounts.get_mut(account) {
+            owner.shards.remove(id);
+        }
+        self.release(account, counted(u64::from(size)));
+        Ok(())
     }
 
     /// Keeps a catalogue in the place of an older one. It is durable afterwards.
@@ -217,12 +226,13 @@ impl Shelf {
             Lie::NoCatalogue => Refusal::Malformed("the catalogue is not the one that the head is of"),
             _ => Refusal::Unauthorized("the catalogue's head is not signed by the account"),
         })?;
-        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn(account);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.kept().accounts.get(account).and_then(|account| account.catalogue);
         let path = self.account_path(account).join("catalogue");
         if let Some((generation, _)) = before.filter(|(generation, _)| *generation >= head.generation) {
             if generation == head.generation && files::read_if_there(&path)?.as_deref() == Some(bytes) {
-                return Ok(());
+                return Ok(self.settle(&path)?);
             }
             return Err(Refusal::Stale { generation });
         }
@@ -253,26 +263,35 @@ impl Shelf {
     /// # Errors
     /// [`Refusal::NotFound`]; [`Refusal::File`].
     pub fn forget(&self, account: &VerifyingKey) -> Result<(), Refusal> {
-        let ids = self.list(account, None, usize::MAX);
-        for (id, _) in ids {
-            match self.delete(account, &id) {
-                Ok(()) | Err(Refusal::NotFound) => {}
-                Err(why) => return Err(why),
-            }
+        let turn = self.turn(account);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.kept().accounts.contains_key(account) {
+            return Err(Refusal::NotFound);
         }
-        let _replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, _) in self.list(account, None, usize::MAX) {
+            self.drop_shard(account, &id)?;
+        }
         let path = self.account_path(account).join("catalogue");
         match fs::remove_file(&path) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(at(&path)(why).into()),
             _ => {}
         }
+        remove_if_empty(&self.account_path(account));
         let size = {
             let mut kept = self.kept();
-            let owner = kept.accounts.get_mut(account).ok_or(Refusal::NotFound)?;
-            owner.catalogue.take().map_or(0, |(_, size)| size)
+            let catalogue = kept.accounts.get_mut(account).and_then(|owner| owner.catalogue.take());
+            catalogue.map_or(0, |(_, size)| size)
         };
         self.release(account, size);
         Ok(())
+    }
+
+    /// What is held while something of an account changes, so that what is on the disk and what
+    /// is counted are never two things. Others' accounts go on.
+    fn turn(&self, account: &VerifyingKey) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(*account).or_default())
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -330,7 +349,14 @@ impl Shelf {
         let folder = path.parent().unwrap_or(&self.path);
         files::private_folder(folder)?;
         fs::rename(temporary, path).map_err(at(path))?;
-        files::sync_folder(folder)
+        self.settle(path)
+    }
+
+    /// Has the name of a file on the disk, with those of the folders that it is in: who made
+    /// them may have been stopped before they were.
+    fn settle(&self, path: &Path) -> Result<(), FileError> {
+        let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.path);
+        folders.into_iter().try_for_each(files::sync_folder)
     }
 
     fn account_path(&self, account: &VerifyingKey) -> PathBuf {
@@ -356,6 +382,7 @@ fn find(folder: &Path) -> Result<Kept, FileError> {
                 found.bytes += counted(size);
                 found.shards.insert(id, u32::try_from(size).unwrap_or(u32::MAX));
             }
+            remove_if_empty(&prefix);
         }
         let catalogue = path.join("catalogue");
         if let Some(bytes) = files::read_if_there(&catalogue)? {
@@ -367,12 +394,28 @@ fn find(folder: &Path) -> Result<Kept, FileError> {
             found.bytes += size;
             found.catalogue = Some((generation.unwrap_or_default(), size));
         }
+        remove_if_empty(&path.join("shards"));
+        remove_if_empty(&path);
         if found.bytes > 0 {
             kept.bytes += found.bytes;
             kept.accounts.insert(account, found);
         }
     }
     Ok(kept)
+}
+
+fn open_if_there(path: &Path) -> Result<(File, u64), Refusal> {
+    let file = match File::open(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Err(Refusal::NotFound),
+        other => other.map_err(at(path))?,
+    };
+    let size = file.metadata().map_err(at(path))?.len();
+    Ok((file, size))
+}
+
+/// Folders take room that nobody counts. One that has something in it stays.
+fn remove_if_empty(folder: &Path) {
+    let _ = fs::remove_dir(folder);
 }
 
 fn key(name: &str) -> Option<[u8; 32]> {

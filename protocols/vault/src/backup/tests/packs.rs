@@ -39,6 +39,20 @@ fn a_full_pack_takes_no_more_and_has_the_largest_size() {
 }
 
 #[test]
+fn a_pack_of_tiny_objects_is_full_before_the_list_of_them_is_too_large_to_note() {
+    let mut packer = Packer::new();
+    let mut number = 0;
+    while packer.push(Sealed { bytes: alloc::vec![7; 40], ..object(number, 1) }).is_none() {
+        number += 1;
+    }
+    assert_eq!(number, OBJECTS_MAX);
+    let list: Vec<_> = packer.objects().iter().map(|object| (object.id, u32::MAX)).collect();
+    assert!(allod_wire::encode(&list).len() <= CONTENT_MAX);
+    let pack = packer.seal(&keys(), 0);
+    assert_eq!(unpack(&keys(), 0, &pack).unwrap().len(), OBJECTS_MAX);
+}
+
+#[test]
 fn a_pack_under_another_number_or_key_or_changed_anywhere_does_not_open() {
     let (_, pack) = packed(&[1000, 2000]);
     assert_eq!(unpack(&keys(), 8, &pack), Err(BackupError::Pack(8)));

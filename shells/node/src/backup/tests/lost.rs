@@ -150,3 +150,32 @@ async fn packs_of_which_little_is_needed_are_replaced_and_dropped_at_the_peers()
     restore(&mut copy, &secret(), &found, &mut |_| ()).await.unwrap();
     assert_eq!(see(&mut copy), see(&mut vault));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_leaves_gives_what_nobody_else_has_first() {
+    let mut circle = Circle::start(3).await;
+    let mut vault = filled(&Memory::default());
+    circle.join(&mut vault).await;
+    Backup::new(&mut vault, &secret()).set_code(Some(Code::new(2, 3).unwrap())).unwrap();
+    run(&mut vault).await;
+    let files = see(&mut vault);
+    // The vault has a file's objects no more, and one peer is lost with its shards.
+    remove(&mut vault, "file 5");
+    vault.collect(100).unwrap();
+    for shard in circle.shards(0) {
+        fs::remove_file(shard).unwrap();
+    }
+    Backup::new(&mut vault, &secret()).verify(Audit::Every).await.unwrap();
+    let new = circle.grow(StorageConfig::default()).await;
+    Backup::new(&mut vault, &secret()).add_peer(&new).await.unwrap();
+    // One of the two that are left leaves: without it no pack could be made again.
+    let leaving = circle.addresses[1].clone();
+    let report = Backup::new(&mut vault, &secret()).remove_peer(&leaving, &mut |_| ()).await.unwrap();
+    assert!(report.repaired > 0 && report.homeless == 0 && report.is_safe, "{report:?}");
+    assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 0);
+    assert_eq!(circle.shards(1).len(), 0);
+    let found = find(&secret(), &[new]).await.unwrap();
+    let mut copy = join(&Memory::default(), &found);
+    restore(&mut copy, &secret(), &found, &mut |_| ()).await.unwrap();
+    assert_eq!(see(&mut copy), files[..5]);
+}

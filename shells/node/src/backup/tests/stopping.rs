@@ -152,5 +152,44 @@ async fn a_peer_that_claims_a_newer_backup_than_it_can_show_is_named_and_stops_n
     assert!(report.is_safe && report.generation == 1, "{report:?}");
     assert!(report.faults.0.iter().any(|(accused, _)| *accused == address), "{report:?}");
     assert!(report.faults.0.iter().all(|(accused, _)| *accused == address), "{report:?}");
+    // Nor does it become the number of the next one where the person takes over.
+    let how = How { take_over: true, ..How::default() };
+    let report = Backup::new(&mut vault, &secret()).run(how, &mut |_| ()).await.unwrap();
+    assert!(report.is_safe && report.generation == 1, "{report:?}");
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_whose_list_does_not_end_is_named() {
+    use axum::body::Body;
+    use axum::extract::Request;
+    let circle = Circle::start(2).await;
+    let mut vault = filled(&Memory::default());
+    circle.join(&mut vault).await;
+    // It takes everything, and has ever more shards.
+    let liar = axum::Router::new().fallback(|request: Request| async move {
+        match request.uri().path() {
+            "/storage/account" => Body::from(r#"{"used":0,"quota":1000000000,"shards":0,"generation":0}"#),
+            "/storage/shards" => {
+                let after = request.uri().query().and_then(|query| query.strip_prefix("after="));
+                let after = after.and_then(|text| u64::from_str_radix(&text[..16], 16).ok()).unwrap_or(0);
+                let mut page = Vec::new();
+                for number in after + 1..=after + crate::storage::LIST_MAX as u64 {
+                    page.extend_from_slice(&number.to_be_bytes());
+                    page.extend_from_slice(&[0; 28]);
+                }
+                Body::from(page)
+            }
+            _ => Body::empty(),
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, liar).await });
+    Backup::new(&mut vault, &secret()).add_peer(&address).await.unwrap();
+    let audited = Backup::new(&mut vault, &secret()).verify(Audit::Every).await.unwrap();
+    let faults: Vec<bool> =
+        audited.iter().map(|peer| peer.address == address && !peer.faults.0.is_empty()).collect();
+    assert_eq!(faults.iter().filter(|fault| **fault).count(), 1, "{audited:?}");
     serving.abort();
 }

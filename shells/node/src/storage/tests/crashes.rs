@@ -96,3 +96,62 @@ fn files_that_nobody_brought_are_left_alone() {
     fs::write(accounts.join("00".repeat(32)).join("shards").join("ab").join("short"), b"x").unwrap();
     assert_eq!(open(folder.path()).total(), (0, 0));
 }
+
+#[test]
+fn what_is_dropped_leaves_no_folder_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = account(1).id();
+    let count = || fs::read_dir(folder.path().join("accounts")).unwrap().count();
+    let shelf = open(folder.path());
+    for forget in [false, true] {
+        let ids: Vec<ShardId> = (0..20).map(|number| ShardId::of(&noise(number, 100))).collect();
+        for (number, id) in (0..).zip(&ids) {
+            shelf.put(&one, id, &noise(number, 100)).unwrap();
+        }
+        assert_eq!(count(), 1);
+        if forget {
+            shelf.put_catalogue(&one, &catalogue(&account(1), 1, 10)).unwrap();
+            shelf.forget(&one).unwrap();
+        } else {
+            ids.iter().for_each(|id| shelf.delete(&one, id).unwrap());
+        }
+        assert_eq!((count(), shelf.total()), (0, (0, 0)));
+    }
+    // Nor does one that a crash left.
+    fs::create_dir_all(folder.path().join("accounts").join("00".repeat(32)).join("shards").join("ab"))
+        .unwrap();
+    drop(shelf);
+    drop(open(folder.path()));
+    assert_eq!(count(), 0);
+}
+
+#[test]
+fn a_shard_that_is_brought_and_dropped_at_once_is_counted_as_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = account(1).id();
+    let shelf = open(folder.path());
+    let bytes = noise(1, 5000);
+    let id = ShardId::of(&bytes);
+    std::thread::scope(|scope| {
+        for place in 0..4 {
+            let (shelf, bytes) = (&shelf, &bytes);
+            scope.spawn(move || {
+                for round in 0..60 {
+                    if (place + round) % 2 == 0 {
+                        shelf.put(&one, &id, bytes).unwrap();
+                    } else {
+                        match shelf.delete(&one, &id) {
+                            Ok(()) | Err(Refusal::NotFound) => {}
+                            Err(why) => panic!("{why}"),
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (listed, total) = (shelf.list(&one, None, 9).len(), shelf.total());
+    assert_eq!(shelf.get(&one, &id).is_ok(), listed == 1);
+    assert_eq!(total, if listed == 1 { (1, 8192) } else { (0, 0) });
+    drop(shelf);
+    assert_eq!(open(folder.path()).total(), total);
+}

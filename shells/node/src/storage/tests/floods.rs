@@ -1,5 +1,6 @@
 //! More than there is room for: bytes, accounts, requests.
 
+use allod_vault::backup::CATALOGUE_MAX;
 use tokio::task::JoinSet;
 
 use super::*;
@@ -120,5 +121,87 @@ async fn who_says_one_size_and_sends_another_gets_nothing_kept() {
     let _ = stream.read_to_end(&mut answer).await;
     assert!(!String::from_utf8_lossy(&answer).contains("204"));
     assert_eq!(running.shelf().total(), (0, 0));
+    running.stop().await;
+}
+
+/// Sends the head of a request, and as much of its body as is given.
+async fn begin(
+    running: &Running,
+    number: u8,
+    (method, path): (Method, &str),
+    body: &[u8],
+    said: usize,
+) -> tokio::net::TcpStream {
+    use tokio::io::AsyncWriteExt;
+    let signed = asker(running, number).signed(&method, path, body, crate::now());
+    let authorization = BASE64URL_NOPAD.encode(&signed.encode());
+    let address = running.address().strip_prefix("http://").unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Allod {authorization}\r\ncontent-length: {said}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn who_announces_much_and_sends_nothing_takes_nothing_from_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path(), StorageConfig::default()).await;
+    let mut silent = Vec::new();
+    for number in 2..14 {
+        let asked = (Method::PUT, "/storage/catalogue");
+        silent.push(begin(&running, number, asked, &[], CATALOGUE_MAX).await);
+    }
+    // All of them are being waited for.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let one = asker(&running, 1);
+    let put = tokio::time::timeout(Duration::from_secs(8), one.put(&noise(1, 3 << 20))).await;
+    assert_eq!(put.expect("it does not wait for the silent").0, StatusCode::NO_CONTENT);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_counts_until_its_connection_ends() {
+    use tokio::io::AsyncReadExt;
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path(), StorageConfig::default()).await;
+    let one = asker(&running, 1);
+    let bytes = noise(1, SHARD_MAX);
+    let path = path_of(&ShardId::of(&bytes));
+    assert_eq!(one.put(&bytes).await.0, StatusCode::NO_CONTENT);
+    let mut unread = Vec::new();
+    for _ in 0..8 {
+        let mut stream = begin(&running, 1, (Method::GET, &path), &[], 0).await;
+        // The answer has begun.
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        unread.push(stream);
+    }
+    // They are worked on still, so the account gets no more of them.
+    let (status, body) = one.ask(Method::GET, "/storage/account", &[]).await;
+    assert_eq!((status, name_of(&body)), (StatusCode::TOO_MANY_REQUESTS, "too-many".into()));
+    assert_eq!(asker(&running, 2).put(&noise(2, 3 << 20)).await.0, StatusCode::NO_CONTENT);
+    drop(unread);
+    while one.ask(Method::GET, "/storage/account", &[]).await.0 != StatusCode::OK {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(one.ask(Method::GET, &path, &[]).await, (StatusCode::OK, bytes.into()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_who_asks_often_is_refused_and_who_has_something_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(folder.path(), StorageConfig::default()).await;
+    let (one, stranger) = (asker(&running, 1), asker(&running, 2));
+    assert_eq!(one.put(&noise(1, 10)).await.0, StatusCode::NO_CONTENT);
+    let mut served = [0, 0];
+    for _ in 0..600 {
+        for (count, asker) in served.iter_mut().zip([&one, &stranger]) {
+            *count += usize::from(asker.ask(Method::GET, "/storage/account", &[]).await.0 == StatusCode::OK);
+        }
+    }
+    assert_eq!(served, [600, 500]);
     running.stop().await;
 }
