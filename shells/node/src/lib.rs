@@ -3,6 +3,7 @@
 //!
 //! - [`backup`]: the person's side of a backup to peers.
 //! - [`chain`]: the guardians' chain: operations in one order.
+//! - [`device_link`]: a connection on which two devices prove their keys.
 //! - [`guardian`]: one guardian as a service: its store, its HTTP(S) interface.
 //! - [`person`]: one person's side: the home folder, links to guardians, and
 //!   what a person does with them.
@@ -17,6 +18,7 @@ pub mod backup;
 mod callers;
 pub mod chain;
 mod clock;
+pub mod device_link;
 #[cfg(test)]
 mod disk_in_tests;
 mod exposition;
