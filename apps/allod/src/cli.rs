@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod genesis;
 pub(crate) mod ledger;
 pub(crate) mod share;
+pub(crate) mod sync;
 pub(crate) mod vault;
 
 use std::net::SocketAddr;
@@ -164,6 +165,13 @@ pub(crate) enum Command {
         allod --space photos share remove did:allod:z…"
     )]
     Share(share::Share),
+    /// Have the same files on your devices, and in shared folders
+    #[command(
+        after_help = "Examples:\n  allod sync --listen 0.0.0.0:7820\n  allod sync --join laptop.example:7820\n  \
+        allod sync --with laptop.example:7820\n  allod --space photos sync --with bob.example:7820\n  \
+        allod sync --command 'ssh laptop allod sync --stdio'"
+    )]
+    Sync(sync::Sync),
     /// Have others keep your vault in parts, of which any few give it back
     #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
         allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \

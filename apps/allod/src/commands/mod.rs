@@ -69,6 +69,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Snapshot(args) => vault::snapshot::run(&vault, &args, screen),
             Command::Anchor(args) => vault::anchor::run(&vault, &args, screen).await,
             Command::Share(args) => vault::share::run(&vault, &args, screen),
+            Command::Sync(args) => vault::sync::run(&vault, args, screen).await,
             Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,

@@ -256,6 +256,11 @@ impl Roster {
         &self.members
     }
 
+    /// Whether somebody was ever removed, so that there may be changes by devices of nobody's log.
+    pub fn has_removed(&self) -> bool {
+        !self.content.removed.is_empty()
+    }
+
     /// The epochs of keys that the space has.
     pub fn epochs(&self) -> &[Commitment] {
         &self.content.epochs

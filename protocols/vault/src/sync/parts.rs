@@ -13,6 +13,9 @@ use crate::error::VaultError;
 use crate::files::Files;
 use crate::object::ObjectId;
 
+/// What is shown an object that holds a part.
+type See<'a, B, C> = dyn FnMut(&mut Files<B, C>, ObjectId) -> Result<(), VaultError> + 'a;
+
 /// What lists of parts come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lists {
@@ -49,7 +52,7 @@ pub(super) fn parts<B: Blocks, C: Compress>(
 pub(super) fn objects<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
     data: &Data,
-    see: &mut dyn FnMut(&mut Files<B, C>, ObjectId) -> Result<(), VaultError>,
+    see: &mut See<'_, B, C>,
 ) -> Result<(), VaultError> {
     match data {
         Data::File { parts: Parts::Here(parts), .. } => see_all(files, parts, see),
@@ -84,7 +87,7 @@ pub(super) fn whole<B: Blocks, C: Compress>(
 fn see_all<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
     parts: &[Part],
-    see: &mut dyn FnMut(&mut Files<B, C>, ObjectId) -> Result<(), VaultError>,
+    see: &mut See<'_, B, C>,
 ) -> Result<(), VaultError> {
     parts.iter().try_for_each(|part| match &part.bytes {
         PartBytes::Object { id, .. } => see(files, *id),

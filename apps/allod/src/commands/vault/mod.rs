@@ -19,6 +19,7 @@ pub(super) mod rm;
 pub(super) mod share;
 pub(super) mod snapshot;
 pub(crate) mod spaces;
+pub(super) mod sync;
 
 use allod_vault::files::Time;
 

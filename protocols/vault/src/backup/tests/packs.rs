@@ -45,7 +45,7 @@ fn a_pack_of_tiny_objects_is_full_before_the_list_of_them_is_too_large_to_note()
     while packer.push(Sealed { bytes: alloc::vec![7; 40], ..object(number, 1) }).is_none() {
         number += 1;
     }
-    assert_eq!(number, OBJECTS_MAX);
+    assert_eq!(number, OBJECTS_MAX as u64);
     let list: Vec<_> = packer.objects().iter().map(|object| (object.id, u32::MAX)).collect();
     assert!(allod_wire::encode(&list).len() <= CONTENT_MAX);
     let pack = packer.seal(&keys(), 0);

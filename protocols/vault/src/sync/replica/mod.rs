@@ -101,6 +101,9 @@ struct Version {
     is_own: bool,
 }
 
+/// Attributes by name: the value, and which device set it.
+type Attributes = BTreeMap<Vec<u8>, (Option<Vec<u8>>, Device)>;
+
 /// What follows from a set of operations.
 #[derive(Clone, Debug, Default)]
 pub struct Replica {
@@ -110,7 +113,7 @@ pub struct Replica {
     files: BTreeMap<Id, File>,
     /// With the device that said so.
     permissions: BTreeMap<Id, (u16, Device)>,
-    attributes: BTreeMap<Id, BTreeMap<Vec<u8>, (Option<Vec<u8>>, Device)>>,
+    attributes: BTreeMap<Id, Attributes>,
 }
 
 impl Replica {

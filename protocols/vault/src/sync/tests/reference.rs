@@ -12,6 +12,9 @@ use crate::sync::batch::Signed;
 use crate::sync::operation::{Content, Id, Operation, Target};
 use crate::sync::replica::{copy_entry, copy_file};
 
+/// A path by its entries and names, whether it is a directory, when, and what it has.
+type Shown = (Vec<(Id, String)>, bool, When, String);
+
 /// Where an operation is in the order of all.
 type When = (u64, [u8; 32], u64, [u8; 32], usize);
 
@@ -264,7 +267,7 @@ impl Rules {
         }
         let parents = self.parents();
         let mut living: BTreeSet<Id> = BTreeSet::new();
-        let mut found: Vec<(Vec<(Id, String)>, bool, When, String)> = Vec::new();
+        let mut found: Vec<Shown> = Vec::new();
         for file in self.edits.keys() {
             let Some(content) = self.content(file) else { continue };
             for entry in self.names(file) {

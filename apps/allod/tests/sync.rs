@@ -1,0 +1,248 @@
+//! Two devices of one person, and two persons with a shared folder, as the command has them.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod process;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use allod_crypto::Secret;
+use allod_crypto::sign::SigningKey;
+use allod_did::{Log, Root};
+use allod_node::person::{Home, Person};
+use allod_wire::Instant as Moment;
+use process::free_port;
+use serde_json::Value;
+
+const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
+
+/// A person at one device.
+struct Device {
+    folder: tempfile::TempDir,
+    did: String,
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    #[track_caller]
+    fn done(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    fn failed(self, said: &str) -> Self {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert!(self.err.contains(said), "{self:?}");
+        self
+    }
+}
+
+/// The devices of one person, who is known by a number.
+fn person(number: u8, names: &[&str]) -> Vec<Device> {
+    let key = |place: usize| SigningKey::from_seed(&Secret::from([number ^ (0x80 + place as u8); 32]));
+    let root = || Root::from_bytes(Secret::from([number; 32]));
+    let mut log = Log::create(&root(), key(0).verifying_key().into(), names[0], Moment(1_000)).unwrap();
+    for (place, name) in names.iter().enumerate().skip(1) {
+        log.add_device(&root(), key(place).verifying_key().into(), name, Moment(2_000)).unwrap();
+    }
+    let device = |place| {
+        let device = Device { folder: tempfile::tempdir().unwrap(), did: log.state().did().to_string() };
+        let person = Person {
+            root: root(),
+            device: key(place),
+            log: log.clone(),
+            card_generation: 0,
+            sequence: 0,
+            kit: None,
+            owed: Vec::new(),
+            guarded: None,
+            coming: None,
+            told: false,
+            retired: Vec::new(),
+            approved: Vec::new(),
+            backup_peers: Vec::new(),
+        };
+        Home::new(device.home()).save(&person).unwrap();
+        fs::create_dir(device.at("")).unwrap();
+        device
+    };
+    (0..names.len()).map(device).collect()
+}
+
+impl Device {
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join("files").join(path)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(ALLOD);
+        command.arg("--home").arg(self.home()).args(args).current_dir(self.at(""));
+        command.env_remove("ALLOD_HOME").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let output = self.command(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Puts a file into the vault, or the shared folder.
+    fn put(&self, space: &[&str], name: &str, content: &[u8]) {
+        fs::write(self.at(name), content).unwrap();
+        self.run(&[space, &["put", name]].concat()).done();
+    }
+
+    fn read(&self, space: &[&str], name: &str) -> String {
+        self.run(&[space, &["get", name, "--to", "-"]].concat()).done().out
+    }
+
+    fn names(&self, space: &[&str]) -> Vec<String> {
+        self.run(&[space, &["ls", "-R"]].concat()).done().out.lines().map(str::to_owned).collect()
+    }
+
+    /// Answers until it is dropped.
+    fn listens(&self) -> Listening {
+        let address = format!("127.0.0.1:{}", free_port().port());
+        let mut child = self.command(&["--json", "sync", "--listen", &address]).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(said["listening"], *address, "{line}");
+        // What it says is read, so that it never waits for that.
+        std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+        Listening { child, address }
+    }
+}
+
+struct Listening {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn tree(device: &Device) -> Vec<(PathBuf, Vec<u8>)> {
+    let out = device.at("out");
+    let _ = fs::remove_dir_all(&out);
+    device.run(&["get", "/", "--to", "out"]).done();
+    let mut found = Vec::new();
+    let mut rest = vec![out.clone()];
+    while let Some(folder) = rest.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => rest.push(path),
+                false => found.push((path.strip_prefix(&out).unwrap().to_owned(), fs::read(&path).unwrap())),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_second_device_joins_both_are_used_apart_and_both_have_the_same_files_again() {
+    let devices = person(1, &["laptop", "phone"]);
+    let (laptop, phone) = (&devices[0], &devices[1]);
+    laptop.put(&[], "report", b"first");
+    phone.run(&["sync", "--with", "127.0.0.1:1"]).failed("there is no vault here yet");
+    let listening = laptop.listens();
+    phone.run(&["sync", "--join", &listening.address]).done();
+    assert_eq!(tree(phone), tree(laptop));
+    phone.run(&["sync", "--join", &listening.address]).failed("there is a vault here already");
+
+    laptop.put(&[], "report", b"of laptop");
+    laptop.put(&[], "only here", b"1");
+    phone.put(&[], "report", b"of phone");
+    phone.put(&[], "only there", b"2");
+    let synced = phone.run(&["--json", "sync", "--with", &listening.address]).done();
+    let synced: Value = serde_json::from_str(synced.out.lines().last().unwrap()).unwrap();
+    assert_eq!((synced["with"].as_str(), synced["files_changed"].as_bool()), (Some("laptop"), Some(true)));
+    assert_eq!(tree(phone), tree(laptop));
+    let names = phone.names(&[]);
+    assert_eq!(names.len(), 4, "{names:?}");
+    let copies = names.iter().filter(|name| name.contains("from laptop)") || name.contains("from phone)"));
+    assert_eq!(copies.count(), 1, "{names:?}");
+
+    // The same by a command's standard input and output.
+    laptop.put(&[], "third", b"3");
+    let command = format!("{ALLOD} --home {} sync --stdio", laptop.home().display());
+    phone.run(&["sync", "--command", &command]).done();
+    assert_eq!(phone.read(&[], "third"), "3");
+    phone.run(&["sync", "--command", "true"]).failed("proves no device");
+}
+
+#[test]
+fn a_shared_folder_is_synced_between_persons_and_not_with_a_stranger_nor_with_who_was_removed() {
+    let (alice, bob, eve) = (&person(1, &["of alice"])[0], &person(2, &["of bob"])[0], &person(3, &["x"])[0]);
+    let photos = &["--space", "photos"][..];
+    let path = |name: &str| alice.at(name).display().to_string();
+    let (request, grant) = (path("request"), path("grant"));
+    alice.run(&["share", "make", "photos"]).done();
+    alice.put(photos, "one", b"1");
+    bob.run(&["share", "request", "--out", &request]).done();
+    alice.run(&[photos, &["share", "add", &request, "--out", &grant]].concat()).done();
+    bob.run(&["share", "accept", &grant, "--from", &alice.did]).done();
+    let listening = alice.listens();
+    let sync = |who: &Device| who.run(&[photos, &["sync", "--with", &listening.address]].concat());
+    sync(bob).done();
+    assert_eq!(bob.read(photos, "one"), "1");
+    bob.put(photos, "two", b"2");
+    sync(bob).done();
+    assert_eq!(alice.read(photos, "two"), "2");
+
+    // A stranger hears nothing, neither of the folder nor of the vault.
+    alice.put(&[], "own", b"own");
+    eve.run(&["sync", "--join", &listening.address]).failed("what you ask for is not here");
+    eve.run(&["share", "make", "photos"]).done();
+    sync(eve).failed("what you ask for is not here");
+
+    alice.run(&[photos, &["share", "remove", &bob.did]].concat()).done();
+    alice.put(photos, "three", b"3");
+    let refused = sync(bob).failed("is not a member");
+    assert!(refused.err.contains(&bob.did), "{refused:?}");
+    assert_eq!(bob.names(photos), ["/one", "/two"]);
+}
+
+#[test]
+fn who_is_killed_in_the_middle_has_the_same_files_the_next_time() {
+    let devices = person(1, &["laptop", "phone"]);
+    let (laptop, phone) = (&devices[0], &devices[1]);
+    let noise: Vec<u8> = (0..6_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    laptop.put(&[], "large", &noise);
+    let listening = laptop.listens();
+    phone.run(&["sync", "--join", &listening.address]).done();
+    for round in 0..4_u64 {
+        laptop.put(&[], &format!("of laptop {round}"), &noise[round as usize..]);
+        phone.put(&[], &format!("of phone {round}"), &noise[100 + round as usize..]);
+        let mut child = phone.command(&["sync", "--with", &listening.address]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(30 * round * round));
+        let _ = child.kill();
+        child.wait().unwrap();
+        phone.run(&["sync", "--with", &listening.address]).done();
+        assert!(tree(phone) == tree(laptop), "{round}");
+    }
+    phone.run(&["fsck"]).done();
+    assert!(Path::new(&phone.home()).join("vault/image").exists());
+}
