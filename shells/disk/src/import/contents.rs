@@ -94,7 +94,7 @@ pub(super) fn work<B: Blocks, C: Compress + Clone>(
                         let has = files.lock().unwrap_or_else(|broken| broken.into_inner()).has(&id);
                         // What cannot be looked up now fails when it is put.
                         if !has.unwrap_or(false) {
-                            sealed.push(keys.seal(Kind::Data, chunk, &compress));
+                            sealed.push(keys.seal_as(id, Kind::Data, chunk, &compress));
                         }
                         let chunk_size = chunk.len() as u32;
                         parts.push(ContentPart { start: place, id, from: 0, size: chunk_size });

@@ -49,8 +49,8 @@ struct Inside<B, C> {
     files: Files<B, C>,
     /// How often each file is open.
     open: BTreeMap<Ino, u64>,
-    /// Directories that are being listed, as they were when that began.
-    listed: HashMap<u64, Vec<(INodeNo, FileType, Vec<u8>)>>,
+    /// Open directories, each as it was when its listing last began; empty before that.
+    listed: HashMap<u64, Listed>,
     next: u64,
     beside: Beside,
 }
@@ -59,6 +59,9 @@ struct Inside<B, C> {
 struct Answers<B, C> {
     shared: Arc<Shared<B, C>>,
 }
+
+/// A directory's names, as they are shown.
+type Listed = Vec<(INodeNo, FileType, Vec<u8>)>;
 
 type Answer<T> = Result<T, VaultError>;
 
@@ -152,7 +155,16 @@ impl<B: Blocks, C: Compress> Inside<B, C> {
         self.files.apply(&rename).map(|_| ())
     }
 
-    fn list(&mut self, directory: Ino) -> Answer<u64> {
+    /// Opens a directory. Its names are looked up when the kernel asks for them, which it does
+    /// only where it does not have them still.
+    fn open_directory(&mut self, directory: Ino) -> u64 {
+        self.next += 1;
+        self.listed.insert(self.next, Listed::new());
+        self.opened(directory);
+        self.next
+    }
+
+    fn list(&mut self, directory: Ino) -> Answer<Listed> {
         let inode = self.files.read().inode(directory)?;
         if !inode.is_directory() {
             return Err(Refusal::NotDirectory.into());
@@ -171,10 +183,7 @@ impl<B: Blocks, C: Compress> Inside<B, C> {
             };
             names.extend(page.into_iter().map(shown));
         }
-        self.next += 1;
-        self.listed.insert(self.next, names);
-        self.opened(directory);
-        Ok(self.next)
+        Ok(names)
     }
 
     fn set(&mut self, ino: Ino, changes: Changes) -> Answer<FileAttr> {
@@ -501,14 +510,20 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        match self.inside().list(Ino(ino.0)) {
-            Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
-            Err(why) => reply.error(errno(&why)),
-        }
+        let handle = self.inside().open_directory(Ino(ino.0));
+        // Nobody else changes a directory, and the kernel knows what it has changed itself.
+        reply.opened(FileHandle(handle), FopenFlags::FOPEN_CACHE_DIR | FopenFlags::FOPEN_KEEP_CACHE);
     }
 
-    fn readdir(&self, _: &Request, _: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
-        let inside = self.inside();
+    fn readdir(&self, _: &Request, ino: INodeNo, handle: FileHandle, offset: u64, mut reply: ReplyDirectory) {
+        let mut inside = self.inside();
+        let is_begun = inside.listed.get(&handle.0).is_some_and(|names| !names.is_empty());
+        if offset == 0 || !is_begun {
+            match inside.list(Ino(ino.0)) {
+                Ok(names) => drop(inside.listed.insert(handle.0, names)),
+                Err(why) => return reply.error(errno(&why)),
+            }
+        }
         let names = inside.listed.get(&handle.0).map_or(&[][..], Vec::as_slice);
         for (place, (ino, kind, name)) in (0_u64..).zip(names).skip(offset as usize) {
             if reply.add(*ino, place + 1, *kind, OsStr::from_bytes(name)) {
