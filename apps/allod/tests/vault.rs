@@ -525,6 +525,22 @@ impl Drop for Unmounts {
 }
 
 #[test]
+fn a_shared_folder_is_a_vault_of_its_own_and_none_is_called_like_the_own_one() {
+    let here = Here::new(12);
+    fs::write(here.at("file"), b"shared").unwrap();
+    here.run(&["share", "make", "vault"]).failed(2, "your own vault");
+    here.run(&["--space", "photos", "ls"]).failed(1, "no shared folder");
+    here.run(&["share", "make", "photos"]).done();
+    here.run(&["share", "make", "photos"]).failed(1, "already");
+    here.run(&["--space", "photos", "put", "file"]).done();
+    assert_eq!(here.listed(&["--space", "photos"]), ["/file"]);
+    // The person's own vault knows nothing of it.
+    here.run(&["ls"]).failed(1, "no vault here");
+    assert_eq!(here.json(&["share", "list"])["spaces"][0]["name"], "photos");
+    assert_eq!(here.json(&["--space", "photos", "share", "members"])["members"][0]["founder"], true);
+}
+
+#[test]
 fn a_mount_ends_cleanly_and_one_that_a_crash_left_is_cleared() {
     let here = Here::new(1);
     let at = here.at("vault");

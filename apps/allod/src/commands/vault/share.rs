@@ -3,16 +3,18 @@
 use std::fs;
 use std::path::Path;
 
+use allod_crypto::{CryptoRng, Secret};
 use allod_did::{Did, Log};
 use allod_disk::{Place, Vault, Zstd};
 use allod_node::person::{Home, Person};
 use allod_vault::files::Files;
 use allod_vault::share::{Changed, GRANT_MAX, Grant, REQUEST_MAX, Request, Roster, RosterError, ShareError};
+use allod_vault::{Ring, SpaceId};
 use serde_json::json;
 
 use super::meter::count;
 use super::open::{VaultHome, open, place};
-use super::spaces::{self, Space, check_name, free_name};
+use super::spaces::{self, OWN_NAME, Space, check_name, free_name};
 use crate::cli::share::{Share, ShareCommand};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
@@ -73,18 +75,11 @@ fn make(home: &Home, name: &str, screen: &Screen) -> Result<(), Failure> {
     if spaces::all(home)?.iter().any(|space| space.name == name) {
         return Err(Failure::new(Kind::Failed, format!("there is a shared folder {name:?} already")));
     }
-    // Its number is not known before it is made.
-    let new = Place::new(home.path().join("vault/spaces/new"));
-    let _ = fs::remove_dir_all(home.path().join("vault/spaces/new"));
     let rng = &mut allod_node::entropy();
-    let (space, _) = {
-        let id = allod_vault::SpaceId(*allod_crypto::Secret::<32>::random(rng).expose());
-        let ring = allod_vault::Ring::new(rng);
-        let root = spaces::root_of(&person, &id);
-        let mut files = new.join(&root, (id, ring), rng)?;
-        files.set_members(&person.log, &[], name.as_bytes(), &person.device, rng)?;
-        (Space { id, name: name.into() }, ())
-    };
+    let id = SpaceId(*Secret::random(rng).expose());
+    let space = Space { id, name: name.into() };
+    let mut files = unfinished(home).join(&space.root(&person), (id, Ring::new(rng)), rng)?;
+    files.set_members(&person.log, &[], name.as_bytes(), &person.device, rng)?;
     keep(home, &person, &space)?;
     let text = format!(
         "Made the shared folder {name}. Use it as your vault: `allod --space {name} put PATH`; let others in: \
@@ -92,6 +87,14 @@ fn make(home: &Home, name: &str, screen: &Screen) -> Result<(), Failure> {
     );
     screen.result(&json!({ "space": space.id.to_string(), "name": name }), &text);
     Ok(())
+}
+
+/// Where a folder is made, so that what stands under its number is whole. What a crash left there
+/// goes.
+fn unfinished(home: &Home) -> Place {
+    let folder = home.path().join("vault/spaces/new");
+    let _ = fs::remove_dir_all(&folder);
+    Place::new(folder)
 }
 
 /// Puts what was made under its number.
@@ -109,7 +112,7 @@ fn add(home: &VaultHome, request: &Path, out: &Path, screen: &Screen) -> Result<
     let is_own = request.did() == person.log.state().did();
     if home.space().is_none() && !is_own {
         return Err(Failure::usage(
-            "that device is somebody else\'s, and your vault is not for others; nothing was granted",
+            "that device is somebody else's, and your vault is not for others; nothing was granted",
         )
         .next("make a folder to share: `allod share make NAME`, then name it with --space"));
     }
@@ -134,7 +137,7 @@ fn welcome(
     vault: &mut Vault,
     person: &Person,
     log: &Log,
-    rng: &mut impl allod_crypto::CryptoRng,
+    rng: &mut impl CryptoRng,
 ) -> Result<Roster, Failure> {
     let known = vault.roster()?;
     let leads = known.as_ref().is_none_or(|roster| roster.is_led_by(&person.device));
@@ -146,7 +149,7 @@ fn welcome(
             Some(_) => {}
             None => members.push(log.clone()),
         }
-        vault.set_members(&person.log, &members, b"vault", &person.device, rng)?;
+        vault.set_members(&person.log, &members, OWN_NAME.as_bytes(), &person.device, rng)?;
     }
     vault.roster()?.ok_or_else(|| ShareError::Malformed.into())
 }
@@ -161,14 +164,14 @@ fn accept(
     let person = load(home)?;
     let (grant, by) = Grant::open(&read(grant, GRANT_MAX)?, &person.device)?;
     let founder = grant.roster.founder().ok_or(ShareError::Malformed)?;
-    let is_own = founder == person.log.state().did() && grant.roster.name() == b"vault";
+    let is_own = founder == person.log.state().did() && grant.roster.name() == OWN_NAME.as_bytes();
     if !is_own && founder != person.log.state().did() {
         match from {
             Some(from) if founder.to_string() == from => {}
             Some(_) => {
                 return Err(Failure::new(
                     Kind::Failed,
-                    format!("the folder is {founder}\'s; nothing was taken"),
+                    format!("the folder is {founder}'s; nothing was taken"),
                 ));
             }
             None => {
@@ -215,8 +218,7 @@ fn accept(
     };
     let wanted = if check_name(&wanted).is_ok() { wanted } else { "shared".into() };
     let space = Space { id, name: free_name(home, &wanted)? };
-    let _ = fs::remove_dir_all(home.path().join("vault/spaces/new"));
-    joined(&Place::new(home.path().join("vault/spaces/new")), &space.root(&person), &grant, rng)?;
+    joined(&unfinished(home), &space.root(&person), &grant, rng)?;
     keep(home, &person, &space)?;
     let text = format!(
         "Joined the shared folder {0}. It is empty until it syncs with a device that has it: `allod --space {0} sync`.",
@@ -228,9 +230,9 @@ fn accept(
 
 fn joined(
     place: &Place,
-    root: &allod_crypto::Secret<32>,
+    root: &Secret<32>,
     grant: &Grant,
-    rng: &mut impl allod_crypto::CryptoRng,
+    rng: &mut impl CryptoRng,
 ) -> Result<Files<allod_disk::FileBlocks, Zstd>, Failure> {
     let mut files = place.join(root, (grant.roster.space(), grant.ring.clone()), rng)?;
     files.join_roster(&grant.roster)?;

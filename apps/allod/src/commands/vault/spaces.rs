@@ -17,6 +17,9 @@ use super::path::readable;
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
 
+/// What the roster of a person's own vault calls it, so that no shared folder is called that.
+pub(crate) const OWN_NAME: &str = "vault";
+
 /// A folder that is shared, as this person has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Space {
@@ -109,8 +112,11 @@ pub(crate) fn check_name(name: &str) -> Result<&str, Failure> {
     let is_wrong = name.is_empty() || name.len() > SPACE_NAME_MAX - 16 || name.starts_with(['.', '-']);
     if is_wrong || name.contains('/') || name.contains(char::is_control) {
         return Err(Failure::usage(
-            "a shared folder\'s name is short, has no `/`, and begins with neither `.` nor `-`",
+            "a shared folder's name is short, has no `/`, and begins with neither `.` nor `-`",
         ));
+    }
+    if name == OWN_NAME {
+        return Err(Failure::usage(format!("{name:?} is your own vault; choose another name")));
     }
     Ok(name)
 }

@@ -12,6 +12,7 @@ use allod_vault::share::{Changed, Roster, ShareError};
 use allod_vault::sync::Me;
 use allod_vault::sync::batch::Device;
 
+use crate::commands::vault::spaces::OWN_NAME;
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -39,7 +40,7 @@ pub(super) fn make_ready(
 ) -> Result<(), Failure> {
     let _: Changed = match vault.roster()? {
         Some(_) => vault.renew_members(std::slice::from_ref(&person.log), &person.device, rng)?,
-        None if is_own => vault.set_members(&person.log, &[], b"vault", &person.device, rng)?,
+        None if is_own => vault.set_members(&person.log, &[], OWN_NAME.as_bytes(), &person.device, rng)?,
         None => return Err(ShareError::Malformed.into()),
     };
     Ok(())
