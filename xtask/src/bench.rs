@@ -32,6 +32,7 @@ static PROGRAMS: &[Program] = &[
     Program { name: "backup", package: "allod-disk" },
     Program { name: "mounted", package: "allod-disk" },
     Program { name: "shards", package: "allod-node" },
+    Program { name: "reconcile", package: "allod-vault" },
     Program { name: "password", package: "allod-crypto" },
 ];
 
