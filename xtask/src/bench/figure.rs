@@ -135,7 +135,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
             aim,
             met.to_owned(),
             figure.peer.clone(),
-            figure.ratio.map_or(String::new(), |ratio| format!("{ratio:.2}x")),
+            figure.ratio.map_or(String::new(), |ratio| format!("{ratio:.3}x")),
         ]);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

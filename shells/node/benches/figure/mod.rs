@@ -17,9 +17,8 @@ pub(crate) struct Figure<'a> {
 impl Figure<'_> {
     /// Prints it.
     pub(crate) fn print(&self, json: bool) {
-        let round = |value: f64| (value * 10.0).round() / 10.0;
         let Self { name, value, unit, aim, peer } = *self;
-        let ratio = peer.map(|peer| (value / peer * 100.0).round() / 100.0);
+        let ratio = peer.map(|peer| round(value / peer));
         if json {
             let line = serde_json::json!({
                 "name": name,
@@ -39,6 +38,16 @@ impl Figure<'_> {
             println!("{name}: {} {unit}{peer}{aim}", round(value));
         }
     }
+}
+
+/// To four digits: no more can be measured, and with fewer an aim that is just missed would
+/// look met.
+fn round(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let scale = 10_f64.powf(3.0 - value.abs().log10().floor());
+    (value * scale).round() / scale
 }
 
 /// The value below which this part (in hundredths) of all lies.
