@@ -1,0 +1,176 @@
+//! One chain: a key for each message of one direction, in their order, and the tags and masks
+//! of their headers.
+
+use alloc::vec::Vec;
+
+use allod_crypto::Secret;
+use allod_crypto::hash::blake3_keyed;
+use minicbor::{Decode, Encode};
+
+use super::WINDOW;
+
+/// Bytes of a header.
+pub(super) const HEADER: usize = 34;
+
+/// What a message begins with: by it, whoever expects the message knows which one it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Tag(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; Self::SIZE]);
+
+impl Tag {
+    /// Bytes of a tag.
+    pub const SIZE: usize = 8;
+}
+
+/// What the recipient has to know to open a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The sender's ratchet key.
+    pub(super) key: [u8; 32],
+    /// Messages that the sender's chain before had.
+    pub(super) before: u16,
+}
+
+impl Header {
+    pub(super) fn encode(&self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..32].copy_from_slice(&self.key);
+        bytes[32..].copy_from_slice(&self.before.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8; HEADER]) -> Self {
+        let [key @ .., low, high] = bytes;
+        Self { key: *key, before: u16::from_le_bytes([*low, *high]) }
+    }
+}
+
+/// What hides one header.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub(super) struct Mask(#[cbor(n(0), with = "crate::secret")] Secret<HEADER>);
+
+impl Mask {
+    pub(super) fn hide(&self, header: &Header) -> [u8; HEADER] {
+        self.over(&header.encode())
+    }
+
+    pub(super) fn show(&self, masked: &[u8; HEADER]) -> Header {
+        Header::decode(&self.over(masked))
+    }
+
+    fn over(&self, bytes: &[u8; HEADER]) -> [u8; HEADER] {
+        let mut out = *bytes;
+        out.iter_mut().zip(self.0.expose()).for_each(|(byte, mask)| *byte ^= mask);
+        out
+    }
+}
+
+/// The key of the headers of one chain.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub(super) struct HeaderKey(#[cbor(n(0), with = "crate::secret")] pub(super) Secret<32>);
+
+impl HeaderKey {
+    fn hash(&self, number: u16, part: u8) -> [u8; 32] {
+        blake3_keyed(&self.0, &[&number.to_le_bytes(), &[part]])
+    }
+
+    /// The tag of a message.
+    pub(super) fn tag(&self, number: u16) -> Tag {
+        let hash = self.hash(number, 0);
+        let mut tag = [0; Tag::SIZE];
+        tag.copy_from_slice(&hash[..Tag::SIZE]);
+        Tag(tag)
+    }
+
+    /// What hides its header.
+    pub(super) fn mask(&self, number: u16) -> Mask {
+        let mut mask = Secret::from([0; HEADER]);
+        let (first, second) = mask.expose_mut().split_at_mut(32);
+        first.copy_from_slice(&self.hash(number, 1));
+        second.copy_from_slice(&self.hash(number, 2)[..HEADER - 32]);
+        Mask(mask)
+    }
+
+    /// The tags of the messages that may come from this one on.
+    pub(super) fn expected(&self, from: u16) -> impl Iterator<Item = Tag> + '_ {
+        (from..WINDOW).map(|number| self.tag(number))
+    }
+
+    /// Which message from this one on has the tag.
+    pub(super) fn find(&self, from: u16, tag: Tag) -> Option<u16> {
+        (from..WINDOW).find(|number| self.tag(*number) == tag)
+    }
+}
+
+/// The key of a message that was overtaken.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Overtaken {
+    #[n(0)]
+    pub(super) tag: Tag,
+    #[n(1)]
+    pub(super) mask: Mask,
+    #[cbor(n(2), with = "crate::secret")]
+    pub(super) key: Secret<32>,
+}
+
+/// A chain, from its next message on.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Chain {
+    #[cbor(n(0), with = "crate::secret")]
+    key: Secret<32>,
+    #[n(1)]
+    header: HeaderKey,
+    #[n(2)]
+    next: u16,
+}
+
+impl Chain {
+    pub(super) fn new(key: Secret<32>, header: HeaderKey) -> Self {
+        Self { key, header, next: 0 }
+    }
+
+    /// The number of the next message.
+    pub(super) fn next(&self) -> u16 {
+        self.next
+    }
+
+    /// The key of the next message, which the chain cannot give a second time (KDF_CK of
+    /// section 7.2).
+    pub(super) fn step(&mut self) -> Secret<32> {
+        let message = Secret::from(blake3_keyed(&self.key, &[&[1]]));
+        self.key = Secret::from(blake3_keyed(&self.key, &[&[2]]));
+        self.next += 1;
+        message
+    }
+
+    /// Goes on to a message, with what opens those that it overtakes.
+    pub(super) fn skip_to(&mut self, number: u16) -> Vec<Overtaken> {
+        let count = usize::from(number.saturating_sub(self.next));
+        let mut overtaken = Vec::with_capacity(count);
+        for number in self.next..number {
+            let (tag, mask) = (self.header.tag(number), self.header.mask(number));
+            overtaken.push(Overtaken { tag, mask, key: self.step() });
+        }
+        overtaken
+    }
+
+    /// The tag of a message of this chain.
+    pub(super) fn tag(&self, number: u16) -> Tag {
+        self.header.tag(number)
+    }
+
+    /// What hides its header.
+    pub(super) fn mask(&self, number: u16) -> Mask {
+        self.header.mask(number)
+    }
+
+    pub(super) fn expected(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.header.expected(self.next)
+    }
+
+    pub(super) fn find(&self, tag: Tag) -> Option<u16> {
+        self.header.find(self.next, tag)
+    }
+}

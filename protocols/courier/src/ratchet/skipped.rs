@@ -1,0 +1,43 @@
+//! Keys of messages that were overtaken and may still come.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use allod_wire::Instant;
+use minicbor::{Decode, Encode};
+
+use super::SKIPPED_MAX;
+use super::chain::{Overtaken, Tag};
+
+/// What was overtaken, and when, the longest ago first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub(super) struct Skipped(#[n(0)] VecDeque<(Instant, Overtaken)>);
+
+impl Skipped {
+    /// More was overtaken. What was longest ago gives way.
+    pub(super) fn add(&mut self, overtaken: Vec<Overtaken>, now: Instant) {
+        for one in overtaken {
+            if self.0.len() == SKIPPED_MAX {
+                self.0.pop_front();
+            }
+            self.0.push_back((now, one));
+        }
+    }
+
+    pub(super) fn get(&self, tag: Tag) -> Option<&Overtaken> {
+        self.0.iter().map(|(_, one)| one).find(|one| one.tag == tag)
+    }
+
+    pub(super) fn remove(&mut self, tag: Tag) {
+        self.0.retain(|(_, one)| one.tag != tag);
+    }
+
+    pub(super) fn forget(&mut self, before: Instant) {
+        self.0.retain(|(at, _)| *at >= before);
+    }
+
+    pub(super) fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.0.iter().map(|(_, one)| one.tag)
+    }
+}
