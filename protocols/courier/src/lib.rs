@@ -1,12 +1,14 @@
 //! The courier: messages that arrive although nothing is connected, sealed from one device to
 //! another, carried by whatever link appears.
 //!
+//! - [`contact`]: how two people who never exchanged a key get a session, from one invitation.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod contact;
 mod error;
 pub mod ratchet;
 mod secret;
