@@ -142,7 +142,7 @@ fn an_invitation_of_no_device_or_with_other_terms_is_refused() {
     // A device that was removed.
     let second = SigningKey::from_seed(&Secret::random(&mut rng()));
     let key = PublicKey::Ed25519(second.verifying_key());
-    bob.log.add_device(&bob.root, key.clone(), "phone", LATER).unwrap();
+    bob.log.add_device(&bob.root, key, "phone", LATER).unwrap();
     Own::new(&bob.log, &second).unwrap();
     bob.log.remove_device(&bob.root, key.device_id(), LATER).unwrap();
     let did = bob.log.state().did();
