@@ -1,6 +1,7 @@
 //! The courier: messages that arrive although nothing is connected, sealed from one device to
 //! another, carried by whatever link appears.
 //!
+//! - [`bundle`]: what carriers bring from one to another, unread.
 //! - [`contact`]: how two people who never exchanged a key get a session, from one invitation.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
 #![no_std]
@@ -8,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod bundle;
 pub mod contact;
 mod error;
 pub mod ratchet;
