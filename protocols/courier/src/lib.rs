@@ -3,6 +3,7 @@
 //!
 //! - [`bundle`]: what carriers bring from one to another, unread.
 //! - [`contact`]: how two people who never exchanged a key get a session, from one invitation.
+//! - [`group`]: who belongs to a group, and what is sealed for all of it.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -12,6 +13,7 @@ extern crate alloc;
 pub mod bundle;
 pub mod contact;
 mod error;
+pub mod group;
 pub mod ratchet;
 mod secret;
 

@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 use super::WINDOW;
 
 /// Bytes of a header.
-pub(super) const HEADER: usize = 34;
+pub(crate) const HEADER: usize = 34;
 
 /// What a message begins with: by it, whoever expects the message knows which one it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -24,15 +24,15 @@ impl Tag {
 
 /// What the recipient has to know to open a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// The sender's ratchet key.
-    pub(super) key: [u8; 32],
+    pub(crate) key: [u8; 32],
     /// Messages that the sender's chain before had.
-    pub(super) before: u16,
+    pub(crate) before: u16,
 }
 
 impl Header {
-    pub(super) fn encode(&self) -> [u8; HEADER] {
+    pub(crate) fn encode(&self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..32].copy_from_slice(&self.key);
         bytes[32..].copy_from_slice(&self.before.to_le_bytes());
@@ -48,14 +48,14 @@ impl Header {
 /// What hides one header.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub(super) struct Mask(#[cbor(n(0), with = "crate::secret")] Secret<HEADER>);
+pub(crate) struct Mask(#[cbor(n(0), with = "crate::secret")] Secret<HEADER>);
 
 impl Mask {
-    pub(super) fn hide(&self, header: &Header) -> [u8; HEADER] {
+    pub(crate) fn hide(&self, header: &Header) -> [u8; HEADER] {
         self.over(&header.encode())
     }
 
-    pub(super) fn show(&self, masked: &[u8; HEADER]) -> Header {
+    pub(crate) fn show(&self, masked: &[u8; HEADER]) -> Header {
         Header::decode(&self.over(masked))
     }
 
@@ -69,7 +69,7 @@ impl Mask {
 /// The key of the headers of one chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub(super) struct HeaderKey(#[cbor(n(0), with = "crate::secret")] pub(super) Secret<32>);
+pub(crate) struct HeaderKey(#[cbor(n(0), with = "crate::secret")] pub(crate) Secret<32>);
 
 impl HeaderKey {
     fn hash(&self, number: u16, part: u8) -> [u8; 32] {
@@ -77,7 +77,7 @@ impl HeaderKey {
     }
 
     /// The tag of a message.
-    pub(super) fn tag(&self, number: u16) -> Tag {
+    pub(crate) fn tag(&self, number: u16) -> Tag {
         let hash = self.hash(number, 0);
         let mut tag = [0; Tag::SIZE];
         tag.copy_from_slice(&hash[..Tag::SIZE]);
@@ -85,7 +85,7 @@ impl HeaderKey {
     }
 
     /// What hides its header.
-    pub(super) fn mask(&self, number: u16) -> Mask {
+    pub(crate) fn mask(&self, number: u16) -> Mask {
         let mut mask = Secret::from([0; HEADER]);
         let (first, second) = mask.expose_mut().split_at_mut(32);
         first.copy_from_slice(&self.hash(number, 1));
@@ -94,30 +94,30 @@ impl HeaderKey {
     }
 
     /// The tags of the messages that may come from this one on.
-    pub(super) fn expected(&self, from: u16) -> impl Iterator<Item = Tag> + '_ {
+    pub(crate) fn expected(&self, from: u16) -> impl Iterator<Item = Tag> + '_ {
         (from..WINDOW).map(|number| self.tag(number))
     }
 
     /// Which message from this one on has the tag.
-    pub(super) fn find(&self, from: u16, tag: Tag) -> Option<u16> {
+    pub(crate) fn find(&self, from: u16, tag: Tag) -> Option<u16> {
         (from..WINDOW).find(|number| self.tag(*number) == tag)
     }
 }
 
 /// The key of a message that was overtaken.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Overtaken {
+pub(crate) struct Overtaken {
     #[n(0)]
-    pub(super) tag: Tag,
+    pub(crate) tag: Tag,
     #[n(1)]
-    pub(super) mask: Mask,
+    pub(crate) mask: Mask,
     #[cbor(n(2), with = "crate::secret")]
-    pub(super) key: Secret<32>,
+    pub(crate) key: Secret<32>,
 }
 
 /// A chain, from its next message on.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Chain {
+pub(crate) struct Chain {
     #[cbor(n(0), with = "crate::secret")]
     key: Secret<32>,
     #[n(1)]
@@ -127,18 +127,18 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(key: Secret<32>, header: HeaderKey) -> Self {
+    pub(crate) fn new(key: Secret<32>, header: HeaderKey) -> Self {
         Self { key, header, next: 0 }
     }
 
     /// The number of the next message.
-    pub(super) fn next(&self) -> u16 {
+    pub(crate) fn next(&self) -> u16 {
         self.next
     }
 
     /// The key of the next message, which the chain cannot give a second time (KDF_CK of
     /// section 7.2).
-    pub(super) fn step(&mut self) -> Secret<32> {
+    pub(crate) fn step(&mut self) -> Secret<32> {
         let message = Secret::from(blake3_keyed(&self.key, &[&[1]]));
         self.key = Secret::from(blake3_keyed(&self.key, &[&[2]]));
         self.next += 1;
@@ -146,7 +146,7 @@ impl Chain {
     }
 
     /// Goes on to a message, with what opens those that it overtakes.
-    pub(super) fn skip_to(&mut self, number: u16) -> Vec<Overtaken> {
+    pub(crate) fn skip_to(&mut self, number: u16) -> Vec<Overtaken> {
         let count = usize::from(number.saturating_sub(self.next));
         let mut overtaken = Vec::with_capacity(count);
         for number in self.next..number {
@@ -156,21 +156,26 @@ impl Chain {
         overtaken
     }
 
+    /// Whether it has no more messages.
+    pub(crate) fn is_over(&self) -> bool {
+        self.next >= WINDOW
+    }
+
     /// The tag of a message of this chain.
-    pub(super) fn tag(&self, number: u16) -> Tag {
+    pub(crate) fn tag(&self, number: u16) -> Tag {
         self.header.tag(number)
     }
 
     /// What hides its header.
-    pub(super) fn mask(&self, number: u16) -> Mask {
+    pub(crate) fn mask(&self, number: u16) -> Mask {
         self.header.mask(number)
     }
 
-    pub(super) fn expected(&self) -> impl Iterator<Item = Tag> + '_ {
+    pub(crate) fn expected(&self) -> impl Iterator<Item = Tag> + '_ {
         self.header.expected(self.next)
     }
 
-    pub(super) fn find(&self, tag: Tag) -> Option<u16> {
+    pub(crate) fn find(&self, tag: Tag) -> Option<u16> {
         self.header.find(self.next, tag)
     }
 }

@@ -42,8 +42,9 @@ use minicbor::{Decode, Encode};
 
 use crate::CourierError;
 pub use chain::Tag;
-use chain::{Chain, HEADER, Header, HeaderKey};
-use skipped::Skipped;
+pub(crate) use chain::{Chain, HeaderKey};
+use chain::{HEADER, Header};
+pub(crate) use skipped::Skipped;
 pub use stored::STORED_MAX;
 
 /// Bytes that sealing adds.
@@ -165,7 +166,7 @@ impl Ratchet {
             self.turn(rng)?;
         }
         let chain = self.sending.as_mut().ok_or(CourierError::NotBegun)?;
-        if chain.next() >= WINDOW {
+        if chain.is_over() {
             return Err(CourierError::Unanswered);
         }
         let header = Header { key: exchange::public_key(&self.ours), before: self.before };

@@ -12,11 +12,11 @@ use super::chain::{Overtaken, Tag};
 /// What was overtaken, and when, the longest ago first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
-pub(super) struct Skipped(#[n(0)] VecDeque<(Instant, Overtaken)>);
+pub(crate) struct Skipped(#[n(0)] VecDeque<(Instant, Overtaken)>);
 
 impl Skipped {
     /// More was overtaken. What was longest ago gives way.
-    pub(super) fn add(&mut self, overtaken: Vec<Overtaken>, now: Instant) {
+    pub(crate) fn add(&mut self, overtaken: Vec<Overtaken>, now: Instant) {
         for one in overtaken {
             if self.0.len() == SKIPPED_MAX {
                 self.0.pop_front();
@@ -25,19 +25,19 @@ impl Skipped {
         }
     }
 
-    pub(super) fn get(&self, tag: Tag) -> Option<&Overtaken> {
+    pub(crate) fn get(&self, tag: Tag) -> Option<&Overtaken> {
         self.0.iter().map(|(_, one)| one).find(|one| one.tag == tag)
     }
 
-    pub(super) fn remove(&mut self, tag: Tag) {
+    pub(crate) fn remove(&mut self, tag: Tag) {
         self.0.retain(|(_, one)| one.tag != tag);
     }
 
-    pub(super) fn forget(&mut self, before: Instant) {
+    pub(crate) fn forget(&mut self, before: Instant) {
         self.0.retain(|(at, _)| *at >= before);
     }
 
-    pub(super) fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
         self.0.iter().map(|(_, one)| one.tag)
     }
 }
