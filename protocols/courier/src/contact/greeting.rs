@@ -13,7 +13,7 @@ use allod_wire::Instant;
 use super::identity::{IDENTITY_MAX, Identity, Own};
 use super::invitation::{Invitation, InvitationSecret};
 use crate::CourierError;
-use crate::ratchet::{OVERHEAD, Ratchet, Start, Tag};
+use crate::ratchet::{OVERHEAD, Opened, Ratchet, Start, Tag};
 
 /// The most bytes that a greeting has more than the message in it.
 pub const GREETING_OVERHEAD_MAX: usize = FRONT + IDENTITY_MAX + 16 + OVERHEAD;
@@ -70,7 +70,7 @@ pub fn greet(
     let sealed = seal_once(opening, &identity);
     let size = u16::try_from(sealed.len()).map_err(|_| CourierError::TooLarge)?;
     let mut greeting = Vec::with_capacity(FRONT + sealed.len() + OVERHEAD + plain.len());
-    greeting.extend_from_slice(&invitation.id().tag().0);
+    greeting.extend_from_slice(&invitation.id().token().tag().0);
     greeting.extend_from_slice(&key);
     greeting.extend_from_slice(&ciphertext);
     greeting.extend_from_slice(&size.to_le_bytes());
@@ -102,7 +102,7 @@ pub fn welcome(
     let (size, rest) = rest.split_first_chunk::<2>().ok_or(malformed.clone())?;
     let (sealed, message) =
         rest.split_at_checked(u16::from_le_bytes(*size).into()).ok_or(malformed.clone())?;
-    if Tag(*tag) != invitation.id().tag() {
+    if Tag(*tag) != invitation.id().token().tag() {
         return Err(CourierError::OtherInvitation);
     }
     let agree = |ours: &Secret<32>, theirs: &[u8; 32]| {
@@ -117,7 +117,7 @@ pub fn welcome(
     let shown = Identity::decode(identity.expose())?;
     let start = spoken.second(&chained, &agree(&secret.ratchet(), shown.agreement())?, identity.expose());
     let mut ratchet = Ratchet::responder(&start, secret.ratchet());
-    let plain = ratchet.open(message, now).map_err(|why| match why {
+    let Opened { plain, .. } = ratchet.open(message, now).map_err(|why| match why {
         CourierError::NotExpected => CourierError::Forged,
         why => why,
     })?;

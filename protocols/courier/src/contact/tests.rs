@@ -57,7 +57,7 @@ fn an_invitation_and_one_greeting_make_a_session() {
     assert_eq!(plain.expose(), b"hello");
     assert_eq!(identity, *alice.own().identity());
     let answer = b.seal(b"who are you?", &mut rng()).unwrap();
-    assert_eq!(a.open(&answer, NOW).unwrap().expose(), b"who are you?");
+    assert_eq!(a.open(&answer, NOW).unwrap().plain.expose(), b"who are you?");
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl SenderChain {
         if self.chain.is_over() {
             return Err(CourierError::Unanswered);
         }
-        let tag = self.chain.tag(self.chain.next());
+        let tag = self.chain.token(self.chain.next()).tag();
         let mut message = Vec::with_capacity(plain.len() + SENDER_OVERHEAD);
         message.extend_from_slice(&tag.0);
         message.extend_from_slice(&seal_once(sealing_key(&self.chain.step(), self.group, tag), plain));

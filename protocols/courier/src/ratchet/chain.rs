@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use allod_crypto::Secret;
-use allod_crypto::hash::blake3_keyed;
+use allod_crypto::hash::{blake3_keyed, tagged};
 use minicbor::{Decode, Encode};
 
 use super::WINDOW;
@@ -20,6 +20,25 @@ pub struct Tag(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; Self::SIZE]);
 impl Tag {
     /// Bytes of a tag.
     pub const SIZE: usize = 8;
+}
+
+/// What proves to whoever carried a message that its recipient has it, or its sender does not
+/// want it to arrive any more: nobody else knows it, and the message's tag is a hash of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Token(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; Self::SIZE]);
+
+impl Token {
+    /// Bytes of a token.
+    pub const SIZE: usize = 16;
+
+    /// The tag of the message that it is of.
+    pub fn tag(&self) -> Tag {
+        let hash = tagged("allod 2026 courier, tag", &[&self.0]);
+        let mut tag = [0; Tag::SIZE];
+        tag.copy_from_slice(&hash[..Tag::SIZE]);
+        Tag(tag)
+    }
 }
 
 /// What the recipient has to know to open a message.
@@ -76,12 +95,16 @@ impl HeaderKey {
         blake3_keyed(&self.0, &[&number.to_le_bytes(), &[part]])
     }
 
-    /// The tag of a message.
-    pub(crate) fn tag(&self, number: u16) -> Tag {
+    /// The token of a message.
+    pub(crate) fn token(&self, number: u16) -> Token {
         let hash = self.hash(number, 0);
-        let mut tag = [0; Tag::SIZE];
-        tag.copy_from_slice(&hash[..Tag::SIZE]);
-        Tag(tag)
+        let mut token = [0; Token::SIZE];
+        token.copy_from_slice(&hash[..Token::SIZE]);
+        Token(token)
+    }
+
+    fn tag(&self, number: u16) -> Tag {
+        self.token(number).tag()
     }
 
     /// What hides its header.
@@ -110,8 +133,10 @@ pub(crate) struct Overtaken {
     #[n(0)]
     pub(crate) tag: Tag,
     #[n(1)]
+    pub(crate) token: Token,
+    #[n(2)]
     pub(crate) mask: Mask,
-    #[cbor(n(2), with = "crate::secret")]
+    #[cbor(n(3), with = "crate::secret")]
     pub(crate) key: Secret<32>,
 }
 
@@ -150,8 +175,8 @@ impl Chain {
         let count = usize::from(number.saturating_sub(self.next));
         let mut overtaken = Vec::with_capacity(count);
         for number in self.next..number {
-            let (tag, mask) = (self.header.tag(number), self.header.mask(number));
-            overtaken.push(Overtaken { tag, mask, key: self.step() });
+            let (token, mask) = (self.header.token(number), self.header.mask(number));
+            overtaken.push(Overtaken { tag: token.tag(), token, mask, key: self.step() });
         }
         overtaken
     }
@@ -161,9 +186,9 @@ impl Chain {
         self.next >= WINDOW
     }
 
-    /// The tag of a message of this chain.
-    pub(crate) fn tag(&self, number: u16) -> Tag {
-        self.header.tag(number)
+    /// The token of a message of this chain.
+    pub(crate) fn token(&self, number: u16) -> Token {
+        self.header.token(number)
     }
 
     /// What hides its header.

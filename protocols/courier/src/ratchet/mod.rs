@@ -8,8 +8,8 @@
 //! bytes more than what is sealed. The header is the sender's ratchet key (32) and how many
 //! messages its chain before had (2, little endian).
 //!
-//! Where this differs from the paper: the number of a message is not sent. The *tag* is a keyed
-//! hash of it under the chain's header key, so that the recipient, who knows which messages may
+//! Where this differs from the paper: the number of a message is not sent. The *tag* is a hash of
+//! a token that comes of it and of the chain's header key, so that the recipient, who knows which messages may
 //! come next, knows by the tag which session, which chain and which message it is; nobody else
 //! can tell two messages of a session from those of two sessions. The same hash masks the
 //! header, which is never used for two numbers. What authenticates the message covers the tag,
@@ -41,9 +41,9 @@ use allod_wire::Instant;
 use minicbor::{Decode, Encode};
 
 use crate::CourierError;
-pub use chain::Tag;
 pub(crate) use chain::{Chain, HeaderKey};
 use chain::{HEADER, Header};
+pub use chain::{Tag, Token};
 pub(crate) use skipped::Skipped;
 pub use stored::STORED_MAX;
 
@@ -87,6 +87,15 @@ pub struct Ratchet {
     before: u16,
     #[n(10)]
     skipped: Skipped,
+}
+
+/// A message that was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// What was sealed.
+    pub plain: SecretBytes,
+    /// What tells carriers that it arrived.
+    pub token: Token,
 }
 
 /// What begins a session, known to both sides and to nobody else.
@@ -170,7 +179,8 @@ impl Ratchet {
             return Err(CourierError::Unanswered);
         }
         let header = Header { key: exchange::public_key(&self.ours), before: self.before };
-        let (tag, masked) = (chain.tag(chain.next()), chain.mask(chain.next()).hide(&header));
+        let tag = chain.token(chain.next()).tag();
+        let masked = chain.mask(chain.next()).hide(&header);
         let key = sealing_key(&chain.step(), &self.bound, tag, &header);
         let mut message = Vec::with_capacity(plain.len() + OVERHEAD);
         message.extend_from_slice(&tag.0);
@@ -185,7 +195,7 @@ impl Ratchet {
     /// # Errors
     /// [`CourierError::Malformed`], [`CourierError::NotExpected`], [`CourierError::Forged`];
     /// nothing changed then.
-    pub fn open(&mut self, message: &[u8], now: Instant) -> Result<SecretBytes, CourierError> {
+    pub fn open(&mut self, message: &[u8], now: Instant) -> Result<Opened, CourierError> {
         let (tag, rest) = message.split_first_chunk().ok_or(CourierError::Malformed)?;
         let (masked, sealed) = rest.split_first_chunk().ok_or(CourierError::Malformed)?;
         let tag = Tag(*tag);
@@ -194,21 +204,24 @@ impl Ratchet {
             let header = late.mask.show(masked);
             let plain =
                 open_once(&sealing_key(&late.key, &self.bound, tag, &header), sealed).map_err(forged)?;
+            let token = late.token;
             self.skipped.remove(tag);
-            return Ok(plain);
+            return Ok(Opened { plain, token });
         }
         let current = self.receiving.as_ref().and_then(|chain| Some((chain, chain.find(tag)?)));
         if let Some((chain, number)) = current {
             let mut chain = chain.clone();
+            let token = chain.token(number);
             let header = chain.mask(number).show(masked);
             let overtaken = chain.skip_to(number);
             let plain =
                 open_once(&sealing_key(&chain.step(), &self.bound, tag, &header), sealed).map_err(forged)?;
             self.receiving = Some(chain);
             self.skipped.add(overtaken, now);
-            return Ok(plain);
+            return Ok(Opened { plain, token });
         }
         let number = self.next_receiving.find(0, tag).ok_or(CourierError::NotExpected)?;
+        let token = self.next_receiving.token(number);
         let header = self.next_receiving.mask(number).show(masked);
         let (root, mut chain, next) = step(&self.root, &self.ours, &header.key, self.next_receiving.clone())
             .map_err(|_| CourierError::Forged)?;
@@ -222,7 +235,7 @@ impl Ratchet {
         self.skipped.add(overtaken, now);
         (self.root, self.receiving, self.next_receiving) = (root, Some(chain), next);
         (self.theirs, self.is_answered) = (Some(header.key), true);
-        Ok(plain)
+        Ok(Opened { plain, token })
     }
 
     /// The tags of all messages that this side could open now: late ones, and those of the

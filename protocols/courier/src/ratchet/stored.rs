@@ -10,7 +10,7 @@ use super::{Ratchet, SKIPPED_MAX, WINDOW};
 use crate::CourierError;
 
 /// The most bytes of a stored state: a kilobyte, and those of the keys that are kept.
-pub const STORED_MAX: usize = 1024 + SKIPPED_MAX * 110;
+pub const STORED_MAX: usize = 1024 + SKIPPED_MAX * 128;
 
 /// Which form this is.
 const VERSION: u8 = 1;

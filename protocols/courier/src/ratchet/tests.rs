@@ -31,7 +31,7 @@ fn met() -> [Ratchet; 2] {
 
 fn pass(from: &mut Ratchet, to: &mut Ratchet, plain: &[u8]) {
     let message = from.seal(plain, &mut rng()).unwrap();
-    assert_eq!(to.open(&message, NOW).unwrap().expose(), plain);
+    assert_eq!(to.open(&message, NOW).unwrap().plain.expose(), plain);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_message_opens_once_and_for_its_recipient_only() {
     let message = a.seal(b"once", &mut rng()).unwrap();
     assert_eq!(other.open(&message, NOW), Err(CourierError::NotExpected));
     assert_eq!(a.open(&message, NOW), Err(CourierError::NotExpected));
-    assert_eq!(b.open(&message, NOW).unwrap().expose(), b"once");
+    assert_eq!(b.open(&message, NOW).unwrap().plain.expose(), b"once");
     assert_eq!(b.open(&message, NOW), Err(CourierError::NotExpected));
 }
 
@@ -106,7 +106,7 @@ fn whoever_copied_a_state_is_shut_out_after_one_message_each_way() {
     // Nor does what it writes in the other's name open any more.
     let forged = thief.seal(b"as if", &mut rng()).unwrap();
     assert!(a.open(&forged, NOW).is_err());
-    assert_eq!(b.open(&healed, NOW).unwrap().expose(), b"not this");
+    assert_eq!(b.open(&healed, NOW).unwrap().plain.expose(), b"not this");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_side_that_is_not_answered_stops_and_goes_on_when_it_is() {
     assert_eq!(a.unanswered(), 0);
     pass(&mut a, &mut b, b"goes on");
     for (number, message) in messages.iter().enumerate().rev() {
-        assert_eq!(b.open(message, NOW).unwrap().expose(), (number as u16).to_le_bytes());
+        assert_eq!(b.open(message, NOW).unwrap().plain.expose(), (number as u16).to_le_bytes());
     }
 }
 
@@ -256,8 +256,9 @@ proptest! {
                     let (to, message, number) = under_way[at].clone();
                     let plain = sides[to].open(&message, NOW);
                     if opened.insert(number) {
-                        let plain = plain.unwrap();
-                        prop_assert_eq!(plain.expose(), number.to_le_bytes());
+                        let opened = plain.unwrap();
+                        prop_assert_eq!(&opened.token.tag().0, &message[..8]);
+                        prop_assert_eq!(opened.plain.expose(), number.to_le_bytes());
                     } else {
                         prop_assert_eq!(plain, Err(CourierError::NotExpected));
                     }
@@ -273,8 +274,8 @@ proptest! {
         }
         for (to, message, number) in under_way {
             if opened.insert(number) {
-                let plain = sides[to].open(&message, NOW).unwrap();
-                prop_assert_eq!(plain.expose(), number.to_le_bytes());
+                let opened = sides[to].open(&message, NOW).unwrap();
+                prop_assert_eq!(opened.plain.expose(), number.to_le_bytes());
             }
         }
         prop_assert_eq!(opened.len() as u32, written);
