@@ -2,6 +2,7 @@
 //! another, carried by whatever link appears.
 //!
 //! - [`bundle`]: what carriers bring from one to another, unread.
+//! - [`carry`]: what a device keeps for others, and to whom it gives it on.
 //! - [`contact`]: how two people who never exchanged a key get a session, from one invitation.
 //! - [`group`]: who belongs to a group, and what is sealed for all of it.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
@@ -11,6 +12,7 @@
 extern crate alloc;
 
 pub mod bundle;
+pub mod carry;
 pub mod contact;
 mod error;
 pub mod group;

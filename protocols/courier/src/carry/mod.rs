@@ -1,0 +1,26 @@
+//! Carrying: what a device keeps for others, what it gives on when it meets somebody, and what
+//! it drops.
+//!
+//! Roles: the *source* makes a bundle with a number of copies; *carriers* have one or more of
+//! them; the *recipient* finds a bundle among those that a carrier has, by its tag.
+//!
+//! Flow: a carrier that has several copies gives part of them to whom it meets, in binary
+//! spray and wait (Spyropoulos et al., *Spray and Wait*, WDTN 2005); here that part grows with
+//! how many others somebody meets. One that has a single copy waits for somebody who asks for
+//! it. What is urgent and small, and what is for a group, is copied to everybody. What was
+//! delivered is dropped by all who hear of it, and they tell others.
+//!
+//! Asking for a bundle says little of who is its recipient, since everybody also asks for some
+//! that are for others. Those [cover copies](COVER) are given on to nobody but to whoever asks.
+//!
+//! What this never does: it never keeps more than its limits; never lets what strangers bring
+//! push out what is one's own; never drops something because somebody says so who does not
+//! have its token.
+
+mod route;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, giving, is_cover};
+pub use store::{Carried, Limits, Origin, PeerId, Refused, Store, TOMBSTONES_MAX, Took};
