@@ -33,6 +33,7 @@ static PROGRAMS: &[Program] = &[
     Program { name: "mounted", package: "allod-disk" },
     Program { name: "shards", package: "allod-node" },
     Program { name: "reconcile", package: "allod-vault" },
+    Program { name: "carry", package: "allod-courier" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

@@ -1,3 +1,5 @@
+//! Tests: bundles in both forms, beside an independent implementation, divided and put together.
+
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::ToString;

@@ -1,3 +1,5 @@
+//! Tests: what a store takes, keeps and drops, and how copies are divided.
+
 use alloc::vec;
 use alloc::vec::Vec;
 

@@ -1,3 +1,5 @@
+//! Tests: invitations and greetings, and those who change or forge them.
+
 use alloc::string::ToString;
 
 use allod_crypto::sign::SigningKey;

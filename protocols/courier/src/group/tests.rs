@@ -1,3 +1,5 @@
+//! Tests: changes of groups in any order, and messages to all of one.
+
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec;

@@ -1,3 +1,5 @@
+//! Tests: sessions of two, in any order of arrival, copied by thieves, stored and forgotten.
+
 use alloc::collections::BTreeSet;
 use alloc::vec;
 
