@@ -11,6 +11,7 @@ mod answers;
 mod beside;
 mod convert;
 mod end;
+mod handle;
 mod past;
 mod reply;
 mod session;
@@ -28,10 +29,13 @@ use fuser::{FileAttr, FileType, Generation, INodeNo, ReplyEmpty, Request};
 use beside::{Beside, Shared};
 use convert::{attributes, time, type_of};
 pub use end::unmount;
+pub use handle::Handle;
+use handle::Kernel;
 use reply::empty;
 pub use session::{MountError, Mounted, Users};
 
-/// How long the kernel may remember what it was told. Nobody else changes the vault.
+/// How long the kernel may remember what it was told. Whoever else changes the vault
+/// [tells it](handle).
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The only life that a file's number has.

@@ -9,20 +9,20 @@ mod answers;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 
 use allod_vault::files::{Ino, Reader, Snapshot};
 use allod_vault::{Blocks, Compress, Refusal};
 use fuser::{FileAttr, FileType, INodeNo};
 
 use super::convert::{attributes, type_of};
-use super::{Answer, Answers, now};
+use super::{Answer, Answers, Kernel, now};
 
 /// The directory of snapshots. A file of the vault's own with this name goes before it.
 const NAME: &[u8] = b".snapshots";
 
 /// The number of that directory.
-const SNAPSHOTS: u64 = 1 << 63;
+pub(super) const SNAPSHOTS: u64 = 1 << 63;
 
 /// A file's number in a snapshot is below this; above it is the snapshot's.
 const SHIFT: u32 = 48;
@@ -51,8 +51,7 @@ fn number(snapshot: u16, ino: Ino) -> u64 {
 type Listed = Vec<(INodeNo, FileType, Vec<u8>)>;
 
 /// What was seen of the past.
-#[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     /// The snapshots that were gone into, by their numbers in this mount.
     opened: BTreeMap<u16, Snapshot>,
     /// Their names.
@@ -62,19 +61,39 @@ struct Seen {
     next_listed: u64,
 }
 
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            opened: BTreeMap::new(),
+            names: BTreeMap::new(),
+            next: 1,
+            listed: BTreeMap::new(),
+            next_listed: 0,
+        }
+    }
+}
+
+impl Seen {
+    /// No snapshot has this name any more, or another one has. What is open in the one that had can be
+    /// read until room is made.
+    pub(super) fn forget(&mut self, name: &[u8]) {
+        self.names.remove(name);
+    }
+}
+
 /// The files of now, with those of the past behind a name.
 pub(super) struct Past<B, C> {
     now: Answers<B, C>,
-    seen: Mutex<Seen>,
+    kernel: Arc<Kernel>,
 }
 
 impl<B: Blocks, C: Compress + Clone> Past<B, C> {
-    pub(super) fn new(now: Answers<B, C>) -> Self {
-        Self { now, seen: Mutex::new(Seen { next: 1, ..Seen::default() }) }
+    pub(super) fn new(now: Answers<B, C>, kernel: Arc<Kernel>) -> Self {
+        Self { now, kernel }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(|broken| broken.into_inner())
+        self.kernel.seen()
     }
 
     /// Reads a snapshot that was gone into.
@@ -173,8 +192,7 @@ impl<B: Blocks, C: Compress + Clone> Past<B, C> {
 
     fn let_go(&self, name: &OsStr) -> Answer<()> {
         self.now.shared.settled().files.remove_snapshot(name.as_bytes())?;
-        // What is open in it can be read until room is made.
-        self.seen().names.remove(name.as_bytes());
+        self.seen().forget(name.as_bytes());
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let _answering = self.kernel.answering();
         match place(parent) {
             Place::Now if !self.is_snapshots(parent, name) => self.now.lookup(request, parent, name, reply),
             parent => entry(self.find(parent, name), reply),
@@ -35,6 +36,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn getattr(&self, request: &Request, ino: INodeNo, handle: Option<FileHandle>, reply: ReplyAttr) {
+        let _answering = self.kernel.answering();
         let found = match place(ino) {
             Place::Now => return self.now.getattr(request, ino, handle, reply),
             Place::Snapshots => self.directory(),
@@ -64,6 +66,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        let _answering = self.kernel.answering();
         if !is_now(ino) {
             return reply.error(Errno::EROFS);
         }
@@ -87,6 +90,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        let _answering = self.kernel.answering();
         let target = match place(ino) {
             Place::Now => return self.now.readlink(request, ino, reply),
             Place::Snapshots => Err(VaultError::from(Refusal::WrongKind)),
@@ -108,6 +112,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         device: u32,
         reply: ReplyEntry,
     ) {
+        let _answering = self.kernel.answering();
         match is_now(parent) {
             true => self.now.mknod(request, parent, name, mode, mask, device, reply),
             false => reply.error(Errno::EROFS),
@@ -123,6 +128,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         mask: u32,
         reply: ReplyEntry,
     ) {
+        let _answering = self.kernel.answering();
         match place(parent) {
             Place::Now => self.now.mkdir(request, parent, name, mode, mask, reply),
             Place::Snapshots => entry(self.take(name), reply),
@@ -147,6 +153,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
+        let _answering = self.kernel.answering();
         match is_now(parent) {
             true => self.now.symlink(request, parent, name, target, reply),
             false => reply.error(Errno::EROFS),
@@ -171,6 +178,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn link(&self, request: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let _answering = self.kernel.answering();
         match is_now(ino) && is_now(parent) {
             true => self.now.link(request, ino, parent, name, reply),
             false => reply.error(Errno::EROFS),
@@ -195,6 +203,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         flags: i32,
         reply: ReplyCreate,
     ) {
+        let _answering = self.kernel.answering();
         match is_now(parent) {
             true => self.now.create(request, parent, name, mode, mask, flags, reply),
             false => reply.error(Errno::EROFS),
@@ -212,6 +221,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         lock: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        let _answering = self.kernel.answering();
         let bytes = match place(ino) {
             Place::Now => return self.now.read(request, ino, handle, offset, size, flags, lock, reply),
             Place::Snapshots => Err(VaultError::from(Refusal::IsDirectory)),
@@ -285,6 +295,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
+        let _answering = self.kernel.answering();
         if is_now(ino) {
             return self.now.readdir(request, ino, handle, offset, reply);
         }
