@@ -441,3 +441,36 @@ fn a_holder_of_another_version_is_named_and_asked_for_nothing() {
     here.run(&["ls"]).failed("allod 99.0.0 (7)");
     assert!(other.join().unwrap().is_empty());
 }
+
+#[test]
+fn making_room_stops_when_somebody_wants_so_and_nothing_is_lost() {
+    let mut here = Here::new();
+    fs::create_dir(here.at("much")).unwrap();
+    for number in 0..60 {
+        fs::write(here.at(&format!("much/{number}")), noise(number, 1_000_000)).unwrap();
+    }
+    here.run(&["put", "much"]).done();
+    for number in (0..60).step_by(2) {
+        here.run(&["rm", &format!("much/{number}")]).done();
+    }
+    here.run(&["snapshot"]).done();
+    here.run(&["forget", "--keep-last", "1"]).done();
+    // Alone, and while it is mounted: wherever it is stopped, all is there.
+    for round in 0..6 {
+        if round == 3 && !here.mount() {
+            return;
+        }
+        let gc = here.command(&["--json", "gc"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(30 * (round % 3)));
+        let _ = Command::new("kill").args(["-s", "INT", &gc.id().to_string()]).status().unwrap();
+        let gc = ended(gc);
+        // A signal that comes before anything was begun ends it without a word.
+        assert!(matches!(gc.code, Some(0 | 1) | None), "{gc:?}");
+        assert!(here.run(&["--json", "fsck"]).done().out.contains("\"clean\":true"));
+    }
+    here.run(&["gc"]).done();
+    here.run(&["get", "much", "--to", "out"]).done();
+    for number in (1..60).step_by(2) {
+        assert!(fs::read(here.at(&format!("out/much/{number}"))).unwrap() == noise(number, 1_000_000));
+    }
+}

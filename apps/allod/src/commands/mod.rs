@@ -30,7 +30,7 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 
 /// How often a vault may come to be mounted between two looks.
-const LOOKS: usize = 5;
+const LOOKS: usize = 2;
 
 /// Does what was asked for. With the exit code.
 pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
