@@ -175,8 +175,13 @@ fn without_numbers(text: &str, here: &Here) -> String {
             character => plain.push(character),
         }
     }
-    // How fast something was, and so in which unit.
-    plain.replace("#KiB", "#B").replace("#MiB", "#B").replace(" #", "#")
+    // How fast something was, how much that is exactly, and whether two snapshots were taken in one second.
+    plain
+        .replace("#KiB", "#B")
+        .replace("#MiB", "#B")
+        .replace("objects", "object")
+        .replace("#Z-#", "#Z")
+        .replace(" #", "#")
 }
 
 #[test]

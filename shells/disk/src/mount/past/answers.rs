@@ -50,19 +50,19 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
 
     fn setattr(
         &self,
-        request: &Request,
+        by: &Request,
         ino: INodeNo,
         mode: Option<u32>,
-        owner: Option<u32>,
-        group: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
         size: Option<u64>,
-        accessed: Option<TimeOrNow>,
-        modified: Option<TimeOrNow>,
-        changed: Option<SystemTime>,
-        handle: Option<FileHandle>,
-        made: Option<SystemTime>,
-        changed_here: Option<SystemTime>,
-        backed_up: Option<SystemTime>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        ctime: Option<SystemTime>,
+        fh: Option<FileHandle>,
+        born: Option<SystemTime>,
+        here: Option<SystemTime>,
+        kept: Option<SystemTime>,
         flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
@@ -70,23 +70,8 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
         if !is_now(ino) {
             return reply.error(Errno::EROFS);
         }
-        self.now.setattr(
-            request,
-            ino,
-            mode,
-            owner,
-            group,
-            size,
-            accessed,
-            modified,
-            changed,
-            handle,
-            made,
-            changed_here,
-            backed_up,
-            flags,
-            reply,
-        );
+        self.now
+            .setattr(by, ino, mode, uid, gid, size, atime, mtime, ctime, fh, born, here, kept, flags, reply);
     }
 
     fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {

@@ -193,7 +193,7 @@ mod tests {
         let too_large = (REQUEST_MAX as u32 + 1).to_le_bytes();
         let whole = [&size[..], &bytes].concat();
         let null = File::open("/dev/null").unwrap();
-        let mut send = |bytes: &[u8], count: usize| {
+        let send = |bytes: &[u8], count: usize| {
             let (here, there) = UnixStream::pair().unwrap();
             let passed = vec![null.as_fd(); count];
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];

@@ -204,7 +204,7 @@ impl Answering {
             });
             let _ = preface.send(&here).and_then(|()| pass_on(link, &here));
             let _ = here.shutdown(Shutdown::Both);
-            asked.join().unwrap_or_else(|_| Ok(None))
+            asked.join().unwrap_or(Ok(None))
         })
     }
 
