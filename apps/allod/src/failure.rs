@@ -21,6 +21,7 @@ pub(crate) struct Failure {
     details: Vec<String>,
     next: Option<String>,
     data: Value,
+    is_mounted: bool,
 }
 
 /// What the exit code tells.
@@ -36,7 +37,14 @@ pub(crate) enum Kind {
 
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), details: Vec::new(), next: None, data: json!({}) }
+        Self {
+            kind,
+            message: message.into(),
+            details: Vec::new(),
+            next: None,
+            data: json!({}),
+            is_mounted: false,
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -51,6 +59,16 @@ impl Failure {
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+
+    /// Because a mount has the vault open.
+    pub(crate) fn because_mounted(self) -> Self {
+        Self { is_mounted: true, ..self }
+    }
+
+    /// Whether it is because a mount has the vault open, so that its holder can be asked.
+    pub(crate) fn is_because_mounted(&self) -> bool {
+        self.is_mounted
     }
 
     pub(crate) fn code(&self) -> u8 {

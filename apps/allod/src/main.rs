@@ -4,6 +4,7 @@
 //! it. It decides nothing about protocols, keys or files.
 #![forbid(unsafe_code)]
 
+mod caller;
 mod card;
 mod cli;
 mod commands;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let screen = screen::Screen::new(cli.json);
     match commands::run(cli, &screen) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             screen.failure(&failure);
             ExitCode::from(failure.code())

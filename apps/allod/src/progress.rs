@@ -1,11 +1,13 @@
 //! Showing that something goes on, and who is waited for: one line on standard error,
 //! where somebody watches.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use allod_node::person::{Awaited, Late, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen::Screen;
 
@@ -18,9 +20,18 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Guardians that are named at once.
 const NAMED_MAX: usize = 3;
 
-/// The line. There is one terminal, and so one of it.
-static LINE: Mutex<Line> = Mutex::new(Line { bar: None, step: None, awaited: None, ended: false });
+/// Redraws a second, at most.
+const DRAWN: u8 = 20;
 
+/// The line of one terminal.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    line: Mutex<Line>,
+    /// Where that is not this process's standard error.
+    terminal: Option<Term>,
+}
+
+#[derive(Debug, Default)]
 struct Line {
     bar: Option<ProgressBar>,
     /// What is being done.
@@ -30,12 +41,42 @@ struct Line {
     ended: bool,
 }
 
-impl Line {
-    fn get() -> MutexGuard<'static, Self> {
-        LINE.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shown {
+    /// On another process's terminal.
+    pub(crate) fn on(err: &File) -> Self {
+        let both = err.try_clone().and_then(|one| Ok((one, err.try_clone()?)));
+        let terminal = both.ok().map(|(read, write)| Term::read_write_pair(read, write));
+        Self { line: Mutex::default(), terminal }
     }
 
-    fn draw(&mut self) {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the line, and shows it.
+    fn change(&self, change: impl FnOnce(&mut Line)) {
+        let mut line = self.line();
+        change(&mut line);
+        line.draw(self.terminal.as_ref());
+    }
+
+    /// Prints beside the line, which stays below.
+    pub(crate) fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        let bar = self.line().bar.clone();
+        match bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Takes the line away for good: what follows is the result.
+    pub(crate) fn end(&self) {
+        self.change(|line| (line.step, line.awaited, line.ended) = (None, None, true));
+    }
+}
+
+impl Line {
+    fn draw(&mut self, terminal: Option<&Term>) {
         let message = match (&self.step, &self.awaited) {
             (Some(step), Some(awaited)) => format!("{step}; {awaited}"),
             (Some(said), None) | (None, Some(said)) => said.clone(),
@@ -47,7 +88,12 @@ impl Line {
             }
         };
         let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new_spinner();
+            let bar = match terminal {
+                Some(terminal) => {
+                    ProgressBar::with_draw_target(None, ProgressDrawTarget::term(terminal.clone(), DRAWN))
+                }
+                None => ProgressBar::new_spinner(),
+            };
             if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
                 bar.set_style(style);
             }
@@ -62,11 +108,12 @@ impl Line {
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     live: bool,
+    shown: Arc<Shown>,
 }
 
 impl Waiting {
     pub(crate) fn new(screen: &Screen) -> Self {
-        Self { live: screen.is_live() }
+        Self { live: screen.is_live(), shown: Arc::clone(screen.shown()) }
     }
 
     /// A function that shows each step as it begins.
@@ -78,18 +125,14 @@ impl Waiting {
     /// Shows a step of the caller's own.
     pub(crate) fn say(&self, text: &str) {
         if self.live {
-            let mut line = Line::get();
-            line.step = Some(text.to_owned());
-            line.draw();
+            self.shown.change(|line| line.step = Some(text.to_owned()));
         }
     }
 
     /// Ends the line.
     pub(crate) fn end(&self) {
         if self.live {
-            let mut line = Line::get();
-            (line.step, line.awaited) = (None, None);
-            line.draw();
+            self.shown.change(|line| (line.step, line.awaited) = (None, None));
         }
     }
 
@@ -110,42 +153,27 @@ pub(crate) fn show_awaited(awaited: Awaited, screen: &Screen) {
     if !screen.is_live() {
         return;
     }
+    let shown = Arc::clone(screen.shown());
     tokio::spawn(async move {
         let mut busy_since: Option<Instant> = None;
         loop {
             tokio::time::sleep(LOOK).await;
             busy_since = if awaited.is_busy() { busy_since.or_else(|| Some(Instant::now())) } else { None };
             let long = busy_since.is_some_and(|since| since.elapsed() >= QUIET);
-            let mut line = Line::get();
-            if line.ended {
+            if shown.line().ended {
                 return;
             }
             let late = awaited.longer_than(QUIET);
-            line.awaited = match late.as_slice() {
-                // That something is done is shown by its step already.
-                [] if long && line.step.is_none() => Some("asking the guardians".into()),
-                [] => None,
-                late => Some(in_words(late)),
-            };
-            line.draw();
+            shown.change(|line| {
+                line.awaited = match late.as_slice() {
+                    // That something is done is shown by its step already.
+                    [] if long && line.step.is_none() => Some("asking the guardians".into()),
+                    [] => None,
+                    late => Some(in_words(late)),
+                };
+            });
         }
     });
-}
-
-/// Prints beside the line, which stays below.
-pub(crate) fn beside<T>(print: impl FnOnce() -> T) -> T {
-    let bar = Line::get().bar.clone();
-    match bar {
-        Some(bar) => bar.suspend(print),
-        None => print(),
-    }
-}
-
-/// Takes the line away for good: what follows is the result.
-pub(crate) fn end() {
-    let mut line = Line::get();
-    (line.step, line.awaited, line.ended) = (None, None, true);
-    line.draw();
 }
 
 /// Who is waited for.

@@ -246,3 +246,81 @@ fn who_is_killed_in_the_middle_has_the_same_files_the_next_time() {
     phone.run(&["fsck"]).done();
     assert!(Path::new(&phone.home()).join("vault/image").exists());
 }
+
+/// Mounts the vault of a device. Whether the system does.
+fn mounts(device: &Device) -> Option<Mounted> {
+    let mut child = device.command(&["--json", "mount", "vault"]).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
+    if said.contains("does not mount it") {
+        eprintln!("skipped: this system mounts nothing for us ({said})");
+        child.wait().unwrap();
+        return None;
+    }
+    assert!(said.contains("mounted"), "{said}");
+    Some(Mounted { child, at: device.at("vault") })
+}
+
+struct Mounted {
+    child: Child,
+    at: PathBuf,
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = allod_disk::unmount(&self.at, true);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn vaults_that_are_mounted_sync_and_programs_see_at_once_what_came() {
+    let devices = person(7, &["laptop", "phone"]);
+    let [laptop, phone] = &devices[..] else { unreachable!() };
+    laptop.put(&[], "report", b"first");
+    let listening = laptop.listens();
+    phone.run(&["sync", "--join", &listening.address]).done();
+    let Some(_one) = mounts(laptop) else { return };
+    let Some(_other) = mounts(phone) else { return };
+    let sync = || phone.run(&["sync", "--with", &listening.address]).done();
+    let open = fs::File::open(phone.at("vault/report")).unwrap();
+    let read = |device: &Device, path: &str| fs::read_to_string(device.at("vault").join(path)).unwrap();
+    let names = |device: &Device| {
+        let mut names: Vec<_> =
+            fs::read_dir(device.at("vault")).unwrap().map(|one| one.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    for round in 0..4 {
+        let (one, other) = (format!("of the laptop {round}"), format!("of the phone {round}"));
+        fs::write(laptop.at("vault/report"), format!("{round} {}", "x".repeat(round * 5000))).unwrap();
+        fs::write(laptop.at("vault").join(&one), b"laptop").unwrap();
+        fs::write(phone.at("vault").join(&other), b"phone").unwrap();
+        sync();
+        let report = format!("{round} {}", "x".repeat(round * 5000));
+        for device in [laptop, phone] {
+            assert_eq!(read(device, "report"), report);
+            assert_eq!((&read(device, &one)[..], &read(device, &other)[..]), ("laptop", "phone"));
+        }
+        assert_eq!(open.metadata().unwrap().len(), report.len() as u64);
+        assert_eq!(names(laptop), names(phone));
+        // What goes on one side goes on the other.
+        fs::rename(laptop.at("vault").join(&one), laptop.at("vault/moved")).unwrap();
+        fs::remove_file(phone.at("vault").join(&other)).unwrap();
+        sync();
+        for device in [laptop, phone] {
+            assert_eq!(names(device), ["moved", "report"]);
+            assert_eq!(read(device, "moved"), "laptop");
+        }
+        fs::remove_file(phone.at("vault/moved")).unwrap();
+        sync();
+        assert_eq!(names(laptop), ["report"]);
+    }
+    // Over standard input and output, too.
+    fs::write(laptop.at("vault/last"), b"last").unwrap();
+    let home = laptop.home();
+    let command = format!("{ALLOD} --home {} sync --stdio", home.display());
+    phone.run(&["sync", "--command", &command]).done();
+    assert_eq!(read(phone, "last"), "last");
+}

@@ -19,6 +19,8 @@ use crate::store::Store;
 /// Which objects are needed: a bit for each, by segment and number in it.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
+    /// Which marking this is, of this store since it was opened.
+    run: u64,
     segments: BTreeMap<u32, Marked>,
     /// Segments that were full when marking began, and were not cleaned since. To clean
     /// what cleaning filled would go on forever.
@@ -70,13 +72,20 @@ pub struct Cleaned {
 }
 
 impl<B: Blocks> Store<B> {
-    /// Begins to mark what is needed, with nothing marked.
-    pub fn begin_marking(&mut self) {
+    /// Begins to mark what is needed, with nothing marked. Which marking it is.
+    pub fn begin_marking(&mut self) -> u64 {
         let is_full = |segment: &u32| {
             matches!(self.log.table.state(*segment), SegmentState::Log(_)) && !self.log.is_head(*segment)
         };
         let full = self.log.table.segments().map(|(segment, _)| segment).filter(is_full).collect();
-        self.marks = Some(Marks { segments: BTreeMap::new(), full });
+        let run = self.marking().unwrap_or_default() + 1;
+        self.marks = Some(Marks { run, segments: BTreeMap::new(), full });
+        run
+    }
+
+    /// Which marking was begun last.
+    pub fn marking(&self) -> Option<u64> {
+        self.marks.as_ref().map(|marks| marks.run)
     }
 
     /// Marks an object as needed. Whether it was not marked before.
@@ -102,15 +111,25 @@ impl<B: Blocks> Store<B> {
     pub fn clean(&mut self, percent: u32, segments_max: u32) -> Result<Cleaned, VaultError> {
         self.writable()?;
         let mut done = Cleaned::default();
-        let Some(marks) = &self.marks else { return Ok(done) };
+        for (_, segment) in self.candidates(percent).into_iter().take(segments_max as usize) {
+            self.clean_segment(segment, &mut done)?;
+        }
+        Ok(done)
+    }
+
+    /// How many segments [`Self::clean`] would clean now, if it had no bound.
+    pub fn to_clean(&self, percent: u32) -> u32 {
+        u32::try_from(self.candidates(percent).len()).unwrap_or(u32::MAX)
+    }
+
+    /// The segments of which little enough is needed, those first of which the least is, with how much.
+    fn candidates(&self, percent: u32) -> Vec<(u64, u32)> {
+        let Some(marks) = &self.marks else { return Vec::new() };
         let most = u64::from(self.log.segment_size) * u64::from(percent) / 100;
         let sizes = marks.full.iter().map(|segment| (marks.size(*segment), *segment));
         let mut candidates: Vec<(u64, u32)> = sizes.filter(|(needed, _)| *needed <= most).collect();
         candidates.sort_unstable();
-        for (_, segment) in candidates.into_iter().take(segments_max as usize) {
-            self.clean_segment(segment, &mut done)?;
-        }
-        Ok(done)
+        candidates
     }
 
     fn clean_segment(&mut self, segment: u32, done: &mut Cleaned) -> Result<(), VaultError> {

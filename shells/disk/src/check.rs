@@ -7,10 +7,11 @@ use std::sync::mpsc::sync_channel;
 use allod_crypto::Secret;
 use allod_vault::files::Files;
 use allod_vault::object::{ObjectId, Sealed};
-use allod_vault::{Blocks, Compress, Rebuilt, VaultError};
+use allod_vault::{Rebuilt, VaultError};
 
 use crate::compress::Zstd;
 use crate::place::{Place, PlaceError, Vault};
+use crate::within_reach::Use;
 
 /// Objects that are listed at once.
 const PAGE: usize = 1024;
@@ -70,16 +71,17 @@ impl Place {
     }
 }
 
-/// Looks at every object, on so many threads. With those that are not what they should be.
+/// Looks at every object, on so many threads, as long as `see` says so. With those that are not what
+/// they should be.
 ///
 /// # Errors
 /// [`VaultError`], where the index cannot be read.
-pub fn verify<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
-    files: &mut Files<B, C>,
+pub fn verify<U: Use<Compress: Send + Sync>>(
+    mut files: U,
     threads: usize,
-    see: &mut dyn FnMut(Looked),
+    see: &mut dyn FnMut(Looked) -> bool,
 ) -> Result<(Looked, BTreeSet<ObjectId>), VaultError> {
-    let (ring, compress) = (files.ring().clone(), files.compress().clone());
+    let (ring, compress) = files.look(|files| (files.ring().clone(), files.compress().clone()));
     let bad = Mutex::new(BTreeSet::new());
     let (objects, to_do) = sync_channel::<Sealed>(WAITING);
     let to_do = Mutex::new(to_do);
@@ -89,7 +91,7 @@ pub fn verify<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
                 loop {
                     let object = to_do.lock().unwrap_or_else(|broken| broken.into_inner()).recv();
                     let Ok(object) = object else { return };
-                    if !Files::<B, C>::verify(&ring, &object, &compress) {
+                    if !Files::<U::Blocks, U::Compress>::verify(&ring, &object, &compress) {
                         bad.lock().unwrap_or_else(|broken| broken.into_inner()).insert(object.id);
                     }
                 }
@@ -98,20 +100,24 @@ pub fn verify<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
         let objects = objects;
         let (mut looked, mut from) = (Looked::default(), ObjectId([0; 32]));
         loop {
-            let page = files.objects(&from, PAGE)?;
+            let page = files.look(|files| files.objects(&from, PAGE))?;
             for id in &page {
-                match files.sealed(id) {
+                match files.look(|files| files.sealed(id)) {
                     Ok(object) => {
                         looked.bytes += object.bytes.len() as u64;
                         // Threads end after this.
                         let _ = objects.send(object);
                     }
+                    // Somebody made room of it meanwhile.
+                    Err(VaultError::Missing(_)) => continue,
                     Err(_) => {
                         bad.lock().unwrap_or_else(|broken| broken.into_inner()).insert(*id);
                     }
                 }
                 looked.objects += 1;
-                see(looked);
+                if !see(looked) {
+                    return Ok(looked);
+                }
             }
             match page.last().and_then(after) {
                 Some(next) if page.len() == PAGE => from = next,
@@ -174,7 +180,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (place, root) = (Place::new(folder.path().to_owned()), Secret::from([1; 32]));
         let mut files = vault(&place, &root);
-        let (looked, bad) = verify(&mut files, 2, &mut |_| {}).unwrap();
+        let (looked, bad) = verify(&mut files, 2, &mut |_| true).unwrap();
         assert!(looked.objects > FILES && bad.is_empty(), "{looked:?} {bad:?}");
         let ino = files.read().lookup(Ino::ROOT, b"700").unwrap().ino;
         let part = files.read().parts(ino).unwrap().unwrap()[0];
@@ -185,14 +191,14 @@ mod tests {
         let file = OpenOptions::new().write(true).open(place.image()).unwrap();
         file.write_all_at(&[!good.bytes[40]], at).unwrap();
         let Opened::Whole(mut files) = place.open_as_it_is(&root).unwrap() else { panic!("it is in order") };
-        let (_, bad) = verify(&mut files, 2, &mut |_| {}).unwrap();
+        let (_, bad) = verify(&mut *files, 2, &mut |_| true).unwrap();
         assert_eq!(bad, BTreeSet::from([part.id]));
         let mut found = Vec::new();
         files.check_files(&bad, &mut |finding| found.push(finding)).unwrap();
         let [Finding::Object(id, harmed)] = &found[..] else { panic!("{found:?}") };
         assert_eq!((*id, &harmed[0].path[..]), (part.id, &b"/700"[..]));
         files.mend(&good).unwrap();
-        assert_eq!(verify(&mut files, 2, &mut |_| {}).unwrap().1, BTreeSet::new());
+        assert_eq!(verify(&mut *files, 2, &mut |_| true).unwrap().1, BTreeSet::new());
     }
 
     #[test]

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use allod_vault::files::{ContentPart, FileKind, Files, Ino, Inode, Reader, Snapshot, Time};
+use allod_vault::files::{ContentPart, FileKind, Ino, Inode, Reader, Snapshot, Time};
 
-use allod_vault::{Blocks, Compress, Damage, Part, Ring, VaultError};
+use allod_vault::{Compress, Damage, Part, Ring, VaultError};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
 
 use crate::attributes::{self, Attribute};
+use crate::within_reach::Use;
 
 /// Names of a directory that are looked at together.
 const PAGE: usize = 256;
@@ -67,6 +68,9 @@ pub enum ExportError {
         /// What the system said.
         source: io::Error,
     },
+    /// Whoever saw how far it is said so. What was begun is whole.
+    #[error("stopped")]
+    Stopped,
 }
 
 /// A file of which the content is to be written.
@@ -85,19 +89,19 @@ struct About {
 
 /// Brings a file or directory of the vault, or of a snapshot of it, to `to`, where there must
 /// be nothing. `threads` of them open and write. What is damaged is left out and told; all
-/// else is brought.
+/// else is brought, as long as `see` says so.
 ///
 /// # Errors
 /// [`ExportError`], where something cannot be written.
-pub fn export<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
-    files: &mut Files<B, C>,
+pub fn export<U: Use<Compress: Send + Sync> + Send>(
+    mut files: U,
     snapshot: Option<&Snapshot>,
     from: Ino,
     to: &Path,
     threads: usize,
-    see: &mut dyn FnMut(Exported),
+    see: &mut dyn FnMut(Exported) -> bool,
 ) -> Result<(Exported, Vec<ExportError>), ExportError> {
-    let (ring, compress) = (files.ring().clone(), files.compress().clone());
+    let (ring, compress) = files.look(|files| (files.ring().clone(), files.compress().clone()));
     let shared = Mutex::new(files);
     let (jobs, to_do) = sync_channel::<Job>(WAITING);
     let to_do = Mutex::new(to_do);
@@ -125,7 +129,7 @@ pub fn export<B: Blocks + Send, C: Compress + Clone + Send + Sync>(
     for failure in failed.into_inner().unwrap_or_else(|broken| broken.into_inner()) {
         match failure {
             ExportError::Vault { .. } | ExportError::Attributes { .. } => damaged.push(failure),
-            ExportError::File { .. } => return Err(failure),
+            ExportError::File { .. } | ExportError::Stopped => return Err(failure),
         }
     }
     // The deepest first, since what comes into a directory changes it.
@@ -144,11 +148,11 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ExportError {
 }
 
 /// Writes contents until there are no more.
-fn write_all<B: Blocks, C: Compress>(
+fn write_all<U: Use>(
     jobs: &Mutex<Receiver<Job>>,
-    files: &Mutex<&mut Files<B, C>>,
+    files: &Mutex<U>,
     ring: &Ring,
-    compress: &C,
+    compress: &U::Compress,
     failed: &Mutex<Vec<ExportError>>,
 ) {
     loop {
@@ -164,15 +168,17 @@ fn write_all<B: Blocks, C: Compress>(
     }
 }
 
-fn write_one<B: Blocks, C: Compress>(
+fn write_one<U: Use>(
     job: &Job,
-    files: &Mutex<&mut Files<B, C>>,
+    files: &Mutex<U>,
     ring: &Ring,
-    compress: &C,
+    compress: &impl Compress,
 ) -> Result<(), ExportError> {
     let vault = |source| ExportError::Vault { path: job.path.clone(), source };
     for part in &job.parts {
-        let sealed = files.lock().unwrap_or_else(|broken| broken.into_inner()).sealed(&part.id);
+        let mut free = files.lock().unwrap_or_else(|broken| broken.into_inner());
+        let sealed = free.look(|files| files.sealed(&part.id));
+        drop(free);
         let sealed = sealed.map_err(vault)?;
         let damage = VaultError::Damaged(Damage { part: Part::Object(part.id), at: 0 });
         let content = ring.open(&sealed, compress).map_err(|_| vault(damage))?;
@@ -184,8 +190,8 @@ fn write_one<B: Blocks, C: Compress>(
     describe(&job.path, &job.about)
 }
 
-struct Walk<'a, B, C> {
-    files: &'a Mutex<&'a mut Files<B, C>>,
+struct Walk<'a, U> {
+    files: &'a Mutex<U>,
     snapshot: Option<&'a Snapshot>,
     jobs: SyncSender<Job>,
     /// Files with several names that were brought.
@@ -193,19 +199,19 @@ struct Walk<'a, B, C> {
     done: Exported,
     directories: Vec<(PathBuf, About)>,
     damaged: Vec<ExportError>,
-    see: &'a mut dyn FnMut(Exported),
+    see: &'a mut dyn FnMut(Exported) -> bool,
 }
 
-impl<B: Blocks, C: Compress> Walk<'_, B, C> {
+impl<U: Use> Walk<'_, U> {
     fn read<T>(
         &self,
-        what: impl FnOnce(&mut Reader<'_, B, C>) -> Result<T, VaultError>,
+        what: impl FnOnce(&mut Reader<'_, U::Blocks, U::Compress>) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
         let mut files = self.files.lock().unwrap_or_else(|broken| broken.into_inner());
-        match self.snapshot {
+        files.look(|files| match self.snapshot {
             Some(snapshot) => what(&mut files.read_snapshot(snapshot)),
             None => what(&mut files.read()),
-        }
+        })
     }
 
     fn bring(&mut self, ino: Ino, to: &Path) -> Result<(), ExportError> {
@@ -266,8 +272,7 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
         if has_names {
             self.links.insert(ino, to.to_owned());
         }
-        (self.see)(self.done);
-        Ok(())
+        if (self.see)(self.done) { Ok(()) } else { Err(ExportError::Stopped) }
     }
 
     fn bring_all(&mut self, directory: Ino, to: &Path) -> Result<(), ExportError> {

@@ -329,7 +329,12 @@ impl<B: Blocks, C: Compress> Walk<'_, B, C> {
             for (name, _) in page {
                 if names.binary_search_by(|outside| outside.as_bytes().cmp(&name)).is_err() {
                     let mut removed = 0;
-                    self.with(|files| remove(files, (directory, &name), now(), &mut || removed += 1))?;
+                    self.with(|files| {
+                        remove(files, (directory, &name), now(), &|_| false, &mut || {
+                            removed += 1;
+                            true
+                        })
+                    })?;
                     self.progress.removed += removed;
                 }
             }

@@ -8,7 +8,9 @@
 //! - [`put_back`]: what a snapshot has, among the files of now again.
 //! - [`meeting`]: two devices of a space bring each other's members and keys up to date.
 //! - [`sync()`]: a vault told what another device did, over a link that carries bytes.
-//! - [`Mounted`]: a vault as a part of the system's tree of files.
+//! - [`Mounted`]: a vault as a part of the system's tree of files; its [`Handle`] lets the same program
+//!   work on it meanwhile.
+//! - [`Reach`]: a vault that is used here, mounted or not.
 //! - [`Zstd`]: compression by the C library, on as many threads as call it.
 #![forbid(unsafe_code)]
 
@@ -27,6 +29,7 @@ mod remove;
 mod restored;
 mod survey;
 mod sync;
+mod within_reach;
 
 pub use blocks::{DiskError, FileBlocks};
 pub use check::{Looked, Opened, verify};
@@ -34,9 +37,10 @@ pub use compress::Zstd;
 pub use export::{ExportError, Exported, export};
 pub use ignored::{BadPattern, Ignored};
 pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_with};
-pub use mount::{MountError, Mounted, Users, unmount};
+pub use mount::{Handle, MountError, Mounted, Users, unmount};
 pub use place::{Place, PlaceError, Vault, mounts};
 pub use put_back::put_back;
 pub use remove::remove;
 pub use survey::survey;
 pub use sync::{LinkError, Who, sync};
+pub use within_reach::{IsOpen, Reach, Use};

@@ -14,9 +14,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use allod_crypto::CryptoRng;
 use allod_crypto::sign::{SigningKey, VerifyingKey};
 use allod_did::Log;
-use allod_vault::files::Files;
+use allod_vault::SpaceId;
+use allod_vault::files::Access;
 use allod_vault::share::{GRANT_MAX, Grant, HELLO_MAX, Hello, RosterError, ShareError, accept, answer};
-use allod_vault::{Blocks, Compress, SpaceId};
 
 const NOTHING: u8 = 0;
 const GRANT: u8 = 1;
@@ -67,16 +67,17 @@ pub struct Sides<'a> {
 ///
 /// # Errors
 /// [`MeetingError`].
-pub fn meet<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
+pub fn meet(
+    mut files: impl Access,
     sides: Sides<'_>,
     (from, to): (&mut impl Read, &mut impl Write),
     rng: &mut impl CryptoRng,
 ) -> Result<(Hello, bool), MeetingError> {
-    write(to, &Hello::new(files, sides.log, sides.device)?.encode())?;
+    let own = files.with(|files| Hello::new(files, sides.log, sides.device))?;
+    write(to, &own.encode())?;
     let hello = hello(from, sides.proven)?;
-    let changed = take(files, sides, &read(from, GRANT_MAX + 1)?, rng)?;
-    give(files, sides, &hello, to, rng)?;
+    let changed = take(&mut files, sides, &read(from, GRANT_MAX + 1)?, rng)?;
+    give(&mut files, sides, &hello, to, rng)?;
     Ok((hello, changed))
 }
 
@@ -122,16 +123,17 @@ pub fn hello(from: &mut impl Read, proven: &VerifyingKey) -> Result<Hello, Meeti
 ///
 /// # Errors
 /// [`MeetingError`].
-pub fn answer_meeting<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
+pub fn answer_meeting(
+    mut files: impl Access,
     begun: &Hello,
     sides: Sides<'_>,
     (from, to): (&mut impl Read, &mut impl Write),
     rng: &mut impl CryptoRng,
 ) -> Result<Option<bool>, MeetingError> {
-    write(to, &Hello::new(files, sides.log, sides.device)?.encode())?;
-    give(files, sides, begun, to, rng)?;
-    let changed = take(files, sides, &read(from, GRANT_MAX + 1)?, rng)?;
+    let own = files.with(|files| Hello::new(files, sides.log, sides.device))?;
+    write(to, &own.encode())?;
+    give(&mut files, sides, begun, to, rng)?;
+    let changed = take(&mut files, sides, &read(from, GRANT_MAX + 1)?, rng)?;
     Ok((!begun.joins()).then_some(changed))
 }
 
@@ -144,14 +146,14 @@ pub fn refuse(own: &Hello, why: &str, to: &mut impl Write) -> io::Result<()> {
     write(to, &[&[REFUSED], cut(why).as_bytes()].concat())
 }
 
-fn give<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
+fn give(
+    files: &mut impl Access,
     sides: Sides<'_>,
     hello: &Hello,
     to: &mut impl Write,
     rng: &mut impl CryptoRng,
 ) -> Result<(), MeetingError> {
-    match answer(files, hello, sides.device, rng) {
+    match files.with(|files| answer(files, hello, sides.device, rng)) {
         Ok(Some(grant)) => write(to, &[&[GRANT], &grant[..]].concat())?,
         Ok(None) => write(to, &[NOTHING])?,
         Err(why) => {
@@ -162,15 +164,17 @@ fn give<B: Blocks, C: Compress>(
     Ok(())
 }
 
-fn take<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
+fn take(
+    files: &mut impl Access,
     sides: Sides<'_>,
     answered: &[u8],
     rng: &mut impl CryptoRng,
 ) -> Result<bool, MeetingError> {
     match answered.split_first() {
         Some((&NOTHING, [])) => Ok(false),
-        Some((&GRANT, grant)) => Ok(accept(files, grant, sides.proven, sides.device, rng)?),
+        Some((&GRANT, grant)) => {
+            Ok(files.with(|files| accept(files, grant, sides.proven, sides.device, rng))?)
+        }
         Some((&REFUSED, why)) => Err(refused(why)),
         _ => Err(ShareError::Malformed.into()),
     }
@@ -213,7 +217,7 @@ mod tests {
 
     use allod_crypto::Secret;
     use allod_did::{PublicKey, Root};
-    use allod_vault::files::Time;
+    use allod_vault::files::{Files, Time};
     use allod_vault::{Geometry, Ring};
     use allod_wire::Instant;
     use getrandom::rand_core::UnwrapErr;

@@ -4,6 +4,7 @@
 //! image       the vault
 //! image.new   one that is being made; what a crash left of it is made anew
 //! mounted     where the one who has the image open has mounted it
+//! holder      a socket, on which that one does commands for others
 //! ```
 
 use std::ffi::{OsStr, OsString};
@@ -54,6 +55,11 @@ impl Place {
     /// The place in this folder. Nothing is made before something is kept.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The vault's image.
@@ -156,6 +162,11 @@ impl Place {
     pub fn mounted(&self) -> Option<PathBuf> {
         let at = PathBuf::from(OsString::from_vec(fs::read(self.folder.join("mounted")).ok()?));
         mounts().contains(&at).then_some(at)
+    }
+
+    /// Whether the vault is mounted, by a program that has it open.
+    pub fn is_held(&self) -> bool {
+        self.mounted().is_some() && matches!(FileBlocks::open(&self.image()), Err(DiskError::InUse(_)))
     }
 
     /// Says to others where it will be mounted, by whoever has it open.

@@ -7,6 +7,7 @@ use allod_vault::files::{Changes, FileKind, Files, Ino, Inode, Operation, Snapsh
 use allod_vault::{Blocks, Compress, Refusal, VaultError};
 
 use crate::remove::remove;
+use crate::within_reach::IsOpen;
 
 /// Names of a directory that are looked at together.
 const PAGE: usize = 256;
@@ -26,9 +27,10 @@ pub fn put_back<B: Blocks, C: Compress>(
     from: Ino,
     (parent, name): (Ino, &[u8]),
     now: Time,
+    is_open: &IsOpen<'_>,
 ) -> Result<u64, VaultError> {
-    match remove(files, (parent, name), now, &mut || ()) {
-        Ok(()) | Err(VaultError::Refused(Refusal::NotFound)) => {}
+    match remove(files, (parent, name), now, is_open, &mut || true) {
+        Ok(_) | Err(VaultError::Refused(Refusal::NotFound)) => {}
         Err(why) => return Err(why),
     }
     let mut done = 0;

@@ -3,11 +3,14 @@
 use allod_vault::files::{Files, Ino, Operation, Time};
 use allod_vault::{Blocks, Compress, VaultError};
 
+use crate::within_reach::IsOpen;
+
 /// Names of a directory that are removed together.
 const PAGE: usize = 256;
 
 /// Removes what has a name in a directory of the vault, and where that is a directory, all
-/// that is in it. Each thing that goes is told. It is durable after the next sync or commit;
+/// that is in it. What somebody has open stays until it is closed. Each thing that goes is told,
+/// until whoever is told has enough: what is left then goes by the same call again. Whether nothing is left. It is durable after the next sync or commit;
 /// where it fails, a part may have gone.
 ///
 /// # Errors
@@ -16,8 +19,9 @@ pub fn remove<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
     (parent, name): (Ino, &[u8]),
     now: Time,
-    see: &mut dyn FnMut(),
-) -> Result<(), VaultError> {
+    is_open: &IsOpen<'_>,
+    see: &mut dyn FnMut() -> bool,
+) -> Result<bool, VaultError> {
     // The way down to what is removed next.
     let mut way = vec![(parent, name.to_vec())];
     while let Some((parent, name)) = way.last().cloned() {
@@ -31,8 +35,11 @@ pub fn remove<B: Blocks, C: Compress>(
                     deeper = Some(name);
                     break;
                 }
-                unlink(files, entry.ino, name, false, now)?;
-                see();
+                let open = is_open(entry_within.ino);
+                unlink(files, (entry.ino, name), false, open, now)?;
+                if !see() {
+                    return Ok(false);
+                }
             }
             if let Some(name) = deeper {
                 way.push((entry.ino, name));
@@ -42,19 +49,21 @@ pub fn remove<B: Blocks, C: Compress>(
                 continue;
             }
         }
-        unlink(files, parent, name, is_directory, now)?;
-        see();
+        unlink(files, (parent, name), is_directory, is_open(entry.ino), now)?;
         way.pop();
+        if !see() && !way.is_empty() {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn unlink<B: Blocks, C: Compress>(
     files: &mut Files<B, C>,
-    parent: Ino,
-    name: Vec<u8>,
+    (parent, name): (Ino, Vec<u8>),
     directory: bool,
+    open: bool,
     now: Time,
 ) -> Result<(), VaultError> {
-    files.apply(&Operation::Unlink { parent, name, directory, open: false, now }).map(|_| ())
+    files.apply(&Operation::Unlink { parent, name, directory, open, now }).map(|_| ())
 }

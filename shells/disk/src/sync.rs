@@ -9,10 +9,11 @@ use std::io::{self, Read, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use allod_crypto::CryptoRng;
-use allod_vault::files::{Files, Ino, Time};
+use allod_vault::files::Time;
 use allod_vault::sync::batch::Device;
 use allod_vault::sync::{Event, MESSAGE_MAX, Me, Now, Role, Session, Summary, SyncError, With};
-use allod_vault::{Blocks, Compress};
+
+use crate::within_reach::{IsOpen, Use};
 
 /// Why a sync over a link ended early. What was durable before still is, and the next goes on
 /// from there.
@@ -38,8 +39,6 @@ pub struct Who<'a> {
     pub me: &'a Me,
     /// Whether what a device did is taken.
     pub may_write: &'a dyn Fn(&Device) -> bool,
-    /// Whether somebody has a file open, so that it stays when it loses its last name.
-    pub is_open: &'a dyn Fn(Ino) -> bool,
 }
 
 /// Syncs over a link, until both sides have what the other had. `see` is shown what is found out
@@ -47,17 +46,18 @@ pub struct Who<'a> {
 ///
 /// # Errors
 /// [`LinkError`].
-pub fn sync<B: Blocks, C: Compress>(
-    files: &mut Files<B, C>,
+pub fn sync(
+    mut files: impl Use,
     role: Role,
     who: &Who<'_>,
     link: &mut (impl Read + Write),
     rng: &mut impl CryptoRng,
     see: &mut dyn FnMut(Event),
 ) -> Result<Summary, LinkError> {
-    let mut session = Session::new(files, role, &with(who, rng)).map_err(SyncError::from)?;
+    let session = files.look(|files| Session::new(files, role, &with(who, &|_| false, rng)));
+    let mut session = session.map_err(SyncError::from)?;
     loop {
-        while let Some(message) = session.poll(files)? {
+        while let Some(message) = files.look(|files| session.poll(files))? {
             link.write_all(&(message.len() as u32).to_le_bytes())?;
             link.write_all(&message)?;
         }
@@ -74,11 +74,13 @@ pub fn sync<B: Blocks, C: Compress>(
         }
         let mut message = vec![0; length];
         link.read_exact(&mut message)?;
-        session.handle(files, &with(who, rng), &message)?;
+        let handled =
+            files.change(|files, is_open| session.handle(files, &with(who, is_open, rng), &message));
+        handled.map_err(SyncError::from)??;
     }
 }
 
-fn with<'a>(who: &Who<'a>, rng: &mut impl CryptoRng) -> With<'a> {
+fn with<'a>(who: &Who<'a>, is_open: &'a IsOpen<'a>, rng: &mut impl CryptoRng) -> With<'a> {
     let mut nonce = [0; 16];
     rng.fill_bytes(&mut nonce);
     let time = match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -86,5 +88,5 @@ fn with<'a>(who: &Who<'a>, rng: &mut impl CryptoRng) -> With<'a> {
         // A clock that stands before 1970; only names of copies depend on it.
         Err(_) => Time::default(),
     };
-    With { me: who.me, now: Now { time, nonce, is_open: who.is_open }, may_write: who.may_write }
+    With { me: who.me, now: Now { time, nonce, is_open }, may_write: who.may_write }
 }

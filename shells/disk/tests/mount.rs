@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use allod_crypto::Secret;
-use allod_disk::{FileBlocks, MountError, Mounted, Users, Zstd, unmount};
+use allod_disk::{FileBlocks, MountError, Mounted, Use, Users, Zstd, remove, unmount};
 use allod_vault::Geometry;
-use allod_vault::files::{Files, Time};
+use allod_vault::files::{Access, Files, Ino, Time};
 
 struct Place {
     folder: tempfile::TempDir,
@@ -265,4 +265,158 @@ fn several_write_large_files_at_once_and_change_them_while_they_are_sealed() {
         file.read_to_end(&mut back).unwrap();
         assert!(back == *content);
     }
+}
+
+/// What somebody sees without opening anything anew, as far as that was seen before.
+fn names(path: PathBuf) -> Vec<String> {
+    let entries = fs::read_dir(path).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn nothing_of_before_is_seen_after_files_were_changed_beside_the_kernel() {
+    let Some(place) = Place::new() else { return };
+    let mut handle = place.mounted.as_ref().unwrap().handle();
+    let (old, new) = (noise(300_000), noise(200_000));
+    fs::create_dir_all(place.at("a/b")).unwrap();
+    fs::write(place.at("a/file"), &old).unwrap();
+    fs::write(place.at("a/b/goes"), b"goes").unwrap();
+    fs::write(place.at("still"), b"still").unwrap();
+    fs::create_dir(place.at(".snapshots/then")).unwrap();
+    let mut open = OpenOptions::new().read(true).write(true).open(place.at("a/file")).unwrap();
+    let gone = File::open(place.at("a/b/goes")).unwrap();
+    let snapshot = File::open(place.at(".snapshots/then/a/file")).unwrap();
+    // Forth and back, and each time all of it is known to the kernel.
+    for round in 0..10 {
+        open.set_len(0).unwrap();
+        open.write_all_at(&new, 0).unwrap();
+        fs::rename(place.at("a/b"), place.at("moved")).unwrap();
+        fs::write(place.at("a/only now"), b"x").unwrap();
+        assert_eq!(names(place.at("a")), ["file", "only now"]);
+        assert_eq!(names(place.at("")), ["a", "moved", "still"]);
+        assert_eq!(fs::read(place.at("moved/goes")).unwrap(), b"goes");
+        assert_eq!(fs::read(place.at("still")).unwrap(), b"still");
+        handle
+            .change(|files, _| {
+                let snapshot = files.open_snapshot(b"then").unwrap();
+                files.revert(snapshot).unwrap();
+            })
+            .unwrap();
+        assert_eq!(names(place.at("a")), ["b", "file"], "{round}");
+        assert_eq!(names(place.at("")), ["a", "still"]);
+        assert!(fs::metadata(place.at("moved")).is_err());
+        assert_eq!(fs::metadata(place.at("a/file")).unwrap().len(), 300_000);
+        assert!(fs::read(place.at("a/file")).unwrap() == old);
+        open.seek(SeekFrom::Start(0)).unwrap();
+        let mut bytes = Vec::new();
+        open.read_to_end(&mut bytes).unwrap();
+        assert!(bytes == old, "through what was open");
+        assert_eq!(fs::read(place.at("a/b/goes")).unwrap(), b"goes");
+    }
+    // What goes while somebody has it open stays for them.
+    let at = handle.look(|files| files.read().lookup(Ino::ROOT, b"a").unwrap().ino);
+    let time = Time { seconds: 9, nanoseconds: 0 };
+    handle
+        .change(|files, is_open| assert!(remove(files, (at, b"b"), time, is_open, &mut || true).unwrap()))
+        .unwrap();
+    assert_eq!(names(place.at("a")), ["file"]);
+    assert!(fs::metadata(place.at("a/b/goes")).is_err());
+    let mut bytes = [0; 4];
+    gone.read_exact_at(&mut bytes, 0).unwrap();
+    assert_eq!(&bytes, b"goes");
+    drop(gone);
+    // A snapshot of the same name is another one, and what is open in the first can be read on.
+    fs::write(place.at("still"), b"other").unwrap();
+    handle
+        .change(|files, _| {
+            files.remove_snapshot(b"then").unwrap();
+            files.snapshot(b"then", time).unwrap();
+        })
+        .unwrap();
+    assert_eq!(fs::read(place.at(".snapshots/then/still")).unwrap(), b"other");
+    assert_eq!(names(place.at(".snapshots/then/a")), ["file"]);
+    let mut bytes = vec![0; old.len()];
+    snapshot.read_exact_at(&mut bytes, 0).unwrap();
+    assert!(bytes == old);
+}
+
+#[test]
+fn programs_go_on_while_files_are_changed_beside_the_kernel_and_see_each_state_whole() {
+    let Some(place) = Place::new() else { return };
+    let handle = place.mounted.as_ref().unwrap().handle();
+    fs::create_dir(place.at("d")).unwrap();
+    for number in 0..20 {
+        fs::write(place.at(&format!("d/{number}")), noise(20_000)).unwrap();
+    }
+    fs::create_dir(place.at(".snapshots/one")).unwrap();
+    fs::rename(place.at("d"), place.at("e")).unwrap();
+    fs::create_dir(place.at(".snapshots/two")).unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            let (place, is_over) = (&place, &is_over);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    number += 1;
+                    for directory in ["d", "e"] {
+                        let _ = fs::read(place.at(&format!("{directory}/{}", number % 20)));
+                        let _ = fs::read_dir(place.at(directory)).map(Iterator::count);
+                    }
+                    let own = place.at(&format!("own {thread}"));
+                    let _ = fs::write(&own, b"x").and_then(|()| fs::remove_file(&own));
+                }
+            });
+        }
+        for round in 0..30 {
+            let mut handle = handle.clone();
+            let (name, is, other) = if round % 2 == 0 { ("one", "d", "e") } else { ("two", "e", "d") };
+            handle
+                .change(|files, _| {
+                    let snapshot = files.open_snapshot(name.as_bytes()).unwrap();
+                    files.revert(snapshot).unwrap();
+                })
+                .unwrap();
+            assert_eq!(names(place.at(is)).len(), 20, "{round}");
+            assert!(fs::metadata(place.at(other)).is_err(), "{round}");
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn room_is_made_while_files_are_used_and_nobody_waits_long() {
+    let Some(place) = Place::new() else { return };
+    let mut handle = place.mounted.as_ref().unwrap().handle();
+    for number in 0..60 {
+        fs::write(place.at(&format!("{number}")), noise(1_000_000)).unwrap();
+    }
+    for number in (0..60).step_by(2) {
+        fs::remove_file(place.at(&format!("{number}"))).unwrap();
+    }
+    let kept = fs::read(place.at("33")).unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looks = scope.spawn(|| {
+            let mut longest = std::time::Duration::ZERO;
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                let begun = std::time::Instant::now();
+                fs::write(place.at("seen"), b"x").unwrap();
+                fs::remove_file(place.at("seen")).unwrap();
+                longest = longest.max(begun.elapsed());
+            }
+            longest
+        });
+        let mut collecting = handle.with(|files| files.begin_collecting(95)).unwrap();
+        while collecting.goes_on() {
+            handle.with(|files| files.collect_step(&mut collecting)).unwrap();
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(collecting.cleaned().removed > 10, "{collecting:?}");
+        // How long is for people to see: a machine under load is slow at any time.
+        eprintln!("the longest that somebody waited: {:?}", looks.join().unwrap());
+    });
+    assert!(fs::read(place.at("33")).unwrap() == kept);
 }

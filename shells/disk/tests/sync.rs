@@ -83,7 +83,7 @@ fn side(
     link: &mut (impl Read + Write),
     may_write: &dyn Fn(&Device) -> bool,
 ) -> Result<Summary, LinkError> {
-    let who = Who { me, may_write, is_open: &|_| false };
+    let who = Who { me, may_write };
     sync(files, role, &who, link, &mut rng(), &mut |_| ())
 }
 

@@ -37,7 +37,7 @@ fn bring(files: &mut Vault, from: &Path) -> (allod_disk::Progress, Skipped) {
 
 fn take(files: &mut Vault, to: &Path) {
     let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
-    let (_, damaged) = export(files, None, ino, to, 2, &mut |_| {}).unwrap();
+    let (_, damaged) = export(files, None, ino, to, 2, &mut |_| true).unwrap();
     assert!(damaged.is_empty(), "{damaged:?}");
 }
 
@@ -164,7 +164,7 @@ fn a_damaged_chunk_costs_its_file_and_no_other() {
 
     let mut files = open(&vault);
     let to = folder.path().join("out");
-    let (_, damaged) = export(&mut files, None, ino, &to, 2, &mut |_| {}).unwrap();
+    let (_, damaged) = export(&mut files, None, ino, &to, 2, &mut |_| true).unwrap();
     let [damage] = &damaged[..] else { panic!("{damaged:?}") };
     assert!(damage.to_string().starts_with(to.join("file 3").to_str().unwrap()), "{damage}");
     let (seen, expected) = (see(&to), see(&tree));
@@ -180,7 +180,7 @@ fn nothing_is_written_over() {
     let mut files = create(&folder.path().join("vault"));
     bring(&mut files, &tree);
     let ino = files.read().lookup(Ino::ROOT, b"tree").unwrap().ino;
-    assert!(export(&mut files, None, ino, &tree, 1, &mut |_| {}).is_err());
+    assert!(export(&mut files, None, ino, &tree, 1, &mut |_| true).is_err());
     assert!(matches!(FileBlocks::open(&folder.path().join("vault")), Err(DiskError::InUse(_))));
 }
 

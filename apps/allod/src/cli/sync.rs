@@ -20,4 +20,7 @@ pub(crate) struct Sync {
     /// Answer once on standard input and output
     #[arg(long, group = "how")]
     pub(crate) stdio: bool,
+    /// Answer a device that another process met, which passes on what is said
+    #[arg(long, group = "how", hide = true)]
+    pub(crate) answer: bool,
 }

@@ -20,21 +20,25 @@ pub(crate) mod vault;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use allod_node::person::{Home, Person};
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
-/// Does what was asked for.
-pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
+/// How often a vault may come to be mounted between two looks.
+const LOOKS: usize = 2;
+
+/// Does what was asked for. With the exit code.
+pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
     if let Command::Completions { shell } = cli.command {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Cli::command(), "allod", &mut script);
         let _ = std::io::stdout().write_all(&script);
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     log_to_stderr();
     let home = Home::new(home_path(cli.home)?);
@@ -44,7 +48,21 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::new(crate::failure::Kind::Failed, format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        match cli.command {
+        let mut command = cli.command;
+        for _ in 0..LOOKS {
+            if !vault::holder::is_done_by_holders(&command) {
+                break;
+            }
+            if let Some(code) = vault::holder::hand_over(&vault::open::place(&vault), screen).await? {
+                return Ok(code);
+            }
+            match do_with_vault(&vault, command, screen).await {
+                // It was mounted since.
+                Err(why) if why.is_because_mounted() => command = Cli::parse().command,
+                done => return done.map(|()| ExitCode::SUCCESS),
+            }
+        }
+        match command {
             Command::Up(args) => up::run(&home, &args, screen).await,
             Command::Init(args) => init::run(&home, args, screen).await,
             Command::Status => status::run(&home, screen).await,
@@ -57,19 +75,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Genesis(args) => genesis::run(args, screen),
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Put(args) => vault::put::run(&vault, &args, screen),
-            Command::Get(args) => vault::get::run(&vault, &args, screen),
-            Command::Ls(args) => vault::ls::run(&vault, &args, screen),
-            Command::Fsck(args) => vault::fsck::run(&vault, &args, screen).await,
-            Command::Rm(args) => vault::rm::run(&vault, &args, screen),
-            Command::History(args) => vault::history::run(&vault, &args, screen),
-            Command::Restore(args) => vault::restore::run(&vault, &args, screen),
-            Command::Forget(args) => vault::forget::run(&vault, &args, screen),
-            Command::Gc => vault::gc::run(&vault, screen),
             Command::Mount(args) => vault::mount::run(&vault, &args, screen).await,
-            Command::Snapshot(args) => vault::snapshot::run(&vault, &args, screen),
-            Command::Anchor(args) => vault::anchor::run(&vault, &args, screen).await,
-            Command::Share(args) => vault::share::run(&vault, &args, screen),
-            Command::Sync(args) => vault::sync::run(&vault, args, screen).await,
             Command::Backup(args) => vault::backup::run(&home, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,
@@ -85,8 +91,33 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::TestnetLiar(args) => testnet::lie(args, screen).await,
             Command::TestnetEquivocator(args) => testnet::equivocate(args, screen).await,
             Command::Completions { .. } => Ok(()),
+            command => do_with_vault(&vault, command, screen).await,
         }
+        .map(|()| ExitCode::SUCCESS)
     })
+}
+
+/// Does what is about a vault, which this process may have mounted.
+pub(crate) async fn do_with_vault(
+    vault: &vault::open::VaultHome,
+    command: Command,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    match command {
+        Command::Get(args) => vault::get::run(vault, &args, screen),
+        Command::Ls(args) => vault::ls::run(vault, &args, screen),
+        Command::Fsck(args) => vault::fsck::run(vault, &args, screen).await,
+        Command::Rm(args) => vault::rm::run(vault, &args, screen),
+        Command::History(args) => vault::history::run(vault, &args, screen),
+        Command::Restore(args) => vault::restore::run(vault, &args, screen),
+        Command::Forget(args) => vault::forget::run(vault, &args, screen),
+        Command::Gc => vault::gc::run(vault, screen),
+        Command::Snapshot(args) => vault::snapshot::run(vault, &args, screen),
+        Command::Anchor(args) => vault::anchor::run(vault, &args, screen).await,
+        Command::Share(args) => vault::share::run(vault, &args, screen),
+        Command::Sync(args) => vault::sync::run(vault, args, screen).await,
+        _ => unreachable!("all others are done elsewhere"),
+    }
 }
 
 /// The identity, which must be there.

@@ -13,8 +13,9 @@ impl From<PlaceError> for Failure {
             PlaceError::Mounted(at) => {
                 let at = at.display();
                 Self::new(Kind::Failed, format!("your vault is mounted at {at}")).next(format!(
-                    "its files can be used there; for this command end the mount first: `allod mount --end {at}`"
+                    "its files can be used there, as any files are; for this command end the mount first: `allod mount --end {at}`"
                 ))
+                .because_mounted()
             }
             PlaceError::Disk(why @ DiskError::InUse(_)) => {
                 Self::new(Kind::Failed, why.to_string()).next("try again when that program is done")

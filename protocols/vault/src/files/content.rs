@@ -120,12 +120,16 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         &self.compress
     }
 
-    /// Whether an object is in the vault.
+    /// Whether an object is in the vault. One that is stays while room is [made](Self::begin_collecting)
+    /// that was begun before, since whoever asks is about to use it.
     ///
     /// # Errors
     /// [`VaultError`].
     pub fn has(&mut self, id: &ObjectId) -> Result<bool, VaultError> {
-        self.store.has(id)
+        match self.store.mark_needed(id) {
+            Err(VaultError::Missing(_)) => Ok(false),
+            known => known.map(|_| true),
+        }
     }
 
     /// Keeps an object that is about to be a part of a file.
@@ -191,9 +195,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
                 Some(behind) if part.start >= end => behind,
                 _ => return Err(Refusal::WrongKind.into()),
             };
-            if !self.store.has(&part.id)? {
-                return Err(VaultError::Missing(part.id));
-            }
+            self.store.mark_needed(&part.id)?;
             extents.push((part.start, Extent::Object { id: part.id, from: part.from, size: part.size }));
         }
         // Nothing is recorded from here on until the next checkpoint has this.

@@ -12,8 +12,10 @@
 //!
 //! Snapshots are roots of old trees. They take no more than what changed since.
 
+mod access;
 mod backup;
 mod check;
+mod collect;
 mod consistent;
 mod content;
 mod dirty;
@@ -21,6 +23,7 @@ mod head;
 mod inode;
 mod keys;
 mod local;
+mod moment;
 mod names;
 mod needed;
 mod operation;
@@ -37,12 +40,15 @@ use alloc::vec::Vec;
 use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
+pub use access::Access;
 pub use backup::{PACKED, Roots, Survey, packed_key};
 pub use check::{Finding, Harmed};
+pub use collect::{Collecting, Stage};
 pub use consistent::Wrong;
 pub use head::Head;
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
 pub use local::{LOCAL_MAX, LOCAL_NAME_MAX, LocalChange};
+pub use moment::{Difference, Moment};
 pub use needed::{Needed, SeeNeeded};
 pub use operation::{Changes, Existing, Operation};
 pub use reader::{ContentPart, Names, Reader};

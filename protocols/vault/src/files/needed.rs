@@ -9,7 +9,6 @@ use super::reader::{Objects, damaged};
 use super::table::object_of;
 use super::{Files, decode_state};
 use crate::blocks::Blocks;
-use crate::clean::Cleaned;
 use crate::compress::Compress;
 use crate::error::VaultError;
 use crate::object::ObjectId;
@@ -30,32 +29,6 @@ pub enum Needed {
 }
 
 impl<B: Blocks, C: Compress> Files<B, C> {
-    /// Makes room: commits, and cleans segments of which at most `percent` of a hundred are
-    /// needed by the files and the snapshots.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn collect(&mut self, percent: u32) -> Result<Cleaned, VaultError> {
-        self.commit()?;
-        self.store.begin_marking();
-        self.needed(Needed::Here, &mut |store, id| store.mark_needed(id))?;
-        let mut all = Cleaned::default();
-        loop {
-            let cleaned = self.store.clean(percent, 16)?;
-            if cleaned.segments == 0 {
-                break;
-            }
-            all.segments += cleaned.segments;
-            all.removed += cleaned.removed;
-            all.copied += cleaned.copied;
-            self.commit_again()?;
-        }
-        if all.segments > 0 {
-            self.commit_again()?;
-        }
-        Ok(all)
-    }
-
     /// Shows every object that the last commit needs, each tree's nodes before what is below
     /// them. What several roots lead to is shown again, unless `see` says not to go on below a
     /// node that it knows.

@@ -72,7 +72,7 @@ pub(super) fn place<B: Blocks, C: Compress>(
                 }
                 return Ok((ino, false));
             }
-            remove(files, (parent, name), now, &mut || ())?;
+            remove(files, (parent, name), now, &|_| false, &mut || true)?;
         }
         Err(VaultError::Refused(Refusal::NotFound)) => {}
         Err(why) => return Err(why),
@@ -95,7 +95,9 @@ pub(super) fn link<B: Blocks, C: Compress>(
 ) -> Result<(), VaultError> {
     match files.read().lookup(parent, name) {
         Ok(entry) if entry.ino == ino => return Ok(()),
-        Ok(_) => remove(files, (parent, name), now, &mut || ())?,
+        Ok(_) => {
+            remove(files, (parent, name), now, &|_| false, &mut || true)?;
+        }
         Err(VaultError::Refused(Refusal::NotFound)) => {}
         Err(why) => return Err(why),
     }

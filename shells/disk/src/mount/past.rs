@@ -4,31 +4,25 @@
 //! `mkdir` in `.snapshots` takes a snapshot, and `rmdir` there lets one go; nothing else can be
 //! changed. What is asked of the files of now is passed on.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
-use std::time::SystemTime;
+use std::sync::{Arc, MutexGuard};
 
 use allod_vault::files::{Ino, Reader, Snapshot};
-use allod_vault::{Blocks, Compress, Refusal, VaultError};
-use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, INodeNo, KernelConfig,
-    LockOwner, OpenAccMode, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory,
-    ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow,
-    WriteFlags,
-};
+use allod_vault::{Blocks, Compress, Refusal};
+use fuser::{FileAttr, FileType, INodeNo};
 
-use super::convert::{attributes, errno, type_of};
-use super::{Answer, Answers, REMEMBERED, attribute_bytes, empty, entry, now, seek, sought};
+use super::convert::{attributes, type_of};
+use super::{Answer, Answers, Kernel, now};
 
 /// The directory of snapshots. A file of the vault's own with this name goes before it.
 const NAME: &[u8] = b".snapshots";
 
 /// The number of that directory.
-const SNAPSHOTS: u64 = 1 << 63;
+pub(super) const SNAPSHOTS: u64 = 1 << 63;
 
 /// A file's number in a snapshot is below this; above it is the snapshot's.
 const SHIFT: u32 = 48;
@@ -57,8 +51,7 @@ fn number(snapshot: u16, ino: Ino) -> u64 {
 type Listed = Vec<(INodeNo, FileType, Vec<u8>)>;
 
 /// What was seen of the past.
-#[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     /// The snapshots that were gone into, by their numbers in this mount.
     opened: BTreeMap<u16, Snapshot>,
     /// Their names.
@@ -68,19 +61,39 @@ struct Seen {
     next_listed: u64,
 }
 
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            opened: BTreeMap::new(),
+            names: BTreeMap::new(),
+            next: 1,
+            listed: BTreeMap::new(),
+            next_listed: 0,
+        }
+    }
+}
+
+impl Seen {
+    /// No snapshot has this name any more, or another one has. What is open in the one that had can be
+    /// read until room is made.
+    pub(super) fn forget(&mut self, name: &[u8]) {
+        self.names.remove(name);
+    }
+}
+
 /// The files of now, with those of the past behind a name.
 pub(super) struct Past<B, C> {
     now: Answers<B, C>,
-    seen: Mutex<Seen>,
+    kernel: Arc<Kernel>,
 }
 
 impl<B: Blocks, C: Compress + Clone> Past<B, C> {
-    pub(super) fn new(now: Answers<B, C>) -> Self {
-        Self { now, seen: Mutex::new(Seen { next: 1, ..Seen::default() }) }
+    pub(super) fn new(now: Answers<B, C>, kernel: Arc<Kernel>) -> Self {
+        Self { now, kernel }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(|broken| broken.into_inner())
+        self.kernel.seen()
     }
 
     /// Reads a snapshot that was gone into.
@@ -179,394 +192,13 @@ impl<B: Blocks, C: Compress + Clone> Past<B, C> {
 
     fn let_go(&self, name: &OsStr) -> Answer<()> {
         self.now.shared.settled().files.remove_snapshot(name.as_bytes())?;
-        // What is open in it can be read until room is made.
-        self.seen().names.remove(name.as_bytes());
+        self.seen().forget(name.as_bytes());
         Ok(())
     }
 }
 
 fn is_now(ino: INodeNo) -> bool {
     place(ino) == Place::Now
-}
-
-impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesystem for Past<B, C> {
-    fn init(&mut self, request: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        self.now.init(request, config)
-    }
-
-    fn destroy(&mut self) {
-        self.now.destroy();
-    }
-
-    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match place(parent) {
-            Place::Now if !self.is_snapshots(parent, name) => self.now.lookup(request, parent, name, reply),
-            parent => entry(self.find(parent, name), reply),
-        }
-    }
-
-    fn getattr(&self, request: &Request, ino: INodeNo, handle: Option<FileHandle>, reply: ReplyAttr) {
-        let found = match place(ino) {
-            Place::Now => return self.now.getattr(request, ino, handle, reply),
-            Place::Snapshots => self.directory(),
-            Place::Then(snapshot, ino) => self.attributes(snapshot, ino),
-        };
-        match found {
-            Ok(found) => reply.attr(&REMEMBERED, &found),
-            Err(why) => reply.error(errno(&why)),
-        }
-    }
-
-    fn setattr(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        mode: Option<u32>,
-        owner: Option<u32>,
-        group: Option<u32>,
-        size: Option<u64>,
-        accessed: Option<TimeOrNow>,
-        modified: Option<TimeOrNow>,
-        changed: Option<SystemTime>,
-        handle: Option<FileHandle>,
-        made: Option<SystemTime>,
-        changed_here: Option<SystemTime>,
-        backed_up: Option<SystemTime>,
-        flags: Option<BsdFileFlags>,
-        reply: ReplyAttr,
-    ) {
-        if !is_now(ino) {
-            return reply.error(Errno::EROFS);
-        }
-        self.now.setattr(
-            request,
-            ino,
-            mode,
-            owner,
-            group,
-            size,
-            accessed,
-            modified,
-            changed,
-            handle,
-            made,
-            changed_here,
-            backed_up,
-            flags,
-            reply,
-        );
-    }
-
-    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
-        let target = match place(ino) {
-            Place::Now => return self.now.readlink(request, ino, reply),
-            Place::Snapshots => Err(VaultError::from(Refusal::WrongKind)),
-            Place::Then(snapshot, ino) => self.read(snapshot, |reader| reader.target(ino)),
-        };
-        match target {
-            Ok(target) => reply.data(&target),
-            Err(why) => reply.error(errno(&why)),
-        }
-    }
-
-    fn mknod(
-        &self,
-        request: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        mask: u32,
-        device: u32,
-        reply: ReplyEntry,
-    ) {
-        match is_now(parent) {
-            true => self.now.mknod(request, parent, name, mode, mask, device, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn mkdir(
-        &self,
-        request: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        mask: u32,
-        reply: ReplyEntry,
-    ) {
-        match place(parent) {
-            Place::Now => self.now.mkdir(request, parent, name, mode, mask, reply),
-            Place::Snapshots => entry(self.take(name), reply),
-            Place::Then(..) => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        match is_now(parent) {
-            true => self.now.unlink(request, parent, name, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        match place(parent) {
-            Place::Now if self.is_snapshots(parent, name) => reply.error(Errno::EBUSY),
-            Place::Now => self.now.rmdir(request, parent, name, reply),
-            Place::Snapshots => empty(self.let_go(name), reply),
-            Place::Then(..) => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn symlink(&self, request: &Request, parent: INodeNo, name: &OsStr, target: &Path, reply: ReplyEntry) {
-        match is_now(parent) {
-            true => self.now.symlink(request, parent, name, target, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn rename(
-        &self,
-        request: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        new_parent: INodeNo,
-        new_name: &OsStr,
-        flags: RenameFlags,
-        reply: ReplyEmpty,
-    ) {
-        let is_directory = self.is_snapshots(parent, name) || self.is_snapshots(new_parent, new_name);
-        match is_now(parent) && is_now(new_parent) && !is_directory {
-            true => self.now.rename(request, parent, name, new_parent, new_name, flags, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn link(&self, request: &Request, ino: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match is_now(ino) && is_now(parent) {
-            true => self.now.link(request, ino, parent, name, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match (place(ino), flags.acc_mode()) {
-            (Place::Now, _) => self.now.open(request, ino, flags, reply),
-            (_, OpenAccMode::O_RDONLY) => reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE),
-            _ => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn create(
-        &self,
-        request: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        mask: u32,
-        flags: i32,
-        reply: ReplyCreate,
-    ) {
-        match is_now(parent) {
-            true => self.now.create(request, parent, name, mode, mask, flags, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn read(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        offset: u64,
-        size: u32,
-        flags: OpenFlags,
-        lock: Option<LockOwner>,
-        reply: ReplyData,
-    ) {
-        let bytes = match place(ino) {
-            Place::Now => return self.now.read(request, ino, handle, offset, size, flags, lock, reply),
-            Place::Snapshots => Err(VaultError::from(Refusal::IsDirectory)),
-            Place::Then(snapshot, ino) => {
-                Past::read(self, snapshot, |reader| reader.read(ino, offset, size as usize))
-            }
-        };
-        match bytes {
-            Ok(bytes) => reply.data(&bytes),
-            Err(why) => reply.error(errno(&why)),
-        }
-    }
-
-    fn write(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        offset: u64,
-        bytes: &[u8],
-        write: WriteFlags,
-        flags: OpenFlags,
-        lock: Option<LockOwner>,
-        reply: ReplyWrite,
-    ) {
-        match is_now(ino) {
-            true => self.now.write(request, ino, handle, offset, bytes, write, flags, lock, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn flush(&self, request: &Request, ino: INodeNo, handle: FileHandle, lock: LockOwner, reply: ReplyEmpty) {
-        self.now.flush(request, ino, handle, lock, reply);
-    }
-
-    fn release(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        flags: OpenFlags,
-        lock: Option<LockOwner>,
-        flush: bool,
-        reply: ReplyEmpty,
-    ) {
-        match is_now(ino) {
-            true => self.now.release(request, ino, handle, flags, lock, flush, reply),
-            false => reply.ok(),
-        }
-    }
-
-    fn fsync(&self, request: &Request, ino: INodeNo, handle: FileHandle, data: bool, reply: ReplyEmpty) {
-        self.now.fsync(request, ino, handle, data, reply);
-    }
-
-    fn opendir(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match place(ino) {
-            Place::Now => self.now.opendir(request, ino, flags, reply),
-            directory => match self.list(directory) {
-                Ok(handle) => reply.opened(FileHandle(handle), FopenFlags::empty()),
-                Err(why) => reply.error(errno(&why)),
-            },
-        }
-    }
-
-    fn readdir(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        offset: u64,
-        mut reply: ReplyDirectory,
-    ) {
-        if is_now(ino) {
-            return self.now.readdir(request, ino, handle, offset, reply);
-        }
-        let seen = self.seen();
-        let names = seen.listed.get(&handle.0).map_or(&[][..], Vec::as_slice);
-        for (place, (ino, kind, name)) in (0_u64..).zip(names).skip(offset as usize) {
-            if reply.add(*ino, place + 1, *kind, OsStr::from_bytes(name)) {
-                break;
-            }
-        }
-        reply.ok();
-    }
-
-    fn releasedir(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        flags: OpenFlags,
-        reply: ReplyEmpty,
-    ) {
-        if is_now(ino) {
-            return self.now.releasedir(request, ino, handle, flags, reply);
-        }
-        self.seen().listed.remove(&handle.0);
-        reply.ok();
-    }
-
-    fn fsyncdir(&self, request: &Request, ino: INodeNo, handle: FileHandle, data: bool, reply: ReplyEmpty) {
-        self.now.fsyncdir(request, ino, handle, data, reply);
-    }
-
-    fn statfs(&self, request: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        self.now.statfs(request, ino, reply);
-    }
-
-    fn setxattr(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        name: &OsStr,
-        value: &[u8],
-        flags: i32,
-        position: u32,
-        reply: ReplyEmpty,
-    ) {
-        match is_now(ino) {
-            true => self.now.setxattr(request, ino, name, value, flags, position, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let value = match place(ino) {
-            Place::Now => return self.now.getxattr(request, ino, name, size, reply),
-            Place::Snapshots => Err(VaultError::from(Refusal::NotFound)),
-            Place::Then(snapshot, ino) => {
-                Past::read(self, snapshot, |reader| reader.attribute(ino, name.as_bytes()))
-            }
-        };
-        attribute_bytes(value, size, reply);
-    }
-
-    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let names = match place(ino) {
-            Place::Now => return self.now.listxattr(request, ino, size, reply),
-            Place::Snapshots => Ok(Vec::new()),
-            Place::Then(snapshot, ino) => Past::read(self, snapshot, |reader| reader.attributes(ino)),
-        };
-        let names = names.map(|names| names.into_iter().flat_map(|name| [name, vec![0]].concat()).collect());
-        attribute_bytes(names, size, reply);
-    }
-
-    fn removexattr(&self, request: &Request, ino: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        match is_now(ino) {
-            true => self.now.removexattr(request, ino, name, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn fallocate(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        offset: u64,
-        size: u64,
-        mode: i32,
-        reply: ReplyEmpty,
-    ) {
-        match is_now(ino) {
-            true => self.now.fallocate(request, ino, handle, offset, size, mode, reply),
-            false => reply.error(Errno::EROFS),
-        }
-    }
-
-    fn lseek(
-        &self,
-        request: &Request,
-        ino: INodeNo,
-        handle: FileHandle,
-        offset: i64,
-        whence: i32,
-        reply: ReplyLseek,
-    ) {
-        let Place::Then(snapshot, ino) = place(ino) else {
-            return self.now.lseek(request, ino, handle, offset, whence, reply);
-        };
-        let place = Past::read(self, snapshot, |reader| Ok(seek(reader, ino, (offset, whence))));
-        sought(place.unwrap_or_else(|why| Err(errno(&why))), reply);
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use allod_vault::{Blocks, Compress, VaultError};
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
 use super::past::Past;
-use super::{Answers, Beside, Inside, Shared};
+use super::{Answers, Beside, Handle, Inside, Kernel, Shared};
 
 /// How often what was written is committed.
 const COMMITTED: Duration = Duration::from_secs(5);
@@ -51,6 +51,7 @@ pub enum MountError {
 pub struct Mounted<B: Blocks, C: Compress + Clone> {
     session: Option<BackgroundSession>,
     shared: Arc<Shared<B, C>>,
+    kernel: Arc<Kernel>,
     path: PathBuf,
     committer: Option<(Sender<()>, JoinHandle<()>)>,
     workers: Vec<JoinHandle<()>>,
@@ -79,9 +80,11 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
             Users::All => SessionACL::All,
         };
         config.n_threads = Some(threads);
-        let answers = Past::new(Answers { shared: Arc::clone(&shared) });
+        let kernel = Arc::new(Kernel::default());
+        let answers = Past::new(Answers { shared: Arc::clone(&shared) }, Arc::clone(&kernel));
         let session = fuser::spawn_mount(answers, path, &config)
             .map_err(|source| MountError::System { path: path.to_owned(), source })?;
+        kernel.is_told_by(Some(session.notifier()));
         let (stop, stopped) = channel::<()>();
         let committed = Arc::clone(&shared);
         let committer = std::thread::spawn(move || {
@@ -96,12 +99,17 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
         };
         let workers = (0..threads).map(work).collect();
         let (session, path) = (Some(session), path.to_owned());
-        Ok(Self { session, shared, path, committer: Some((stop, committer)), workers })
+        Ok(Self { session, shared, kernel, path, committer: Some((stop, committer)), workers })
     }
 
     /// Whether it is still mounted: somebody may have unmounted it.
     pub fn is_there(&self) -> bool {
         self.session.as_ref().is_some_and(|session| !session.guard.is_finished())
+    }
+
+    /// The vault, to be worked on while it is mounted.
+    pub fn handle(&self) -> Handle<B, C> {
+        Handle { shared: Arc::clone(&self.shared), kernel: Arc::clone(&self.kernel) }
     }
 
     /// Unmounts, commits everything, and gives back the room that was reserved.
@@ -113,6 +121,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
     }
 
     fn unmount(&mut self) -> Result<(), MountError> {
+        self.kernel.is_told_by(None);
         let unmounted = match self.session.take() {
             Some(session) if !session.guard.is_finished() => match session.umount_and_join() {
                 // Somebody else unmounted it just now.
@@ -132,6 +141,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
 
 impl<B: Blocks, C: Compress + Clone> Drop for Mounted<B, C> {
     fn drop(&mut self) {
+        self.kernel.is_told_by(None);
         if let Some(session) = self.session.take() {
             let _ = session.umount_and_join();
         }

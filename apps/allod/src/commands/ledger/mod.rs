@@ -74,7 +74,7 @@ pub(super) async fn open(home: &Home, through: &Through, screen: &Screen) -> Res
             trust
         }
     };
-    let screen = *screen;
+    let screen = screen.clone();
     Ok(Ledger::new(links, trust).keeping(home.path()).telling(move |text| screen.warn(text)))
 }
 

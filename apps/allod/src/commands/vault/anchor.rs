@@ -5,24 +5,23 @@
 //! nobody what it is about, and nothing of what is in the vault but how often this is done.
 
 use allod_crypto::hash::tagged;
-use allod_disk::Vault;
 use allod_ledger::Action;
 use allod_ledger::head::Head as Told;
 use allod_node::person::Person;
 use allod_node::person::ledger::Ledger;
-use allod_vault::files::Head;
+use allod_vault::files::{Access, Head};
 use serde_json::json;
 
-use super::open::{VaultHome, open_existing};
+use super::open::{VaultHome, VaultReach, reach};
 use crate::cli::vault::Anchor;
 use crate::commands::ledger::{ask, person_and_ledger, time};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
 pub(crate) async fn run(home: &VaultHome, args: &Anchor, screen: &Screen) -> Result<(), Failure> {
-    let mut vault = open_existing(home, screen)?;
+    let mut vault = reach(home, screen)?;
     let (person, ledger) = person_and_ledger(home, &args.through, screen).await?;
-    let of = name_of(&vault, &person);
+    let of = name_of(vault.with(|files| files.image_tag()), &person);
     let told = compare(&mut vault, &ledger, &person, of).await?;
     if args.check {
         let value = json!({ "number": told.map(|told| told.number), "known": true });
@@ -36,10 +35,10 @@ pub(crate) async fn run(home: &VaultHome, args: &Anchor, screen: &Screen) -> Res
         screen.result(&value, &text);
         return Ok(());
     }
-    let head = vault.head_to_tell()?;
+    let head = vault.with(|files| files.head_to_tell())?;
     let asked =
         ask(&ledger, &person, Action::Tell { of, number: head.number, hash: head.hash }, screen).await?;
-    vault.head_was_told(&head)?;
+    vault.with(|files| files.head_was_told(&head))?;
     screen.result(
         &json!({ "number": head.number, "operation": asked.id.to_string(), "height": asked.height }),
         &format!("The ledger has the state of your vault now, at height {}.", asked.height),
@@ -49,7 +48,7 @@ pub(crate) async fn run(home: &VaultHome, args: &Anchor, screen: &Screen) -> Res
 
 /// What the ledger has of this image, if that is a state that the image knows of.
 async fn compare(
-    vault: &mut Vault,
+    vault: &mut VaultReach,
     ledger: &Ledger,
     person: &Person,
     of: [u8; 32],
@@ -57,7 +56,7 @@ async fn compare(
     let (_, shown) = ledger.prove_now::<Told>(&(person.log.state().did(), of)).await?;
     let Some(told) = shown.record else { return Ok(None) };
     let head = Head { number: told.number, hash: told.hash };
-    if !vault.knows_head(&head)? {
+    if !vault.with(|files| files.knows_head(&head))? {
         return Err(Failure::new(
             Kind::Failed,
             format!(
@@ -68,12 +67,12 @@ async fn compare(
         )
         .next("nothing was changed; bring back what is newer from another device (`allod sync`) or from your backup"));
     }
-    vault.head_was_told(&head)?;
+    vault.with(|files| files.head_was_told(&head))?;
     Ok(Some(told))
 }
 
 /// Under which name the ledger has this image's state.
-fn name_of(vault: &Vault, person: &Person) -> [u8; 32] {
+fn name_of(image_tag: [u8; 32], person: &Person) -> [u8; 32] {
     let secret = person.root.derive::<32>("vault/anchor", 0);
-    tagged("allod 2026 vault, name of a head on the ledger", &[secret.expose(), &vault.image_tag()])
+    tagged("allod 2026 vault, name of a head on the ledger", &[secret.expose(), &image_tag])
 }

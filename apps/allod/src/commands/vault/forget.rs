@@ -1,6 +1,6 @@
 //! `allod forget`: letting snapshots go, by name or by rules.
 
-use allod_disk::Vault;
+use allod_disk::{Use, Vault};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::keep::Rules;
 use super::ls::{local, timestamp};
 use super::meter::count;
-use super::open::{VaultHome, open_existing};
+use super::open::{VaultHome, reach};
 use super::path::readable;
 use super::snapshot::{all, is_unnamed, named};
 use crate::cli::vault::Forget;
@@ -28,17 +28,21 @@ pub(crate) fn run(home: &VaultHome, args: &Forget, screen: &Screen) -> Result<()
         return Err(Failure::usage("nothing would be left: name what goes, or say what stays")
             .next("such as `allod forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12`"));
     }
-    let mut vault = open_existing(home, screen)?;
-    let judged = match args.names.is_empty() {
-        true => by_rules(&mut vault, &rules)?,
-        false => by_name(&mut vault, &args.names)?,
-    };
+    let judged = reach(home, screen)?.change(|vault, _| {
+        let judged = match args.names.is_empty() {
+            true => by_rules(vault, &rules)?,
+            false => by_name(vault, &args.names)?,
+        };
+        for Judged { name, reasons, .. } in &judged {
+            if reasons.is_empty() && !args.dry_run {
+                vault.remove_snapshot(name)?;
+            }
+        }
+        Ok::<_, Failure>(judged)
+    })??;
     let mut removed = 0;
     for Judged { name, made, reasons } in &judged {
         let goes = reasons.is_empty();
-        if goes && !args.dry_run {
-            vault.remove_snapshot(name)?;
-        }
         removed += u64::from(goes);
         let word = if goes { "forget" } else { "keep" };
         let value = json!({

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use allod_crypto::Secret;
-use allod_disk::{Looked, Opened, Vault, verify};
+use allod_disk::{Looked, Opened, Use, Vault, verify};
 use allod_node::backup::Backup;
 use allod_vault::files::{Finding, Harmed};
 use allod_vault::object::{Kind as ObjectKind, ObjectId};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::backup::secret_of;
 use super::meter::{Meter, amount, count};
-use super::open::{VaultHome, place};
+use super::open::{VaultHome, place, reach};
 use super::path::readable;
 use super::threads;
 use crate::cli::vault::Check;
@@ -51,6 +51,15 @@ pub(crate) async fn run(home: &VaultHome, args: &Check, screen: &Screen) -> Resu
     let (place, person) = (place(home), load(home)?);
     if !place.is_there() {
         return Err(Failure::new(Kind::Failed, "there is no vault here yet"));
+    }
+    if home.is_mounted() {
+        if args.repair {
+            return Err(Failure::new(Kind::Failed, "a vault that is mounted is looked at, and not repaired")
+                .next("end the mount first: `allod mount --end DIR`"));
+        }
+        let _turn = home.turn(screen)?;
+        let report = look(&mut reach(home, screen)?, args, screen)?;
+        return show(&report, 0, None, args, screen);
     }
     let root = home.root(&person);
     let (mut vault, mut rebuilt) = match place.open_as_it_is(&root)? {
@@ -91,19 +100,25 @@ pub(crate) async fn run(home: &VaultHome, args: &Check, screen: &Screen) -> Resu
     show(&report, mended, rebuilt, args, screen)
 }
 
-fn look(vault: &mut Vault, args: &Check, screen: &Screen) -> Result<Report, Failure> {
+fn look<U>(vault: &mut U, args: &Check, screen: &Screen) -> Result<Report, Failure>
+where
+    U: Use<Compress: Send + Sync>,
+{
     let mut report = Report::default();
-    vault.check_parts(&mut |damage| report.parts.push(damage))?;
+    vault.with(|files| files.check_parts(&mut |damage| report.parts.push(damage)))?;
     let mut bad = BTreeSet::new();
     // Without an index nothing can be looked at.
     let has_index = report.parts.iter().all(|damage| damage.part != Part::Index);
     if !args.quick && has_index {
         let mut meter = Meter::of("checking", "objects", screen);
-        (report.looked, bad) =
-            verify(vault, threads(), &mut |looked| meter.show(looked.objects, looked.bytes))?;
+        (report.looked, bad) = verify(&mut *vault, threads(), &mut |looked| {
+            meter.show(looked.objects, looked.bytes);
+            screen.goes_on()
+        })?;
+        screen.go_on()?;
     }
     if has_index {
-        vault.check_files(&bad, &mut |finding| report.findings.push(finding))?;
+        vault.with(|files| files.check_files(&bad, &mut |finding| report.findings.push(finding)))?;
         // An object that nothing leads to harms nothing, unless the same is to be stored again.
         let named: BTreeSet<ObjectId> = report.objects().copied().collect();
         report.findings.extend(bad.difference(&named).map(|id| Finding::Object(*id, Vec::new())));

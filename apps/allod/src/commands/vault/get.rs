@@ -6,13 +6,13 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use allod_disk::{ExportError, Exported, Vault, export};
+use allod_disk::{ExportError, Exported, Use, Vault, export};
 use allod_vault::VaultError;
 use allod_vault::files::{Ino, Reader, Snapshot};
 use serde_json::json;
 
 use super::meter::{Meter, amount, count};
-use super::open::{VaultHome, open_existing};
+use super::open::{VaultHome, VaultReach, reach};
 use super::path::VaultPath;
 use super::threads;
 use crate::cli::vault::Get;
@@ -29,13 +29,13 @@ const PAGE: usize = 1024;
 const NAMED_MAX: usize = 20;
 
 pub(crate) fn run(home: &VaultHome, args: &Get, screen: &Screen) -> Result<(), Failure> {
-    let mut vault = open_existing(home, screen)?;
+    let mut vault = reach(home, screen)?;
     let paths: Vec<VaultPath> = args.paths.iter().map(|typed| VaultPath::typed(typed)).collect();
     bring_out(&mut vault, None, &paths, &args.to, screen)
 }
 
 /// A reader of the files as they are, or as they were.
-fn reader<'a>(
+pub(super) fn reader<'a>(
     vault: &'a mut Vault,
     snapshot: Option<&'a Snapshot>,
 ) -> Reader<'a, allod_disk::FileBlocks, allod_disk::Zstd> {
@@ -48,30 +48,32 @@ fn reader<'a>(
 /// Brings what is at these paths of the vault, or of a snapshot, into a directory outside, each
 /// under its own name; of the top, all that is in it. `-` is standard output.
 pub(super) fn bring_out(
-    vault: &mut Vault,
+    vault: &mut VaultReach,
     snapshot: Option<&Snapshot>,
     paths: &[VaultPath],
     to: &Path,
     screen: &Screen,
 ) -> Result<(), Failure> {
     if to == Path::new("-") {
-        return write_out(vault, snapshot, paths);
+        return write_out(vault, snapshot, paths, screen);
     }
-    let targets = targets(vault, snapshot, paths, to)?;
-    DirBuilder::new().recursive(true).create(to).map_err(|why| failed(to, &why))?;
+    let place = screen.path(to);
+    let targets = vault.look(|files| targets(files, snapshot, paths, (to, &place)))?;
+    DirBuilder::new().recursive(true).create(&place).map_err(|why| failed(to, &why))?;
     let mut meter = Meter::new("getting", screen);
     if screen.is_live() {
         let mut sum = 0;
         for (ino, _) in &targets {
-            sum += size(&mut reader(vault, snapshot), *ino)?;
+            sum += size(vault, snapshot, *ino, screen)?;
         }
         meter.total().is(sum);
     }
     let (mut done, mut lost) = (Exported::default(), Vec::new());
     for (ino, target) in &targets {
         let before = done;
-        let exported = export(vault, snapshot, *ino, target, threads(), &mut |exported| {
+        let exported = export(&mut *vault, snapshot, *ino, target, threads(), &mut |exported| {
             meter.show(before.entries + exported.entries, before.bytes + exported.bytes);
+            screen.goes_on()
         });
         let (exported, damaged) = exported.map_err(|why| match why {
             ExportError::Vault { source, .. } => Failure::from(source).with_details([why.to_string()]),
@@ -111,18 +113,18 @@ fn targets(
     vault: &mut Vault,
     snapshot: Option<&Snapshot>,
     paths: &[VaultPath],
-    to: &Path,
+    (to, place): (&Path, &Path),
 ) -> Result<Vec<(Ino, PathBuf)>, Failure> {
     let mut targets: Vec<(Ino, PathBuf)> = Vec::new();
     for path in paths {
         let mut reader = reader(vault, snapshot);
         let ino = path.find(&mut reader)?;
         match path.split() {
-            Some((_, name)) => targets.push((ino, to.join(OsStr::from_bytes(name)))),
+            Some((_, name)) => targets.push((ino, place.join(OsStr::from_bytes(name)))),
             None => {
                 let names = reader.names(ino, None, usize::MAX)?;
                 targets.extend(
-                    names.into_iter().map(|(name, entry)| (entry.ino, to.join(OsStr::from_bytes(&name)))),
+                    names.into_iter().map(|(name, entry)| (entry.ino, place.join(OsStr::from_bytes(&name)))),
                 );
             }
         }
@@ -130,7 +132,8 @@ fn targets(
     let mut taken = std::collections::BTreeSet::new();
     for (_, target) in &targets {
         if fs::symlink_metadata(target).is_ok() || !taken.insert(target) {
-            let message = format!("{} is there already; nothing was written", target.display());
+            let shown = target.file_name().map_or_else(|| to.to_owned(), |name| to.join(name));
+            let message = format!("{} is there already; nothing was written", shown.display());
             return Err(Failure::new(Kind::Failed, message).next("choose another place with --to"));
         }
     }
@@ -143,19 +146,26 @@ fn failed(path: &Path, why: &io::Error) -> Failure {
 
 /// Bytes of all files in a tree of the vault.
 fn size(
-    reader: &mut Reader<'_, allod_disk::FileBlocks, allod_disk::Zstd>,
+    vault: &mut VaultReach,
+    snapshot: Option<&Snapshot>,
     top: Ino,
-) -> Result<u64, VaultError> {
+    screen: &Screen,
+) -> Result<u64, Failure> {
     let (mut sum, mut rest) = (0, vec![top]);
     while let Some(ino) = rest.pop() {
-        let inode = reader.inode(ino)?;
+        screen.go_on()?;
+        let inode = match vault.look(|files| reader(files, snapshot).inode(ino)) {
+            // Somebody removed it meanwhile.
+            Err(VaultError::Refused(_)) => continue,
+            inode => inode?,
+        };
         if !inode.is_directory() {
             sum += inode.size;
             continue;
         }
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let names = reader.names(ino, after.as_deref(), PAGE)?;
+            let names = vault.look(|files| reader(files, snapshot).names(ino, after.as_deref(), PAGE))?;
             let Some((last, _)) = names.last() else { break };
             after = Some(last.clone());
             rest.extend(names.into_iter().map(|(_, entry)| entry.ino));
@@ -165,18 +175,27 @@ fn size(
 }
 
 /// Writes one file to standard output.
-fn write_out(vault: &mut Vault, snapshot: Option<&Snapshot>, paths: &[VaultPath]) -> Result<(), Failure> {
+fn write_out(
+    vault: &mut VaultReach,
+    snapshot: Option<&Snapshot>,
+    paths: &[VaultPath],
+    screen: &Screen,
+) -> Result<(), Failure> {
     let [path] = paths else {
         return Err(Failure::usage("only one file goes to standard output"));
     };
-    let mut reader = reader(vault, snapshot);
-    let ino = path.find(&mut reader)?;
-    if reader.inode(ino)?.kind != allod_vault::files::FileKind::File {
+    let (ino, kind) = vault.look(|files| {
+        let mut reader = reader(files, snapshot);
+        let ino = path.find(&mut reader)?;
+        Ok::<_, Failure>((ino, reader.inode(ino)?.kind))
+    })?;
+    if kind != allod_vault::files::FileKind::File {
         return Err(Failure::usage(format!("{} is no file; only one goes to standard output", path.shown())));
     }
-    let (mut out, mut offset) = (io::stdout().lock(), 0);
+    let (mut out, mut offset) = (screen.out(), 0);
     loop {
-        let bytes = reader.read(ino, offset, WINDOW)?;
+        screen.go_on()?;
+        let bytes = vault.look(|files| reader(files, snapshot).read(ino, offset, WINDOW))?;
         if bytes.is_empty() {
             break;
         }

@@ -1,13 +1,13 @@
 //! `allod history`: the snapshots, and the versions of one file.
 
-use allod_disk::{FileBlocks, Vault, Zstd};
+use allod_disk::{FileBlocks, Use, Zstd};
 use allod_vault::VaultError;
 use allod_vault::files::{ContentPart, FileKind, Ino, Inode, Reader};
 use serde_json::json;
 
 use super::ls::{described, local, timestamp};
 use super::meter::amount;
-use super::open::{VaultHome, open_existing};
+use super::open::{VaultHome, VaultReach, reach};
 use super::path::{VaultPath, readable, to_json};
 use super::snapshot::{all, is_unnamed};
 use crate::cli::vault::History;
@@ -63,15 +63,15 @@ impl Version {
 }
 
 pub(crate) fn run(home: &VaultHome, args: &History, screen: &Screen) -> Result<(), Failure> {
-    let mut vault = open_existing(home, screen)?;
+    let mut vault = reach(home, screen)?;
     match &args.path {
         Some(typed) => versions(&mut vault, &VaultPath::typed(typed), screen),
         None => snapshots(&mut vault, screen),
     }
 }
 
-fn snapshots(vault: &mut Vault, screen: &Screen) -> Result<(), Failure> {
-    let all = all(vault)?;
+fn snapshots(vault: &mut VaultReach, screen: &Screen) -> Result<(), Failure> {
+    let all = vault.look(all)?;
     for (name, info) in &all {
         let is_named = !is_unnamed(name);
         let value = json!({
@@ -85,7 +85,7 @@ fn snapshots(vault: &mut Vault, screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
-fn versions(vault: &mut Vault, path: &VaultPath, screen: &Screen) -> Result<(), Failure> {
+fn versions(vault: &mut VaultReach, path: &VaultPath, screen: &Screen) -> Result<(), Failure> {
     let mut last: Option<Version> = None;
     let mut is_known = false;
     let mut show = |name: Option<&[u8]>, made: Option<String>, now: Option<Version>| {
@@ -112,20 +112,33 @@ fn versions(vault: &mut Vault, path: &VaultPath, screen: &Screen) -> Result<(), 
         screen.result(&value, &format!("{shown:<22}  {change:<7}{about}"));
         last = now;
     };
-    for (name, info) in all(vault)? {
-        let snapshot = vault.open_snapshot(&name)?;
-        let mut reader = vault.read_snapshot(&snapshot);
-        let version = path.look_up(&mut reader)?.map(|ino| Version::of(&mut reader, ino)).transpose()?;
+    for (name, info) in vault.look(all)? {
+        screen.go_on()?;
+        let version = vault.look(|files| {
+            let snapshot = match files.open_snapshot(&name) {
+                // Somebody let it go meanwhile.
+                Err(VaultError::Refused(_)) => return Ok(None),
+                snapshot => snapshot?,
+            };
+            version(&mut files.read_snapshot(&snapshot), path)
+        })?;
         show(Some(&name), Some(timestamp(info.made).to_string()), version);
     }
-    let mut reader = vault.read();
-    let version = path.look_up(&mut reader)?.map(|ino| Version::of(&mut reader, ino)).transpose()?;
+    let version = vault.look(|files| version(&mut files.read(), path))?;
     show(None, None, version);
     if is_known {
         return Ok(());
     }
     let message = format!("neither the vault nor a snapshot has {}", path.shown());
     Err(Failure::new(Kind::Failed, message).next("`allod ls` lists what there is"))
+}
+
+/// What a path leads to, if it does.
+fn version(
+    reader: &mut Reader<'_, FileBlocks, Zstd>,
+    path: &VaultPath,
+) -> Result<Option<Version>, VaultError> {
+    path.look_up(reader)?.map(|ino| Version::of(reader, ino)).transpose()
 }
 
 fn target(version: &Version) -> Vec<u8> {

@@ -1,15 +1,16 @@
 //! `allod ls`: what is in the vault.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
-use allod_disk::{Vault, Zstd};
-use allod_vault::files::{FileKind, Ino, Inode, Reader, Time};
+use allod_disk::{Use, Zstd};
+use allod_vault::files::{FileKind, Ino, Inode, Reader, Snapshot, Time};
 use allod_vault::{Blocks, VaultError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::open::{VaultHome, open_existing};
+use super::get::reader;
+use super::open::{VaultHome, VaultReach, reach};
 use super::path::{VaultPath, readable, to_json};
 use crate::cli::vault::List;
 use crate::failure::Failure;
@@ -19,34 +20,38 @@ use crate::screen::Screen;
 const PAGE: usize = 1024;
 
 pub(crate) fn run(home: &VaultHome, args: &List, screen: &Screen) -> Result<(), Failure> {
-    let mut vault = open_existing(home, screen)?;
+    let mut vault = reach(home, screen)?;
     let path = VaultPath::typed(&args.path);
-    match &args.snapshot {
-        Some(name) => {
-            let snapshot = super::snapshot::find(&mut vault, name.as_bytes())?;
-            list(&mut vault.read_snapshot(&snapshot), &path, args, screen)
-        }
-        None => list(&mut Vault::read(&mut vault), &path, args, screen),
-    }
+    let name = args.snapshot.as_ref().map(|name| name.as_bytes());
+    let snapshot = name.map(|name| vault.look(|files| super::snapshot::find(files, name))).transpose()?;
+    list(&mut vault, snapshot.as_ref(), &path, args, screen)
 }
 
-fn list<B: Blocks>(
-    reader: &mut Reader<'_, B, Zstd>,
+/// A name, what it leads to, and where that leads if it is a link.
+type Row = (Vec<u8>, Ino, Inode, Vec<u8>);
+
+fn list(
+    vault: &mut VaultReach,
+    snapshot: Option<&Snapshot>,
     path: &VaultPath,
     args: &List,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let ino = path.find(reader)?;
+    let out = screen.out();
     let mut listing = Listing {
-        out: io::BufWriter::new(io::stdout().lock()),
-        is_plain: !io::stdout().is_terminal(),
+        is_plain: !out.is_terminal(),
+        out: io::BufWriter::new(out),
         long: args.long,
         json: screen.is_json(),
     };
-    let inode = reader.inode(ino)?;
+    let (ino, inode, target) = vault.look(|files| {
+        let mut reader = reader(files, snapshot);
+        let ino = path.find(&mut reader)?;
+        let inode = reader.inode(ino)?;
+        Ok::<_, Failure>((ino, inode, target(&mut reader, ino, &inode)?))
+    })?;
     if !inode.is_directory() {
         let name = path.names().last().cloned().unwrap_or_default();
-        let target = target(reader, ino, &inode)?;
         // A reader that went away has seen enough.
         let _ = listing.row(path, &name, &inode, &target);
         return Ok(());
@@ -56,25 +61,44 @@ fn list<B: Blocks>(
     while let Some((directory, ino)) = rest.pop() {
         let (mut after, mut below): (Option<Vec<u8>>, Vec<(VaultPath, Ino)>) = (None, Vec::new());
         loop {
-            let names = reader.names(ino, after.as_deref(), PAGE)?;
-            let Some((last, _)) = names.last() else { break };
+            screen.go_on()?;
+            let rows = vault.look(|files| rows(&mut reader(files, snapshot), ino, after.as_deref()))?;
+            let Some((last, ..)) = rows.last() else { break };
             after = Some(last.clone());
-            for (name, entry) in names {
+            for (name, ino, inode, target) in rows {
                 let path = directory.join(&name);
-                let inode = reader.inode(entry.ino)?;
-                let target = target(reader, entry.ino, &inode)?;
                 let shown = if args.recursive { path.bytes() } else { name };
                 if listing.row(&path, &shown, &inode, &target).is_err() {
                     return Ok(());
                 }
-                if args.recursive && entry.kind == FileKind::Directory {
-                    below.push((path, entry.ino));
+                if args.recursive && inode.is_directory() {
+                    below.push((path, ino));
                 }
             }
         }
         rest.extend(below.into_iter().rev());
     }
     Ok(())
+}
+
+/// The next names of a directory.
+fn rows<B: Blocks>(
+    reader: &mut Reader<'_, B, Zstd>,
+    directory: Ino,
+    after: Option<&[u8]>,
+) -> Result<Vec<Row>, VaultError> {
+    let names = match reader.names(directory, after, PAGE) {
+        // Somebody removed it meanwhile.
+        Err(VaultError::Refused(_)) => Vec::new(),
+        names => names?,
+    };
+    let mut rows = Vec::with_capacity(names.len());
+    for (name, entry) in names {
+        let inode = reader.inode(entry.ino)?;
+        let target = target(reader, entry.ino, &inode)?;
+        rows.push((name, entry.ino, inode, target));
+    }
+    Ok(rows)
 }
 
 fn target<B: Blocks>(

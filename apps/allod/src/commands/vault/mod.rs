@@ -7,6 +7,7 @@ pub(super) mod fsck;
 pub(super) mod gc;
 pub(super) mod get;
 pub(super) mod history;
+pub(super) mod holder;
 pub(crate) mod keep;
 pub(super) mod ls;
 mod meter;
@@ -19,6 +20,7 @@ pub(super) mod rm;
 pub(super) mod share;
 pub(super) mod snapshot;
 pub(crate) mod spaces;
+mod stop;
 pub(super) mod sync;
 
 use allod_vault::files::Time;

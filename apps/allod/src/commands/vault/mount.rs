@@ -10,6 +10,7 @@ use allod_disk::{DiskError, FileBlocks, MountError, Mounted, Users, mounts, unmo
 use rustix::io::Errno;
 use serde_json::json;
 
+use super::holder::Holder;
 use super::open::{VaultHome, open, place};
 use crate::cli::vault::Mount;
 use crate::commands::ending::Ending;
@@ -45,6 +46,10 @@ pub(crate) async fn run(home: &VaultHome, args: &Mount, screen: &Screen) -> Resu
         place.was_mounted();
         refused(&why)
     })?;
+    let holder = Holder::begin(&home.mounted_as(mounted.handle()), &place);
+    if let Err(why) = &holder {
+        screen.warn(&format!("other commands cannot be done while this is mounted: {why}"));
+    }
     let snapshots = path.join(".snapshots");
     let text = format!(
         "Your vault is at {}, and its snapshots are in {}. Ctrl-C ends the mount.",
@@ -53,6 +58,9 @@ pub(crate) async fn run(home: &VaultHome, args: &Mount, screen: &Screen) -> Resu
     );
     screen.result(&json!({ "mounted": path, "snapshots": snapshots }), &text);
     let is_left = stay(&mounted, &path, &mut ending, screen).await?;
+    if let Ok(holder) = holder {
+        holder.end();
+    }
     let ended = mounted.end();
     place.was_mounted();
     match ended {

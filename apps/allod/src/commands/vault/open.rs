@@ -2,16 +2,19 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use allod_crypto::Secret;
-use allod_disk::{DiskError, Place, PlaceError, Vault};
+use allod_disk::{DiskError, FileBlocks, Handle, Place, PlaceError, Reach, Vault, Zstd};
 use allod_node::person::{Home, Person};
 
 use super::spaces::{self, Space};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
+
+const WAITING: &str = "waiting for another `allod` that is at work on this vault";
 
 /// How often it is tried whether the vault is free.
 const TRIED: Duration = Duration::from_millis(100);
@@ -21,18 +24,51 @@ const TRIED: Duration = Duration::from_millis(100);
 pub(crate) struct VaultHome {
     home: Home,
     space: Option<Space>,
+    /// Where this process has it mounted.
+    mounted: Option<Handle<FileBlocks, Zstd>>,
+    /// One at a time goes over all objects.
+    turn: Arc<Mutex<()>>,
 }
+
+/// A vault that a command is done on.
+pub(crate) type VaultReach = Reach<FileBlocks, Zstd>;
 
 impl VaultHome {
     /// The person's own vault.
     pub(crate) fn own(home: &Home) -> Self {
-        Self { home: home.clone(), space: None }
+        Self { home: home.clone(), space: None, mounted: None, turn: Arc::default() }
     }
 
     /// The vault that was named, or the person's own.
     pub(crate) fn choose(home: &Home, name: Option<&str>) -> Result<Self, Failure> {
         let space = name.map(|name| spaces::named(home, name)).transpose()?;
-        Ok(Self { home: home.clone(), space })
+        Ok(Self { home: home.clone(), space, mounted: None, turn: Arc::default() })
+    }
+
+    /// The same vault, which this process has mounted.
+    pub(crate) fn mounted_as(&self, handle: Handle<FileBlocks, Zstd>) -> Self {
+        Self { mounted: Some(handle), ..self.clone() }
+    }
+
+    /// Waits until nothing else that goes over all objects is done by the one who has it mounted.
+    pub(super) fn turn(&self, screen: &Screen) -> Result<MutexGuard<'_, ()>, Failure> {
+        let mut is_told = false;
+        loop {
+            match self.turn.try_lock() {
+                Ok(turn) => return Ok(turn),
+                Err(TryLockError::Poisoned(broken)) => return Ok(broken.into_inner()),
+                Err(TryLockError::WouldBlock) if !is_told => screen.note(WAITING),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            is_told = true;
+            screen.go_on()?;
+            std::thread::sleep(TRIED);
+        }
+    }
+
+    /// Whether this process has it mounted.
+    pub(crate) fn is_mounted(&self) -> bool {
+        self.mounted.is_some()
     }
 
     /// Which shared folder it is, if it is one.
@@ -93,6 +129,22 @@ pub(crate) fn open_existing(home: &VaultHome, screen: &Screen) -> Result<Vault, 
     wait(screen, || place.open(&root))
 }
 
+/// The vault, mounted or not; the person's own is made if there is none.
+pub(crate) fn reach_or_make(home: &VaultHome, screen: &Screen) -> Result<VaultReach, Failure> {
+    match &home.mounted {
+        Some(handle) => Ok(Reach::Mounted(handle.clone())),
+        None => Ok(Reach::Alone(Box::new(open(home, screen)?))),
+    }
+}
+
+/// The vault, which must be there, mounted or not.
+pub(crate) fn reach(home: &VaultHome, screen: &Screen) -> Result<VaultReach, Failure> {
+    match &home.mounted {
+        Some(handle) => Ok(Reach::Mounted(handle.clone())),
+        None => Ok(Reach::Alone(Box::new(open_existing(home, screen)?))),
+    }
+}
+
 fn wait(screen: &Screen, open: impl Fn() -> Result<Vault, PlaceError>) -> Result<Vault, Failure> {
     let mut is_told = false;
     loop {
@@ -101,7 +153,7 @@ fn wait(screen: &Screen, open: impl Fn() -> Result<Vault, PlaceError>) -> Result
             opened => return Ok(opened?),
         }
         if !is_told {
-            screen.note("waiting for another `allod` that is at work on this vault");
+            screen.note(WAITING);
             is_told = true;
         }
         std::thread::sleep(TRIED);

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use allod_disk::{Ignored, ImportError, ImportOptions, Progress, Skipped, Vault, import_with, survey};
@@ -16,9 +15,9 @@ use serde_json::json;
 use super::meter::{Meter, amount, count};
 use super::open::{VaultHome, open, place};
 use super::path::VaultPath;
+use super::stop::stop_at_signals;
 use super::{now, snapshot, threads};
 use crate::cli::vault::Put;
-use crate::commands::ending::Ending;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
@@ -40,7 +39,7 @@ pub(crate) fn run(home: &VaultHome, args: &Put, screen: &Screen) -> Result<(), F
     let mut vault = open(home, screen)?;
     let to = VaultPath::typed(&args.to);
     let directory = make_directories(&mut vault, &to)?;
-    let stop = stop_at_signals(screen)?;
+    stop_at_signals(screen, "stopping; what is whole is kept")?;
     let identity = |path: &Path| fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()));
     // A vault does not take in itself.
     let without = place(home).image().parent().and_then(|folder| identity(folder).ok());
@@ -50,7 +49,7 @@ pub(crate) fn run(home: &VaultHome, args: &Put, screen: &Screen) -> Result<(), F
         without: without.into_iter().collect(),
         mirror: args.delete,
         one_file_system: args.one_file_system,
-        stop: Some(&stop),
+        stop: Some(screen.stops()),
     };
     let mut meter = Meter::new("putting", screen);
     let outcome = put(&mut vault, &sources, directory, &options, &mut meter, screen);
@@ -82,22 +81,6 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
         sources.push((whole, name));
     }
     Ok(sources)
-}
-
-/// Becomes true at SIGINT or SIGTERM; at a second one, the process ends at once.
-fn stop_at_signals(screen: &Screen) -> Result<Arc<AtomicBool>, Failure> {
-    let mut ending = Ending::new(false)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let (told, screen) = (Arc::clone(&stop), *screen);
-    tokio::spawn(async move {
-        ending.wait().await;
-        told.store(true, Ordering::Relaxed);
-        screen.note("stopping; what is whole is kept");
-        ending.wait().await;
-        // The vault takes this as any other crash.
-        std::process::exit(i32::from(Kind::Failed as u8));
-    });
-    Ok(stop)
 }
 
 fn put(

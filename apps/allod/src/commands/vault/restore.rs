@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use allod_disk::{Vault, put_back};
-use serde_json::json;
+use allod_disk::{IsOpen, Use, Vault, put_back};
+use serde_json::{Value, json};
 
 use super::get::bring_out;
 use super::meter::count;
 use super::now;
-use super::open::{VaultHome, open_existing};
+use super::open::{VaultHome, reach};
 use super::path::{VaultPath, readable};
 use super::put::make_directories;
 use super::snapshot::{named, take_if_changed};
@@ -25,18 +25,23 @@ pub(crate) fn run(home: &VaultHome, args: &Restore, screen: &Screen) -> Result<(
         None => (typed, &b""[..]),
     };
     let path = VaultPath::typed(OsStr::from_bytes(path));
-    let mut vault = open_existing(home, screen)?;
-    let name = named(&mut vault, name)?;
+    let mut vault = reach(home, screen)?;
     if args.in_place {
-        return restore_in_place(&mut vault, &name, &path, screen);
+        let done = vault.change(|files, is_open| restore_in_place(files, name, &path, is_open))??;
+        screen.result(&done.0, &done.1);
+        return Ok(());
     }
+    let (name, snapshot) = vault.look(|files| {
+        let name = named(files, name)?;
+        let snapshot = files.open_snapshot(&name)?;
+        Ok::<_, Failure>((name, snapshot))
+    })?;
     // A whole snapshot comes into a directory of its own.
     let to = match (&args.to, path.is_top()) {
         (Some(to), _) => to.clone(),
         (None, true) => PathBuf::from(OsStr::from_bytes(&name)),
         (None, false) => PathBuf::from("."),
     };
-    let snapshot = vault.open_snapshot(&name)?;
     bring_out(&mut vault, Some(&snapshot), &[path], &to, screen)
 }
 
@@ -44,9 +49,10 @@ fn restore_in_place(
     vault: &mut Vault,
     name: &[u8],
     path: &VaultPath,
-    screen: &Screen,
-) -> Result<(), Failure> {
-    let snapshot = vault.open_snapshot(name)?;
+    is_open: &IsOpen<'_>,
+) -> Result<(Value, String), Failure> {
+    let name = named(vault, name)?;
+    let snapshot = vault.open_snapshot(&name)?;
     let from = path.find(&mut vault.read_snapshot(&snapshot))?;
     let (kept, _) = take_if_changed(vault)?;
     let mut entries = None;
@@ -54,7 +60,7 @@ fn restore_in_place(
         None => vault.revert(snapshot)?,
         Some((above, last)) => {
             let parent = make_directories(vault, &above)?;
-            entries = Some(put_back(vault, &snapshot, from, (parent, last), now())?);
+            entries = Some(put_back(vault, &snapshot, from, (parent, last), now(), is_open)?);
             vault.commit()?;
         }
     }
@@ -62,9 +68,8 @@ fn restore_in_place(
         None => "all files".into(),
         Some(entries) => format!("{}, {}", path.shown(), count(entries, "thing", "things")),
     };
-    let name = readable(name);
+    let name = readable(&name);
     let text =
         format!("Put back {what}, as in snapshot {name}. What was there until now is in snapshot {kept}.");
-    screen.result(&json!({ "restored": name, "before": kept, "entries": entries }), &text);
-    Ok(())
+    Ok((json!({ "restored": name, "before": kept, "entries": entries }), text))
 }

@@ -7,13 +7,13 @@ use allod_crypto::{CryptoRng, Secret};
 use allod_did::{Did, Log};
 use allod_disk::{Place, Vault, Zstd};
 use allod_node::person::{Home, Person};
-use allod_vault::files::Files;
+use allod_vault::files::{Access, Files};
 use allod_vault::share::{Changed, GRANT_MAX, Grant, REQUEST_MAX, Request, Roster, RosterError, ShareError};
 use allod_vault::{Ring, SpaceId};
 use serde_json::json;
 
 use super::meter::count;
-use super::open::{VaultHome, open, place};
+use super::open::{VaultHome, place, reach, reach_or_make};
 use super::spaces::{self, OWN_NAME, Space, check_name, free_name};
 use crate::cli::share::{Share, ShareCommand};
 use crate::commands::load;
@@ -108,7 +108,7 @@ fn keep(home: &Home, person: &Person, space: &Space) -> Result<(), Failure> {
 
 fn add(home: &VaultHome, request: &Path, out: &Path, screen: &Screen) -> Result<(), Failure> {
     let person = load(home)?;
-    let request = Request::decode(&read(request, REQUEST_MAX)?)?;
+    let request = Request::decode(&read(&screen.path(request), REQUEST_MAX)?)?;
     let is_own = request.did() == person.log.state().did();
     if home.space().is_none() && !is_own {
         return Err(Failure::usage(
@@ -116,12 +116,13 @@ fn add(home: &VaultHome, request: &Path, out: &Path, screen: &Screen) -> Result<
         )
         .next("make a folder to share: `allod share make NAME`, then name it with --space"));
     }
-    let mut vault = open(home, screen)?;
     let rng = &mut allod_node::entropy();
-    let roster = welcome(&mut vault, &person, request.log(), rng)?;
-    let grant = Grant { ring: vault.ring().clone(), roster };
+    let grant = reach_or_make(home, screen)?.with(|vault| {
+        let roster = welcome(vault, &person, request.log(), rng)?;
+        Ok::<_, Failure>(Grant { ring: vault.ring().clone(), roster })
+    })?;
     let sealed = grant.seal(&request, &person.device, rng)?;
-    write_new(out, &sealed)?;
+    write_new(&screen.path(out), &sealed)?;
     let device = request.device().map_or("", |device| device.name()).to_owned();
     let text = format!(
         "Wrote {}: keys for the device {device:?} of {}, which nobody else can open. There: `allod share accept`.",
@@ -250,8 +251,11 @@ fn list(home: &Home, screen: &Screen) -> Result<(), Failure> {
 }
 
 fn members(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
-    let mut vault = open(home, screen)?;
-    let Some(roster) = vault.roster()? else {
+    let known = reach_or_make(home, screen)?.with(|vault| {
+        let roster = vault.roster()?;
+        Ok::<_, Failure>(roster.map(|roster| (roster, vault.ring().epochs())))
+    })?;
+    let Some((roster, epochs)) = known else {
         screen.result(&json!({ "members": [] }), "Nobody but this device.");
         return Ok(());
     };
@@ -263,7 +267,7 @@ fn members(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
         let founder = if place == 0 { ", who made it" } else { "" };
         lines.push(format!("{}{founder}: {}", state.did(), devices.join(", ")));
     }
-    screen.result(&json!({ "members": rows, "epochs": vault.ring().epochs() }), &lines.join("\n"));
+    screen.result(&json!({ "members": rows, "epochs": epochs }), &lines.join("\n"));
     Ok(())
 }
 
@@ -273,8 +277,8 @@ fn remove(home: &VaultHome, typed: &str, screen: &Screen) -> Result<(), Failure>
         return Err(Failure::usage("name the shared folder with --space")
             .next("to remove a device of your own: `allod devices remove`, then `allod sync`"));
     }
-    let mut vault = open(home, screen)?;
-    let roster = vault.roster()?.ok_or(ShareError::Malformed)?;
+    let mut vault = reach(home, screen)?;
+    let roster = vault.with(|vault| vault.roster())?.ok_or(ShareError::Malformed)?;
     let is_meant = |did: &Did| did.to_string().starts_with(typed) && typed.len() > "did:allod:z".len();
     let (left, stay): (Vec<&Log>, Vec<&Log>) =
         roster.members().iter().skip(1).partition(|log| is_meant(&log.state().did()));
@@ -286,7 +290,8 @@ fn remove(home: &VaultHome, typed: &str, screen: &Screen) -> Result<(), Failure>
     };
     let stay: Vec<Log> = stay.into_iter().cloned().collect();
     let rng = &mut allod_node::entropy();
-    let changed = vault.set_members(&person.log, &stay, roster.name(), &person.device, rng)?;
+    let changed =
+        vault.with(|vault| vault.set_members(&person.log, &stay, roster.name(), &person.device, rng))?;
     let epoch = changed == Changed::Epoch;
     let text = format!(
         "Removed {}. They keep what they had, and read nothing that is stored from now on. Others learn of it when \

@@ -1,17 +1,13 @@
 //! `allod snapshot`, and what a snapshot is called.
 
-use std::fs;
-use std::io;
-
 use allod_disk::Vault;
-use allod_vault::files::{NAME_MAX, Snapshot, SnapshotInfo, Time};
+use allod_vault::files::{Access, NAME_MAX, Snapshot, SnapshotInfo, Time};
 use allod_vault::{Refusal, VaultError};
 use jiff::civil::DateTime;
-use rustix::io::Errno;
 use serde_json::json;
 
 use super::now;
-use super::open::{VaultHome, open_existing, place};
+use super::open::{VaultHome, reach};
 use super::path::readable;
 use crate::cli::vault::TakeSnapshot;
 use crate::failure::{Failure, Kind};
@@ -28,24 +24,10 @@ pub(super) type Snapshots = Vec<(Vec<u8>, SnapshotInfo)>;
 
 pub(crate) fn run(home: &VaultHome, args: &TakeSnapshot, screen: &Screen) -> Result<(), Failure> {
     let name = args.name.as_deref().map(check_name).transpose()?;
-    if let Some(at) = place(home).mounted() {
-        let name = name.map_or_else(|| called(now()), str::to_owned);
-        match fs::create_dir(at.join(".snapshots").join(&name)) {
-            // A crash left the mount, and nobody has the vault.
-            Err(why) if why.raw_os_error() == Some(Errno::NOTCONN.raw_os_error()) => {}
-            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => return Err(exists(&name)),
-            done => {
-                done.map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", at.display())))?;
-                screen.result(&json!({ "snapshot": name, "new": true }), &format!("Took snapshot {name}."));
-                return Ok(());
-            }
-        }
-    }
-    let mut vault = open_existing(home, screen)?;
-    let (name, is_new) = match name {
-        Some(name) => (take(&mut vault, name)?, true),
-        None => take_if_changed(&mut vault)?,
-    };
+    let (name, is_new) = reach(home, screen)?.with(|vault| match name {
+        Some(name) => take(vault, name).map(|name| (name, true)),
+        None => take_if_changed(vault),
+    })?;
     let text = match is_new {
         true => format!("Took snapshot {name}."),
         false => format!("Nothing changed since snapshot {name}, so none was taken."),

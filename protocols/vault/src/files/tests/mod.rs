@@ -2,8 +2,10 @@
 
 mod backup;
 mod check;
+mod collect;
 mod keys;
 mod model;
+mod moment;
 mod posix;
 mod power;
 mod random;

@@ -2,26 +2,29 @@
 //! input and output.
 
 use std::fs::File;
-use std::io;
-use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use allod_crypto::sign::VerifyingKey;
 use allod_disk::meeting::{self, Sides};
-use allod_disk::{DiskError, PlaceError, Vault};
+use allod_disk::{DiskError, PlaceError, Use, Vault};
 use allod_node::device_link::{DeviceLink, Door};
 use allod_node::person::{Home, Person};
-use allod_vault::share::Hello;
+use allod_vault::share::{HELLO_MAX, Hello};
 use allod_vault::sync::Role;
 use serde_json::json;
 use tokio::runtime::Handle;
 
+use super::carries::{Carries, PassedOn, pass_on};
 use super::ready::{follow, make_ready};
 use super::told::{Told, broken, tell};
 use crate::commands::load;
-use crate::commands::vault::open::{VaultHome, place};
+use crate::commands::vault::holder;
+use crate::commands::vault::open::{VaultHome, place, reach};
 use crate::commands::vault::spaces::folder_of;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
@@ -38,6 +41,31 @@ const TRIED: Duration = Duration::from_millis(100);
 /// How long what guardians said of the person's devices counts.
 const FOLLOWED: Duration = Duration::from_secs(60);
 
+/// What answering came to.
+enum Answered {
+    Told(Box<Told>),
+    /// The device took up the vault.
+    Joined,
+    /// The process that has the vault mounted answered, and said so.
+    Elsewhere,
+}
+
+impl Answered {
+    /// Says it, where there is something to say it on.
+    fn say(&self, from: Option<IpAddr>, screen: &Screen) {
+        match (self, from) {
+            (Self::Told(told), Some(_)) => told.say(screen),
+            (Self::Told(told), None) => screen.note(&told.text()),
+            (Self::Joined, Some(from)) => screen.result(
+                &json!({ "joined": from.to_string() }),
+                &format!("Let a device of yours at {from} take up the vault."),
+            ),
+            (Self::Joined, None) => screen.note("Let a device of yours take up the vault."),
+            (Self::Elsewhere, _) => {}
+        }
+    }
+}
+
 /// Who answers.
 pub(super) struct Answering {
     home: Home,
@@ -52,7 +80,7 @@ pub(super) struct Answering {
 impl Answering {
     pub(super) fn new(home: &Home, screen: &Screen) -> Self {
         let (runtime, turn) = (Handle::current(), Mutex::new(()));
-        Self { home: home.clone(), screen: *screen, runtime, followed: Mutex::new(None), turn }
+        Self { home: home.clone(), screen: screen.clone(), runtime, followed: Mutex::new(None), turn }
     }
 
     /// Answers all who come, and never ends.
@@ -60,15 +88,8 @@ impl Answering {
         door.answer(&person.device, |from, link| {
             // Who proves no key is nobody to speak of.
             let Ok(link) = link else { return };
-            match self.answer(&link) {
-                Ok(Some(told)) => told.say(&self.screen),
-                Ok(None) => {
-                    let from = from.ip();
-                    self.screen.result(
-                        &json!({ "joined": from.to_string() }),
-                        &format!("Let a device of yours at {from} take up the vault."),
-                    );
-                }
+            match self.answer(&link, Some(from.ip())) {
+                Ok(answered) => answered.say(Some(from.ip()), &self.screen),
                 Err(why) => {
                     self.screen.warn(&format!("{}: {why}", from.ip()));
                     if self.screen.is_json() {
@@ -85,8 +106,7 @@ impl Answering {
         let failed = |why: io::Error| broken(why);
         let (here, there) = UnixStream::pair().map_err(failed)?;
         let (mut into, mut out) = (there.try_clone().map_err(failed)?, there);
-        let mut stdin = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
-        let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
+        let (mut stdin, mut stdout) = self.screen.streams().map_err(failed)?;
         std::thread::spawn(move || {
             let _ = io::copy(&mut stdin, &mut into);
             let _ = into.shutdown(Shutdown::Write);
@@ -95,19 +115,16 @@ impl Answering {
             let _ = io::copy(&mut out, &mut stdout);
         });
         let link = DeviceLink::accept(here, &person.device).map_err(failed)?;
-        let answered = self.answer(&link);
+        let answered = self.answer(&link, None);
         // What was said last goes out.
         drop(link);
         let _ = sends.join();
-        match answered? {
-            Some(told) => self.screen.note(&told.text()),
-            None => self.screen.note("Let a device of yours take up the vault."),
-        }
+        answered?.say(None, &self.screen);
         Ok(())
     }
 
-    /// Answers one device: with what it came to, or nothing where it took up the vault.
-    fn answer(&self, link: &DeviceLink) -> Result<Option<Told>, Failure> {
+    /// Answers one device.
+    fn answer(&self, link: &DeviceLink, from: Option<IpAddr>) -> Result<Answered, Failure> {
         link.set_patience(MEETS).map_err(broken)?;
         let proven = link.proven();
         let begun = meeting::hello(&mut &*link, &proven)?;
@@ -133,14 +150,18 @@ impl Answering {
         };
         let mut vault = match open_soon(&home, &person) {
             Ok(vault) => vault,
-            Err(PlaceError::Mounted(_)) => {
-                return self.refuse(
-                    &begun,
-                    &person,
-                    "the vault is mounted there; end the mount, and try again",
-                    link,
-                );
-            }
+            Err(PlaceError::Mounted(_)) => match self.pass_on(&home, &begun, from, link)? {
+                Some(0) => return Ok(Answered::Elsewhere),
+                Some(_) => return Err(Failure::new(Kind::Failed, "the sync came to no end, as said above")),
+                None => {
+                    return self.refuse(
+                        &begun,
+                        &person,
+                        "the vault is mounted there; end the mount, and try again",
+                        link,
+                    );
+                }
+            },
             Err(PlaceError::Disk(DiskError::InUse(_))) => {
                 return self.refuse(&begun, &person, "the vault is in use there; try again later", link);
             }
@@ -149,14 +170,42 @@ impl Answering {
                 return Err(why.into());
             }
         };
-        let rng = &mut allod_node::entropy();
-        make_ready(&mut vault, home.space().is_none(), &person, rng)?;
-        let sides = Sides { log: &person.log, device: &person.device, proven: &proven };
-        let (mut from, mut to) = (link, link);
-        match meeting::answer_meeting(&mut vault, &begun, sides, (&mut from, &mut to), rng)? {
-            None => Ok(None),
-            Some(_) => tell(&mut vault, Role::Answers, &person, &begun, link, &self.screen).map(Some),
+        let is_own = home.space().is_none();
+        meet_and_tell(&mut vault, is_own, &person, (&begun, proven), link, &self.screen)
+    }
+
+    /// Has the process that has a vault mounted answer. With its exit code.
+    fn pass_on(
+        &self,
+        home: &VaultHome,
+        begun: &Hello,
+        from: Option<IpAddr>,
+        link: &DeviceLink,
+    ) -> Result<Option<u8>, Failure> {
+        let (here, there) = UnixStream::pair().map_err(broken)?;
+        let preface = Preface { proven: link.proven(), begun: begun.encode(), from };
+        let err = io::stderr();
+        let out = match from {
+            Some(_) => self.screen.streams().map_err(broken)?.1,
+            // What is standard output has the link.
+            None => File::from(err.as_fd().try_clone_to_owned().map_err(broken)?),
+        };
+        let mut arguments = vec!["allod", "sync", "--answer"];
+        if self.screen.is_json() {
+            arguments.insert(1, "--json");
         }
+        let place = place(home);
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(move || {
+                let asked = holder::ask(&place, &arguments, [&there, &out, &err]);
+                // The holder has its own end of it, if there is one.
+                let _ = there.shutdown(Shutdown::Both);
+                asked
+            });
+            let _ = preface.send(&here).and_then(|()| pass_on(link, &here));
+            let _ = here.shutdown(Shutdown::Both);
+            asked.join().unwrap_or(Ok(None))
+        })
     }
 
     /// Which vault somebody asks for. That there is one of the person's own, nobody else hears.
@@ -177,7 +226,7 @@ impl Answering {
         person: &Person,
         why: &str,
         mut link: &DeviceLink,
-    ) -> Result<Option<Told>, Failure> {
+    ) -> Result<Answered, Failure> {
         let own = Hello::to_join(begun.space, &person.log, &person.device)?;
         meeting::refuse(&own, why, &mut link).map_err(broken)?;
         Err(Failure::new(Kind::Failed, format!("refused {}: {why}", begun.did())))
@@ -191,6 +240,80 @@ impl Answering {
             *followed = Some(Instant::now());
         }
     }
+}
+
+/// Meets a device of which the hello came, and syncs with it, unless it joined.
+fn meet_and_tell(
+    vault: &mut impl Use,
+    is_own: bool,
+    person: &Person,
+    (begun, proven): (&Hello, VerifyingKey),
+    link: &dyn Carries,
+    screen: &Screen,
+) -> Result<Answered, Failure> {
+    let rng = &mut allod_node::entropy();
+    make_ready(vault, is_own, person, rng)?;
+    let sides = Sides { log: &person.log, device: &person.device, proven: &proven };
+    let (mut from, mut to) = (link, link);
+    match meeting::answer_meeting(&mut *vault, begun, sides, (&mut from, &mut to), rng)? {
+        None => Ok(Answered::Joined),
+        Some(_) => {
+            let told = tell(vault, Role::Answers, person, begun, link, screen)?;
+            Ok(Answered::Told(Box::new(told)))
+        }
+    }
+}
+
+/// What the process that has the vault mounted has to know of a device that another one met.
+struct Preface {
+    /// The key that the device proved to have.
+    proven: VerifyingKey,
+    /// Its hello.
+    begun: Vec<u8>,
+    /// Where it called from, if it did.
+    from: Option<IpAddr>,
+}
+
+impl Preface {
+    fn send(&self, mut to: &UnixStream) -> io::Result<()> {
+        let from = self.from.map_or_else(String::new, |from| from.to_string());
+        let size = (self.begun.len() as u32).to_le_bytes();
+        let all = [&self.proven.0[..], &[from.len() as u8], from.as_bytes(), &size, &self.begun].concat();
+        to.write_all(&all)
+    }
+
+    fn receive(mut from: &UnixStream) -> io::Result<Self> {
+        let (mut proven, mut size) = ([0; 32], [0; 1]);
+        from.read_exact(&mut proven)?;
+        from.read_exact(&mut size)?;
+        let mut address = vec![0; size[0].into()];
+        from.read_exact(&mut address)?;
+        let mut size = [0; 4];
+        from.read_exact(&mut size)?;
+        let size = u32::from_le_bytes(size) as usize;
+        if size > HELLO_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut begun = vec![0; size];
+        from.read_exact(&mut begun)?;
+        let address = String::from_utf8_lossy(&address).parse().ok();
+        Ok(Self { proven: VerifyingKey(proven), begun, from: address })
+    }
+}
+
+/// Answers a device that another process met, as the one that has the vault mounted.
+pub(super) fn passed_on(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
+    if !home.is_mounted() {
+        return Err(Failure::usage("this is for processes that answer while the vault is mounted"));
+    }
+    let person = load(home)?;
+    let link = PassedOn(OwnedFd::from(screen.streams().map_err(broken)?.0).into());
+    let Preface { proven, begun, from } = Preface::receive(&link.0).map_err(broken)?;
+    let begun = Hello::decode(&begun, &proven)?;
+    let mut vault = reach(home, screen)?;
+    let is_own = home.space().is_none();
+    meet_and_tell(&mut vault, is_own, &person, (&begun, proven), &link, screen)?.say(from, screen);
+    Ok(())
 }
 
 /// Opens a vault, if it is free soon.

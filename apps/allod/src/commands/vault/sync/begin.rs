@@ -15,7 +15,7 @@ use serde_json::json;
 use super::ready::make_ready;
 use super::told::{broken, readable, tell};
 use crate::commands::load;
-use crate::commands::vault::open::{VaultHome, open_existing, place};
+use crate::commands::vault::open::{VaultHome, place, reach};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
@@ -44,7 +44,7 @@ struct Way {
 }
 
 impl Other {
-    fn reach(&self, person: &Person) -> Result<Way, Failure> {
+    fn reach(&self, person: &Person, screen: &Screen) -> Result<Way, Failure> {
         let (link, command) = match self {
             Self::At(address) => (DeviceLink::connect(connect(address)?, &person.device), None),
             Self::Behind(line) => {
@@ -56,6 +56,11 @@ impl Other {
                 command
                     .stdin(Stdio::from(OwnedFd::from(there)))
                     .stdout(Stdio::from(OwnedFd::from(other_end)));
+                if let Some(caller) = screen.caller() {
+                    let err = caller.err.try_clone().map_err(failed)?;
+                    command.current_dir(&caller.directory).env_clear().stderr(err);
+                    command.envs(caller.environment.iter().map(|(name, value)| (name, value)));
+                }
                 let child = command.spawn().map_err(failed)?;
                 // The ends that the command has are closed here, so that its end is seen.
                 drop(command);
@@ -86,7 +91,7 @@ impl Way {
 /// Syncs the vault with another device, until there is no more to tell.
 pub(super) fn sync(home: &VaultHome, other: &Other, screen: &Screen) -> Result<(), Failure> {
     let person = load(home)?;
-    let mut vault = open_existing(home, screen).map_err(|why| match place(home).is_there() {
+    let mut vault = reach(home, screen).map_err(|why| match place(home).is_there() {
         true => why,
         false => Failure::new(Kind::Failed, "there is no vault here yet").next(
             "`allod sync --join HOST:PORT` takes up the one of your other device; `allod put PATH` makes one of its own",
@@ -95,7 +100,8 @@ pub(super) fn sync(home: &VaultHome, other: &Other, screen: &Screen) -> Result<(
     let rng = &mut allod_node::entropy();
     make_ready(&mut vault, home.space().is_none(), &person, rng)?;
     for _ in 0..SESSIONS_MAX {
-        let way = other.reach(&person)?;
+        screen.go_on()?;
+        let way = other.reach(&person, screen)?;
         let proven = way.link.proven();
         let sides = Sides { log: &person.log, device: &person.device, proven: &proven };
         let (mut from, mut to) = (&way.link, &way.link);
@@ -121,7 +127,7 @@ pub(super) fn join(home: &VaultHome, other: &Other, screen: &Screen) -> Result<(
             image.display()
         )));
     }
-    let way = other.reach(&person)?;
+    let way = other.reach(&person, screen)?;
     let proven = way.link.proven();
     let sides = Sides { log: &person.log, device: &person.device, proven: &proven };
     let (mut from, mut to) = (&way.link, &way.link);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use allod_crypto::CryptoRng;
 use allod_did::Kind;
 use allod_did::PublicKey;
-use allod_disk::Vault;
 use allod_node::person::{Home, Person};
+use allod_vault::files::Access;
 use allod_vault::share::{Changed, Roster, ShareError};
 use allod_vault::sync::Me;
 use allod_vault::sync::batch::Device;
@@ -33,17 +33,21 @@ pub(super) async fn follow(home: &Home, screen: &Screen) {
 
 /// Has the vault know its members by their newest logs; the person's own alone has them from here.
 pub(super) fn make_ready(
-    vault: &mut Vault,
+    vault: &mut impl Access,
     is_own: bool,
     person: &Person,
     rng: &mut impl CryptoRng,
 ) -> Result<(), Failure> {
-    let _: Changed = match vault.roster()? {
-        Some(_) => vault.renew_members(std::slice::from_ref(&person.log), &person.device, rng)?,
-        None if is_own => vault.set_members(&person.log, &[], OWN_NAME.as_bytes(), &person.device, rng)?,
-        None => return Err(ShareError::Malformed.into()),
-    };
-    Ok(())
+    vault.with(|files| {
+        let _: Changed = match files.roster()? {
+            Some(_) => files.renew_members(std::slice::from_ref(&person.log), &person.device, rng)?,
+            None if is_own => {
+                files.set_members(&person.log, &[], OWN_NAME.as_bytes(), &person.device, rng)?
+            }
+            None => return Err(ShareError::Malformed.into()),
+        };
+        Ok(())
+    })
 }
 
 /// This device, as it signs what it did.

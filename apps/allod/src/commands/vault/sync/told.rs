@@ -3,13 +3,13 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use allod_disk::{LinkError, Vault, Who};
-use allod_node::device_link::DeviceLink;
+use allod_disk::{LinkError, Use, Who};
 use allod_node::person::Person;
 use allod_vault::share::Hello;
 use allod_vault::sync::{Event, Role, Summary, SyncError};
 use serde_json::{Value, json};
 
+use super::carries::Carries;
 use super::ready::{Writers, me, named};
 use crate::commands::vault::meter::{amount, count};
 use crate::failure::{Failure, Kind};
@@ -34,25 +34,31 @@ pub(super) struct Told {
 
 /// Syncs with a device that was met.
 pub(super) fn tell(
-    vault: &mut Vault,
+    vault: &mut impl Use,
     role: Role,
     person: &Person,
     other: &Hello,
-    link: &DeviceLink,
+    link: &dyn Carries,
     screen: &Screen,
 ) -> Result<Told, Failure> {
-    let roster = vault.roster()?;
+    let roster = vault.with(|files| files.roster())?;
     let writers = Writers::of(roster.as_ref());
     let (me, may_write) = (me(person), |device: &_| writers.may_write(device));
-    let who = Who { me: &me, may_write: &may_write, is_open: &|_| false };
+    let who = Who { me: &me, may_write: &may_write };
     link.set_patience(AT_WORK).map_err(broken)?;
     let name = readable(other.device_name());
     let mut seen = Vec::new();
     let mut see = |event| seen.push(in_words(event, |device| named(roster.as_ref(), device)));
-    let mut counted =
-        Counted { link, name: &name, line: Waiting::new(screen), begun: Instant::now(), bytes: (0, 0) };
+    let mut counted = Counted {
+        link,
+        name: &name,
+        screen,
+        line: Waiting::new(screen),
+        begun: Instant::now(),
+        bytes: (0, 0),
+    };
     let rng = &mut allod_node::entropy();
-    let summary = allod_disk::sync(vault, role, &who, &mut counted, rng, &mut see);
+    let summary = allod_disk::sync(&mut *vault, role, &who, &mut counted, rng, &mut see);
     counted.line.end();
     let other =
         Told { other: name.clone(), did: other.did().to_string(), summary: summary.map_err(failed)?, seen };
@@ -144,7 +150,8 @@ pub(super) fn readable(name: &str) -> String {
 
 /// A link of which is shown how much went over it.
 struct Counted<'a> {
-    link: &'a DeviceLink,
+    link: &'a dyn Carries,
+    screen: &'a Screen,
     name: &'a str,
     line: Waiting,
     begun: Instant,
@@ -152,18 +159,22 @@ struct Counted<'a> {
 }
 
 impl Counted<'_> {
-    fn show(&self) {
+    fn show(&self) -> io::Result<()> {
+        if !self.screen.goes_on() {
+            return Err(io::Error::other("stopped"));
+        }
         if self.begun.elapsed() > QUIET {
             let (came, went) = (amount(self.bytes.0), amount(self.bytes.1));
             self.line.say(&format!("syncing with {}: {came} came, {went} went", self.name));
         }
+        Ok(())
     }
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.show();
-        let mut link = self.link;
+        self.show()?;
+        let link = self.link;
         let size = link.read(into)?;
         self.bytes.0 += size as u64;
         Ok(size)
@@ -172,15 +183,15 @@ impl Read for Counted<'_> {
 
 impl Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut link = self.link;
+        let link = self.link;
         let size = link.write(bytes)?;
         self.bytes.1 += size as u64;
         Ok(size)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.show();
-        let mut link = self.link;
+        self.show()?;
+        let link = self.link;
         link.flush()
     }
 }
