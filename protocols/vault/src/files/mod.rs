@@ -12,12 +12,14 @@
 //!
 //! Snapshots are roots of old trees. They take no more than what changed since.
 
+mod access;
 mod backup;
 mod check;
 mod consistent;
 mod content;
 mod dirty;
 mod head;
+mod held;
 mod inode;
 mod keys;
 mod local;
@@ -37,10 +39,12 @@ use alloc::vec::Vec;
 use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
+pub use access::Access;
 pub use backup::{PACKED, Roots, Survey, packed_key};
 pub use check::{Finding, Harmed};
 pub use consistent::Wrong;
 pub use head::Head;
+pub use held::Hold;
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
 pub use local::{LOCAL_MAX, LOCAL_NAME_MAX, LocalChange};
 pub use needed::{Needed, SeeNeeded};
@@ -61,6 +65,7 @@ use crate::ring::{Ring, SpaceId};
 use crate::store::{Geometry, Store};
 use crate::tree::Tree;
 use dirty::Dirty;
+use held::Held;
 use inode::key;
 use local::Local;
 use reader::{Objects, Recent, bytes_of, damaged};
@@ -149,6 +154,7 @@ pub struct Files<B, C> {
     tables: Tables,
     local: Option<Local>,
     next: u64,
+    held: Held,
     dirty: Dirty,
     run: Run,
     /// Operations that are neither recorded nor in a checkpoint, encoded; none where there
@@ -277,6 +283,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             tables: Tables { sync: Tree::new(state.sync), backup: Tree::new(state.backup) },
             local: state.local,
             next: state.next,
+            held: Held::default(),
             dirty: Dirty::default(),
             run: Run::default(),
             pending: Vec::new(),
