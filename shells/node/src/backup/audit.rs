@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use allod_crypto::CryptoRng;
 use allod_vault::backup::shard::ShardId;
 use allod_vault::backup::{Answer, Lie, newest};
-use allod_vault::{Blocks, Compress};
+use allod_vault::files::Access;
 use tokio::task::JoinSet;
 
 use super::Backup;
@@ -39,15 +39,22 @@ pub struct Audited {
     pub faults: Faults,
 }
 
-impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
+impl<A: Access> Backup<A> {
     /// Audits all peers. What is lost is noted, so that the next [run](Self::run) makes it
     /// again.
     ///
     /// # Errors
     /// [`RunError`].
     pub async fn verify(&mut self, audit: Audit) -> Result<Vec<Audited>, RunError> {
-        let (peers, packs) = (self.peers()?, self.book().packs()?);
-        let records = self.book().peers()?;
+        self.take_hold()?;
+        let done = self.verify_held(audit).await;
+        self.let_go();
+        done
+    }
+
+    async fn verify_held(&mut self, audit: Audit) -> Result<Vec<Audited>, RunError> {
+        let peers = self.peers()?;
+        let (packs, records) = self.book(|book| Ok((book.packs()?, book.peers()?)))?;
         let sizes: BTreeMap<ShardId, u64> = packs
             .iter()
             .flat_map(|pack| pack.shards.iter().map(|shard| (shard.id, pack.shard_size() as u64)))
@@ -136,24 +143,24 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
     /// Notes which shards nobody has any more.
     fn note(&mut self, all: &BTreeMap<u32, Audited>) -> Result<(), RunError> {
         let is_bad = |peer: u32, id: &ShardId| all.get(&peer).is_some_and(|one| one.bad.contains(id));
-        let mut changed = false;
-        for mut pack in self.book().packs()? {
-            let before = pack.clone();
-            for shard in &mut pack.shards {
-                shard.peer = shard.peer.filter(|peer| !is_bad(*peer, &shard.id));
+        self.book(|book| {
+            let mut changed = false;
+            for mut pack in book.packs()? {
+                let before = pack.clone();
+                for shard in &mut pack.shards {
+                    shard.peer = shard.peer.filter(|peer| !is_bad(*peer, &shard.id));
+                }
+                if pack != before {
+                    book.set_pack(&pack)?;
+                    changed = true;
+                }
             }
-            if pack != before {
-                self.book().set_pack(&pack)?;
-                changed = true;
+            if changed {
+                book.change_meta(|meta| meta.changed = true)?;
+                book.commit()?;
             }
-        }
-        if changed {
-            let mut meta = self.meta()?;
-            meta.changed = true;
-            self.book().set_meta(&meta)?;
-            self.files.commit()?;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 

@@ -8,6 +8,8 @@
 //! | `3 ‖ peer` | [`PeerRecord`] |
 //! | `4 ‖ pack` | the objects of the pack in their order, and their sizes |
 
+use std::collections::BTreeSet;
+
 use allod_crypto::CryptoRng;
 use allod_vault::backup::{Code, PackRecord, PeerRecord};
 use allod_vault::files::{Files, Table, packed_key};
@@ -83,6 +85,31 @@ impl<'a, B: Blocks, C: Compress> Book<'a, B, C> {
         self.set(META, meta)
     }
 
+    /// What is known of the backup as a whole; of a new one, where it begins.
+    pub(super) fn meta_or_new(&mut self) -> Result<Meta, VaultError> {
+        Ok(match self.meta()? {
+            Some(meta) => meta,
+            None => Meta::begin(&mut crate::entropy()),
+        })
+    }
+
+    /// Changes what is known of the backup as a whole.
+    pub(super) fn change_meta(&mut self, change: impl FnOnce(&mut Meta)) -> Result<Meta, VaultError> {
+        let mut meta = self.meta_or_new()?;
+        change(&mut meta);
+        self.set_meta(&meta)?;
+        Ok(meta)
+    }
+
+    /// Makes all that was noted durable.
+    pub(super) fn commit(&mut self) -> Result<(), VaultError> {
+        self.0.commit()
+    }
+
+    pub(super) fn peer(&mut self, number: u32) -> Result<Option<PeerRecord>, VaultError> {
+        self.value(&peer_key(number))
+    }
+
     pub(super) fn peers(&mut self) -> Result<Vec<PeerRecord>, VaultError> {
         self.all(PEER)
     }
@@ -127,6 +154,21 @@ impl<'a, B: Blocks, C: Compress> Book<'a, B, C> {
         }
         self.0.table(Table::Backup).remove(&pack_key(DIRECTORY, number))?;
         self.0.table(Table::Backup).remove(&pack_key(PACK, number)).map(|_| ())
+    }
+
+    /// Has objects of a pack that are not needed be in no pack: were they needed again, what
+    /// they lead to may be in none.
+    pub(super) fn forget_others(
+        &mut self,
+        number: u64,
+        needed: &BTreeSet<ObjectId>,
+    ) -> Result<(), VaultError> {
+        for (id, _) in self.directory(number)? {
+            if !needed.contains(&id) && self.packed(&id)? == Some(number) {
+                self.0.table(Table::Backup).remove(&packed_key(&id))?;
+            }
+        }
+        Ok(())
     }
 
     /// What is in a pack.

@@ -81,6 +81,9 @@ pub enum RunError {
         /// What it said.
         why: PeerError,
     },
+    /// Somebody else is at it.
+    #[error("another backup or audit of this vault is under way")]
+    UnderWay,
     /// There is nobody to keep a backup.
     #[error("you have no backup peers yet")]
     NoPeers,

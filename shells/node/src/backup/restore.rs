@@ -166,7 +166,8 @@ pub async fn restore<B: Blocks, C: Compress + Clone>(
     (meta.generation, meta.made) = (catalogue.generation, catalogue.made);
     meta.next_pack = catalogue.packs.iter().map(|pack| pack.number + 1).max().unwrap_or_default();
     meta.next_peer = catalogue.peers.iter().map(|peer| peer.number + 1).max().unwrap_or(1);
-    (meta.finished, meta.roots) = (meta.next_pack, catalogue.roots.clone());
+    // What is in packs and not needed may lead to what is in none: all is looked at once.
+    (meta.finished, meta.roots) = (0, catalogue.roots.clone());
     // As the newest pack is divided, where that is not what comes of itself.
     let code = catalogue.packs.last().map(|pack| pack.code);
     meta.code = code.filter(|code| Some(*code) != Code::for_peers(catalogue.peers.len()));

@@ -121,7 +121,7 @@ async fn mend(
     let wanted: Vec<ObjectId> = report.objects().copied().collect();
     let waiting = Waiting::new(screen);
     waiting.say("asking your backup peers for what is damaged");
-    let found = Backup::new(vault, secret).objects(&wanted).await;
+    let found = Backup::new(&mut *vault, secret).objects(&wanted).await;
     waiting.end();
     let (found, lost) = match found {
         Ok((found, lost, _)) => (found, lost),

@@ -2,6 +2,7 @@
 
 mod coming_back;
 mod lost;
+mod restless;
 mod stopping;
 
 use std::fs;
@@ -198,7 +199,7 @@ impl Circle {
     /// Has the backup use all of them.
     async fn join(&self, vault: &mut Vault) {
         for address in &self.addresses {
-            Backup::new(vault, &secret()).add_peer(address).await.unwrap();
+            Backup::new(&mut *vault, &secret()).add_peer(address).await.unwrap();
         }
     }
 }
