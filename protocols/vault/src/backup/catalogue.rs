@@ -3,7 +3,6 @@
 //! It has secrets in it (the ring of the space), so it never leaves the device but sealed for
 //! one account. Its size is padded to a power of two.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use allod_crypto::Zeroizing;
@@ -14,6 +13,7 @@ use super::code::Code;
 use super::error::{BackupError, Lie};
 use super::head::CATALOGUE_MAX;
 use super::keys::Account;
+use super::peer::PeerRecord;
 use super::shard::ShardId;
 
 /// The format that is written here.
@@ -48,20 +48,6 @@ pub struct Catalogue {
     /// The packs, by their numbers.
     #[n(7)]
     pub packs: Vec<PackRecord>,
-}
-
-/// A peer.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct PeerRecord {
-    /// The number that this backup knows it by. Never given to another.
-    #[n(0)]
-    pub number: u32,
-    /// Where it is reached.
-    #[n(1)]
-    pub address: String,
-    /// The newest catalogue that it said was durable, before this one was made; 0 for none.
-    #[n(2)]
-    pub acknowledged: u64,
 }
 
 /// A pack.

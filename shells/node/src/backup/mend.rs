@@ -10,7 +10,7 @@ use allod_vault::files::Access;
 use allod_vault::object::{ObjectId, Sealed};
 
 use super::error::{Faults, RunError};
-use super::run::Report;
+use super::run::{Report, shards_at};
 use super::store::{aside, divide, fetch, give};
 use super::{Backup, Peers};
 
@@ -28,7 +28,9 @@ impl<A: Access> Backup<A> {
         let packs = self.book(|book| book.packs())?;
         let mut sources = peers.clone();
         sources.extend(self.leaving.iter().map(|peer| (peer.number, Arc::clone(peer))));
-        for task in repair(&packs, usable, |peer, _| peers.contains_key(&peer)) {
+        let records = self.book(|book| book.peers())?;
+        let keeps = |peer| records.iter().any(|record| record.number == peer && record.keeps());
+        for task in repair(&packs, usable, |peer, _| keeps(peer)) {
             report.homeless += task.homeless.len() as u64;
             let Some(record) = packs.iter().find(|pack| pack.number == task.pack) else { continue };
             if task.make.is_empty() {
@@ -87,6 +89,30 @@ impl<A: Access> Backup<A> {
             })?;
         }
         Ok(())
+    }
+
+    /// Finds out what peers have no more after another device made backups, which may have had
+    /// them drop what it did not know. Nobody is to blame for it.
+    pub(super) async fn see_what_is_left(&mut self, peers: &Peers, usable: &[u32]) -> Result<(), RunError> {
+        let packs = self.book(|book| book.packs())?;
+        let mut gone = BTreeSet::new();
+        for (number, peer) in peers {
+            let should = shards_at(&packs, *number);
+            let listed = match usable.contains(number) {
+                true => peer.list(should.len()).await.unwrap_or_default(),
+                false => Vec::new(),
+            };
+            gone.extend(should.into_iter().filter(|id| listed.binary_search(id).is_err()));
+        }
+        self.book(|book| {
+            for mut pack in book.packs()? {
+                for shard in pack.shards.iter_mut().filter(|shard| gone.contains(&shard.id)) {
+                    shard.peer = None;
+                }
+                book.set_pack(&pack)?;
+            }
+            book.commit()
+        })
     }
 
     /// A pack as it was sealed, made from the objects of the vault; nothing where one of them

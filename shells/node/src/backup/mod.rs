@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use allod_crypto::Secret;
 use allod_vault::VaultError;
-use allod_vault::backup::{BackupKeys, Code, PackRecord, PeerRecord};
+use allod_vault::backup::{BackupKeys, Caught, Code, PackRecord, PeerRecord};
 use allod_vault::files::{Access, Hold};
 
 pub use audit::{Audit, Audited};
@@ -71,7 +71,7 @@ pub struct Status {
     pub packs: usize,
     /// Bytes of them.
     pub bytes: u64,
-    /// Shards that no peer has.
+    /// Shards that no peer has, or only one that was caught at not keeping what it took.
     pub missing: usize,
     /// Packs that one more lost peer could take with it.
     pub endangered: usize,
@@ -95,7 +95,7 @@ impl<A: Access> Backup<A> {
             let unpacked = files.survey(meta.finished)?.unpacked.len();
             Ok::<_, RunError>((meta, Book::new(files).peers()?, Book::new(files).packs()?, unpacked))
         })?;
-        let known = |number: u32| peers.iter().any(|peer| peer.number == number);
+        let known = |number: u32| peers.iter().any(|peer| peer.number == number && peer.keeps());
         let placed =
             |pack: &PackRecord| pack.shards.iter().filter(|shard| shard.peer.is_some_and(known)).count();
         Ok(Status {
@@ -137,7 +137,7 @@ impl<A: Access> Backup<A> {
                 meta.next_peer += 1;
                 meta.changed = true;
             })?;
-            book.set_peer(&PeerRecord { number: meta.next_peer - 1, address, acknowledged: 0 })?;
+            book.set_peer(&PeerRecord::new(meta.next_peer - 1, address))?;
             book.commit()
         })?;
         Ok(held)
@@ -203,12 +203,46 @@ impl<A: Access> Backup<A> {
 
     /// Whether the peers have as many shards of every pack as so many peers can have.
     fn is_spread(&mut self) -> Result<bool, RunError> {
-        let peers = self.peers()?;
-        Ok(self.book(|book| book.packs())?.iter().all(|pack| {
-            let placed = pack.shards.iter().filter_map(|shard| shard.peer);
-            let placed = placed.filter(|peer| peers.contains_key(peer)).count();
-            placed >= usize::from(pack.code.needed()) && placed >= pack.shards.len().min(peers.len())
+        let (packs, peers) = self.book(|book| Ok((book.packs()?, book.peers()?)))?;
+        let keeps = |number: &u32| peers.iter().any(|peer| peer.number == *number && peer.keeps());
+        let trusted = peers.iter().filter(|peer| peer.is_trusted()).count();
+        Ok(packs.iter().all(|pack| {
+            let placed = pack.shards.iter().filter_map(|shard| shard.peer).filter(keeps).count();
+            placed >= usize::from(pack.code.needed()) && placed >= pack.shards.len().min(trusted)
         }))
+    }
+
+    /// Trusts a peer again that was caught: it gets what is new, and what it took counts as kept.
+    /// What it was caught at.
+    ///
+    /// # Errors
+    /// [`RunError::NoSuchPeer`]; [`RunError`].
+    pub fn forgive(&mut self, address: &str) -> Result<Vec<Caught>, RunError> {
+        let found = self.book(|book| {
+            let peers = book.peers()?;
+            let Some(mut peer) = peers.into_iter().find(|peer| is_meant(&peer.address, address)) else {
+                return Ok(None);
+            };
+            let caught = std::mem::take(&mut peer.caught);
+            book.set_peer(&peer)?;
+            book.commit()?;
+            Ok(Some(caught))
+        })?;
+        found.ok_or_else(|| RunError::NoSuchPeer(address.to_owned()))
+    }
+
+    /// Notes who was caught, and at what, durably.
+    fn note_lies(&mut self, faults: &Faults) -> Result<(), RunError> {
+        if faults.lies().next().is_none() {
+            return Ok(());
+        }
+        self.book(|book| {
+            for mut peer in book.peers()? {
+                faults.accuse(&mut peer);
+                book.set_peer(&peer)?;
+            }
+            book.commit()
+        })
     }
 
     /// Divides packs so from now on.

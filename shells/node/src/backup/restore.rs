@@ -174,7 +174,10 @@ pub async fn restore<B: Blocks, C: Compress + Clone>(
     // The peers learn with the next catalogue that this image makes it.
     meta.changed = true;
     for peer in &catalogue.peers {
-        Book::new(files).set_peer(peer)?;
+        let mut peer = peer.clone();
+        found.faults.accuse(&mut peer);
+        restored.faults.accuse(&mut peer);
+        Book::new(files).set_peer(&peer)?;
     }
     Book::new(files).set_meta(&meta)?;
     files.commit()?;

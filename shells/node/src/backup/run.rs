@@ -106,17 +106,28 @@ impl<A: Access> Backup<A> {
         let meta = self.book(|book| book.meta_or_new())?;
         let peers = self.peers()?;
         let mut report = Report::default();
-        let usable = self.meet(&meta, &peers, how, &mut report.faults).await?;
+        let mut faults = Faults::default();
+        let mut usable = self.meet(&meta, &peers, how, &mut faults).await?;
         let code = meta.code.or(Code::for_peers(peers.len())).ok_or(RunError::NoPeers)?;
         let needed = usize::from(code.needed());
         if usable.len() < needed {
-            return Err(RunError::TooFewPeers { usable: usable.len(), needed, faults: report.faults });
+            return Err(RunError::TooFewPeers { usable: usable.len(), needed, faults });
         }
         self.make_again(&peers, &usable, &mut report).await?;
+        // Who did not have what others are to have again gets nothing new either.
+        self.note_lies(&report.faults)?;
+        let records = self.book(|book| book.peers())?;
+        usable.retain(|number| records.iter().any(|record| record.number == *number && record.is_trusted()));
+        if usable.len() < needed {
+            report.faults.append(std::mem::take(&mut faults));
+            return Err(RunError::TooFewPeers { usable: usable.len(), needed, faults: report.faults });
+        }
         let new = self.what_is_new(how)?;
         self.bring(&new, code, &usable, &mut report, progress).await?;
         self.publish(&peers, code, &new, &mut report).await?;
         self.tidy(&peers, &mut report).await?;
+        faults.append(report.faults);
+        report.faults = faults;
         Ok(report)
     }
 
@@ -143,40 +154,55 @@ impl<A: Access> Backup<A> {
             });
         }
         let (mut usable, mut newest) = (Vec::new(), 0);
+        let mut behind = Vec::new();
         let records = self.book(|book| book.peers())?;
         while let Some(answer) = asked.join_next().await {
             let Ok((held, peer)) = answer else { continue };
+            let Some(record) = records.iter().find(|record| record.number == peer.number) else { continue };
             match held {
                 Ok(held) => {
                     newest = newest.max(held.generation);
-                    let record = records.iter().find(|record| record.number == peer.number);
-                    let acknowledged = record.map_or(0, |record| record.acknowledged);
-                    if held.generation < acknowledged {
-                        let lie = Lie::PutBack { shown: held.generation, acknowledged };
-                        faults.add(peer.address(), PeerError::Lied(lie));
-                        // What it has no more, it has not acknowledged.
-                        if let Some(record) = record {
-                            let record = PeerRecord { acknowledged: held.generation, ..record.clone() };
-                            self.book(|book| book.set_peer(&record))?;
-                        }
+                    if held.generation < record.acknowledged {
+                        behind.push((peer, held.generation, record.acknowledged));
+                    } else if let Some(caught) = record.caught.last() {
+                        faults.add(peer.address(), PeerError::Distrusted(caught.lie));
+                    } else {
+                        usable.push(peer.number);
                     }
-                    usable.push(peer.number);
                 }
                 Err(why) => faults.add(peer.address(), why),
             }
         }
-        if newest > meta.generation {
-            if !how.take_over {
-                return Err(RunError::Newer { ours: meta.generation, theirs: newest });
+        let is_taken_over = newest > meta.generation;
+        if is_taken_over && !how.take_over {
+            return Err(RunError::Newer { ours: meta.generation, theirs: newest });
+        }
+        for (peer, shown, acknowledged) in behind {
+            // Where another device made backups, it may have had the peer forget this one's.
+            match is_taken_over {
+                true => usable.push(peer.number),
+                false => faults.add(peer.address(), PeerError::Lied(Lie::PutBack { shown, acknowledged })),
             }
+            // What it has no more, it has not acknowledged.
+            self.book(|book| match book.peer(peer.number)? {
+                Some(mut record) => {
+                    record.acknowledged = shown;
+                    book.set_peer(&record)
+                }
+                None => Ok(()),
+            })?;
+        }
+        self.note_lies(faults)?;
+        usable.sort_unstable();
+        if is_taken_over {
             self.book(|book| {
                 book.change_meta(|meta| {
                     meta.generation = newest;
                     meta.changed = true;
                 })
             })?;
+            self.see_what_is_left(peers, &usable).await?;
         }
-        usable.sort_unstable();
         Ok(usable)
     }
 
@@ -363,7 +389,9 @@ impl<A: Access> Backup<A> {
             }
             self.book(|book| book.commit())?;
         }
-        let count = records.iter().filter(|record| record.acknowledged == meta.generation).count();
+        // Who was caught may show an older one.
+        let knows = |record: &&PeerRecord| record.acknowledged == meta.generation && record.is_trusted();
+        let count = records.iter().filter(knows).count();
         let mut needed = usize::from(code.needed());
         needed = needed.min(earlier.unwrap_or(needed));
         report.acknowledged = (count, records.len());

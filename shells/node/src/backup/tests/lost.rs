@@ -28,8 +28,16 @@ async fn shards_that_a_peer_lost_or_changed_are_found_and_made_again() {
         (circle.addresses[2].as_str(), &Lie::WrongShard(harmed_id)),
     ];
     assert_eq!(lies, wanted);
-    assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 2);
+    // Nothing that they took counts as kept, and nobody else can have it.
+    let status = Backup::new(&mut vault, &secret()).status().unwrap();
+    assert_eq!(status.missing, 2 * status.packs);
+    let report = run(&mut vault).await;
+    assert_eq!((report.repaired, report.homeless), (0, status.missing as u64), "{report:?}");
 
+    for peer in [1, 2] {
+        Backup::new(&mut vault, &secret()).forgive(&circle.addresses[peer]).unwrap();
+    }
+    assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 2);
     let report = run(&mut vault).await;
     assert_eq!((report.repaired, report.homeless), (2, 0), "{report:?}");
     assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 0);
@@ -166,6 +174,8 @@ async fn a_peer_that_leaves_gives_what_nobody_else_has_first() {
         fs::remove_file(shard).unwrap();
     }
     Backup::new(&mut vault, &secret()).verify(Audit::Every).await.unwrap();
+    // Its disk broke, and it has a new one.
+    Backup::new(&mut vault, &secret()).forgive(&circle.addresses[0]).unwrap();
     let new = circle.grow(StorageConfig::default()).await;
     Backup::new(&mut vault, &secret()).add_peer(&new).await.unwrap();
     // One of the two that are left leaves: without it no pack could be made again.

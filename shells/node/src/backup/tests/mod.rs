@@ -1,5 +1,6 @@
 //! Tests of backups, with peers in this process that are lost, lie, or were away.
 
+mod caught;
 mod coming_back;
 mod lost;
 mod restless;
