@@ -42,7 +42,7 @@ pub mod shard;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{Catalogue, PackRecord, ShardRecord};
+pub use catalogue::{Catalogue, FolderRecord, PackRecord, ShardRecord};
 pub use code::{Code, Erasure, SHARDS_MAX};
 pub use error::{BackupError, Lie};
 pub use head::{Answer, CATALOGUE_MAX, HEAD, Head, Newest, newest};

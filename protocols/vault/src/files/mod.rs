@@ -27,6 +27,7 @@ mod names;
 mod needed;
 mod operation;
 mod reader;
+mod renewed;
 mod snapshot;
 mod synced;
 mod table;

@@ -182,11 +182,12 @@ impl<A: Access> Backup<A> {
                     changed = true;
                 }
             }
-            if changed {
-                book.change_meta(|meta| meta.changed = true)?;
-                book.commit()?;
-            }
-            Ok(())
+            let now = crate::now().0;
+            book.change_meta(|meta| {
+                meta.changed |= changed;
+                meta.audited = now;
+            })?;
+            book.commit()
         })
     }
 }

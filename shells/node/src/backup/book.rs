@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use allod_crypto::CryptoRng;
-use allod_vault::backup::{Code, PackRecord, PeerRecord};
+use allod_vault::backup::{Catalogue, Code, FolderRecord, PackRecord, PeerRecord};
 use allod_vault::files::{Files, Table, packed_key};
 use allod_vault::object::ObjectId;
 use allod_vault::{Blocks, Compress, Damage, Part, VaultError};
@@ -55,6 +55,12 @@ pub(super) struct Meta {
     /// Something changed since that a catalogue has to say.
     #[n(8)]
     pub(super) changed: bool,
+    /// The person's shared folders.
+    #[cbor(n(9), default)]
+    pub(super) folders: Vec<FolderRecord>,
+    /// When the peers were last audited, in milliseconds since 1970; 0 for never.
+    #[cbor(n(10), default)]
+    pub(super) audited: u64,
 }
 
 impl Meta {
@@ -63,6 +69,23 @@ impl Meta {
         let mut author = [0; 16];
         rng.fill_bytes(&mut author);
         Self { author, next_peer: 1, ..Self::default() }
+    }
+
+    /// Of a backup that goes on where a catalogue ends.
+    pub(super) fn after(catalogue: &Catalogue, rng: &mut impl CryptoRng) -> Self {
+        let mut meta = Self::begin(rng);
+        (meta.generation, meta.made) = (catalogue.generation, catalogue.made);
+        meta.next_pack = catalogue.packs.iter().map(|pack| pack.number + 1).max().unwrap_or_default();
+        meta.next_peer = catalogue.peers.iter().map(|peer| peer.number + 1).max().unwrap_or(1);
+        // What is in packs and not needed may lead to what is in none: all is looked at once.
+        (meta.finished, meta.roots) = (0, catalogue.roots.clone());
+        // As the newest pack is divided, where that is not what comes of itself.
+        let code = catalogue.packs.last().map(|pack| pack.code);
+        meta.code = code.filter(|code| Some(*code) != Code::for_peers(catalogue.peers.len()));
+        meta.folders.clone_from(&catalogue.folders);
+        // The peers learn with the next catalogue that this image makes it.
+        meta.changed = true;
+        meta
     }
 }
 
@@ -99,6 +122,24 @@ impl<'a, B: Blocks, C: Compress> Book<'a, B, C> {
         change(&mut meta);
         self.set_meta(&meta)?;
         Ok(meta)
+    }
+
+    /// Reads all rows. Whether they could be read.
+    pub(super) fn is_readable(&mut self) -> Result<bool, VaultError> {
+        let mut from = Vec::new();
+        loop {
+            let page = match self.0.table(Table::Backup).page(&from, PAGE) {
+                Err(VaultError::Damaged(_) | VaultError::Missing(_)) => return Ok(false),
+                page => page?,
+            };
+            match page.into_iter().last() {
+                Some((key, _)) => from = [&key[..], &[0]].concat(),
+                None => break,
+            }
+        }
+        // They are of this program, too.
+        let decoded = self.meta().and_then(|_| self.peers()).and_then(|_| self.packs());
+        Ok(decoded.is_ok())
     }
 
     /// Makes all that was noted durable.

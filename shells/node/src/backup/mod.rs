@@ -18,6 +18,7 @@ mod erasure;
 mod error;
 mod mend;
 mod peer;
+mod relearn;
 mod restore;
 mod run;
 mod store;
@@ -28,9 +29,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use allod_crypto::Secret;
-use allod_vault::VaultError;
-use allod_vault::backup::{BackupKeys, Caught, Code, PackRecord, PeerRecord};
+use allod_vault::backup::{BackupKeys, Caught, Code, FolderRecord, PackRecord, PeerRecord};
 use allod_vault::files::{Access, Hold};
+use allod_vault::{SpaceId, VaultError};
 
 pub use audit::{Audit, Audited};
 pub use erasure::ReedSolomon;
@@ -43,6 +44,11 @@ use book::Book;
 
 /// The secret of the backup of a person's own vault is derived from the root for this purpose.
 pub const PURPOSE: &str = "vault backup";
+
+/// The purpose for which the secret of a shared folder's backup is derived.
+pub fn purpose_of(space: &SpaceId) -> String {
+    format!("{PURPOSE}/space/{space}")
+}
 
 /// The backup of a vault that is open, and that others may use meanwhile: it is had for a moment
 /// at a time, and never while a peer is waited for.
@@ -254,6 +260,36 @@ impl<A: Access> Backup<A> {
             book.change_meta(|meta| meta.code = code)?;
             book.commit()
         })
+    }
+
+    /// Has whoever recovers find the backups of these shared folders, by the next catalogue.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn set_folders(&mut self, folders: Vec<FolderRecord>) -> Result<(), RunError> {
+        self.book(|book| {
+            if book.meta_or_new()?.folders == folders {
+                return Ok(());
+            }
+            book.change_meta(|meta| (meta.folders, meta.changed) = (folders, true))?;
+            book.commit()
+        })
+    }
+
+    /// The shared folders of which the backup knows.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn folders(&mut self) -> Result<Vec<FolderRecord>, RunError> {
+        Ok(self.book(|book| book.meta())?.unwrap_or_default().folders)
+    }
+
+    /// When the peers were last audited, in milliseconds since 1970; 0 for never.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn audited(&mut self) -> Result<u64, RunError> {
+        Ok(self.book(|book| book.meta())?.unwrap_or_default().audited)
     }
 
     /// Where the peers are.

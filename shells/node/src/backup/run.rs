@@ -355,6 +355,7 @@ impl<A: Access> Backup<A> {
             let mut catalogue =
                 Catalogue::new(meta.generation, meta.made, meta.author, ring, meta.roots.clone());
             (catalogue.peers, catalogue.packs) = (records.clone(), packs);
+            catalogue.folders.clone_from(&meta.folders);
             let catalogue = Arc::new(catalogue);
             let mut under_way = JoinSet::new();
             for record in records.iter().filter(|record| record.acknowledged < meta.generation) {
