@@ -38,7 +38,12 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
     }
     log_to_stderr();
     let home = Home::new(home_path(cli.home)?);
-    let vault = vault::open::VaultHome::choose(&home, cli.space.as_deref())?;
+    let space = cli.space.as_deref();
+    let vault = match &cli.command {
+        // What is lost is not here to be named.
+        command if command.restores_from_peers() => vault::open::VaultHome::own(&home),
+        _ => vault::open::VaultHome::choose(&home, space)?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -62,6 +67,9 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Fsck(args) => vault::fsck::run(&vault, &args, screen).await,
             Command::Rm(args) => vault::rm::run(&vault, &args, screen),
             Command::History(args) => vault::history::run(&vault, &args, screen),
+            Command::Restore(args) if args.from_peers => {
+                vault::backup::restore::run(&home, space, args.from_peer, screen).await
+            }
             Command::Restore(args) => vault::restore::run(&vault, &args, screen),
             Command::Forget(args) => vault::forget::run(&vault, &args, screen),
             Command::Gc => vault::gc::run(&vault, screen),
@@ -70,7 +78,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Anchor(args) => vault::anchor::run(&vault, &args, screen).await,
             Command::Share(args) => vault::share::run(&vault, &args, screen),
             Command::Sync(args) => vault::sync::run(&vault, args, screen).await,
-            Command::Backup(args) => vault::backup::run(&home, args, screen).await,
+            Command::Backup(args) => vault::backup::run(&vault, space, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,
             Command::Asset(args) => ledger::asset::run(&home, args, screen).await,

@@ -22,7 +22,7 @@ pub type SeeNeeded<'a, B> = dyn FnMut(&mut Store<B>, &ObjectId) -> Result<bool, 
 /// Which roots of the last commit are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needed {
-    /// All that this image needs.
+    /// All that this image needs, and what is [held](Files::hold).
     Here,
     /// What somebody needs who makes the image anew somewhere else: not the table of backups,
     /// and not the records of this image alone.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::Backup;
 use super::error::{Faults, RunError};
 use super::peer::PeerError;
-use super::run::shards_at;
+use super::publish::shards_at;
 
 /// How much is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

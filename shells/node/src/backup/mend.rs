@@ -10,7 +10,8 @@ use allod_vault::files::Access;
 use allod_vault::object::{ObjectId, Sealed};
 
 use super::error::{Faults, RunError};
-use super::run::{Report, shards_at};
+use super::publish::shards_at;
+use super::run::Report;
 use super::store::{aside, divide, fetch, give};
 use super::{Backup, Peers};
 

@@ -18,6 +18,7 @@ mod erasure;
 mod error;
 mod mend;
 mod peer;
+mod publish;
 mod relearn;
 mod restore;
 mod run;

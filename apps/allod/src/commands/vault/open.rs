@@ -35,6 +35,11 @@ impl VaultHome {
         Ok(Self { home: home.clone(), space })
     }
 
+    /// This shared folder, or the person's own vault, whether it is here or not.
+    pub(crate) fn of(home: &Home, space: Option<Space>) -> Self {
+        Self { home: home.clone(), space }
+    }
+
     /// Which shared folder it is, if it is one.
     pub(crate) fn space(&self) -> Option<&Space> {
         self.space.as_ref()
