@@ -37,7 +37,7 @@ impl Restless {
         let oldest = small.min_by_key(|(_, (seed, _))| *seed).map(|(name, _)| name.clone());
         match oldest {
             // What the survey found first goes while it is on its way.
-            Some(name) if step % 3 == 0 => {
+            Some(name) if step.is_multiple_of(3) => {
                 self.steps += 1;
                 remove(&mut self.vault, &name);
                 self.files.remove(&name);
@@ -121,8 +121,9 @@ async fn what_comes_back_of_a_vault_that_changes_all_the_time_is_a_state_that_it
 #[tokio::test(flavor = "multi_thread")]
 async fn one_backs_up_a_vault_at_a_time_and_one_that_was_dropped_is_over() {
     let circle = Circle::start(2).await;
-    let shared = Arc::new(Mutex::new(filled(&Memory::default())));
-    circle.join(&mut shared.lock().unwrap()).await;
+    let mut vault = filled(&Memory::default());
+    circle.join(&mut vault).await;
+    let shared = Arc::new(Mutex::new(vault));
     let mut one = Backup::new(Shared(Arc::clone(&shared)), &secret());
     let mut other = Backup::new(Shared(Arc::clone(&shared)), &secret());
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
