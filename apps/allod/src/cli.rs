@@ -607,6 +607,17 @@ pub(crate) struct TestnetLiar {
     pub(crate) how: How,
 }
 
+impl Command {
+    /// Whether it gets a vault from backup peers.
+    pub(crate) fn restores_from_peers(&self) -> bool {
+        match self {
+            Self::Restore(args) => args.from_peers,
+            Self::Backup(args) => matches!(args.command, backup::BackupCommand::Restore { .. }),
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -624,17 +635,6 @@ mod tests {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "allod", &mut script);
             assert!(String::from_utf8(script).unwrap().contains("approve"), "{shell}");
-        }
-    }
-}
-
-impl Command {
-    /// Whether it gets a vault from backup peers.
-    pub(crate) fn restores_from_peers(&self) -> bool {
-        match self {
-            Self::Restore(args) => args.from_peers,
-            Self::Backup(args) => matches!(args.command, backup::BackupCommand::Restore { .. }),
-            _ => false,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::ending::Ending;
 use super::ledger::waiting;
 use super::local::{self, View};
 use super::testnet::program;
-use super::vault::backup::by_itself::{self, Done};
+use super::vault::backup::by_itself::{self, Outcome};
 use super::vault::open::VaultHome;
 use crate::cli::Up;
 use crate::failure::Failure;
@@ -191,9 +191,9 @@ fn called(vault: &VaultHome) -> String {
 async fn backup(vault: &VaultHome) -> (Vec<News>, bool) {
     let name = called(vault);
     match by_itself::back_up(vault).await {
-        Done::Nothing => (Vec::new(), true),
-        Done::Later => (Vec::new(), false),
-        Done::Done(report) => {
+        Outcome::Nothing => (Vec::new(), true),
+        Outcome::Later => (Vec::new(), false),
+        Outcome::Done(report) => {
             let (count, all) = report.acknowledged;
             let known = format!("{name}: {count} of {all} peers know of backup {}", report.generation);
             let mut news = vec![News::Well(known)];
@@ -202,7 +202,7 @@ async fn backup(vault: &VaultHome) -> (Vec<News>, bool) {
             }
             (news, true)
         }
-        Done::Failed(why) => (vec![News::Warning(format!("{name} could not be backed up: {why}"))], false),
+        Outcome::Failed(why) => (vec![News::Warning(format!("{name} could not be backed up: {why}"))], false),
     }
 }
 
@@ -213,17 +213,18 @@ async fn audit(home: &Home) -> (Vec<News>, Duration) {
     for vault in by_itself::vaults(home) {
         let (done, wait) = by_itself::audit(&vault, allod_node::now().0).await;
         let wait = match &done {
-            Done::Later | Done::Failed(_) => BACKUP_AGAIN,
+            Outcome::Later => BACKUP_AGAIN,
+            Outcome::Failed(_) => AUDIT_LOOK,
             _ => wait,
         };
         next = next.min(wait);
         let name = called(&vault);
         match done {
-            Done::Nothing | Done::Later => {}
-            Done::Failed(why) => {
+            Outcome::Nothing | Outcome::Later => {}
+            Outcome::Failed(why) => {
                 news.push(News::Warning(format!("the backup of {name} could not be audited: {why}")));
             }
-            Done::Done(audited) => news.extend(found(&name, &audited)),
+            Outcome::Done(audited) => news.extend(found(&name, &audited)),
         }
     }
     // Peers may be taken up at any time.

@@ -18,7 +18,7 @@ const AUDITED_EVERY: u64 = 24 * 60 * 60 * 1000;
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) enum Done<T> {
+pub(crate) enum Outcome<T> {
     /// There is no vault, nobody to keep a backup, or nothing to do yet.
     Nothing,
     /// Another program has the vault open.
@@ -47,22 +47,22 @@ pub(crate) fn changed(home: &VaultHome) -> Option<SystemTime> {
 }
 
 /// Backs a vault up, if there are peers.
-pub(crate) async fn back_up(home: &VaultHome) -> Done<Report> {
+pub(crate) async fn back_up(home: &VaultHome) -> Outcome<Report> {
     let (mut vault, person) = match open(home) {
-        Done::Done(opened) => opened,
-        Done::Nothing => return Done::Nothing,
-        Done::Later => return Done::Later,
-        Done::Failed(why) => return Done::Failed(why),
+        Outcome::Done(opened) => opened,
+        Outcome::Nothing => return Outcome::Nothing,
+        Outcome::Later => return Outcome::Later,
+        Outcome::Failed(why) => return Outcome::Failed(why),
     };
     let mut backup = Backup::new(&mut vault, &secret_of(home, &person));
     match run(home, &mut backup).await {
-        Ok(Some(report)) if report.is_safe => Done::Done(report),
+        Ok(Some(report)) if report.is_safe => Outcome::Done(report),
         Ok(Some(report)) => {
             let (count, all) = report.acknowledged;
-            Done::Failed(format!("only {count} of {all} peers know of what is new"))
+            Outcome::Failed(format!("only {count} of {all} peers know of what is new"))
         }
-        Ok(None) => Done::Nothing,
-        Err(why) => Done::Failed(why.to_string()),
+        Ok(None) => Outcome::Nothing,
+        Err(why) => Outcome::Failed(why.to_string()),
     }
 }
 
@@ -78,26 +78,26 @@ async fn run(home: &VaultHome, backup: &mut Backup<&mut Vault>) -> Result<Option
 
 /// Audits a sample of what the peers of a vault keep, if that is due at this time (milliseconds
 /// since 1970). With when the next one is.
-pub(crate) async fn audit(home: &VaultHome, now: u64) -> (Done<Vec<Audited>>, Duration) {
+pub(crate) async fn audit(home: &VaultHome, now: u64) -> (Outcome<Vec<Audited>>, Duration) {
     let day = Duration::from_millis(AUDITED_EVERY);
     let (mut vault, person) = match open(home) {
-        Done::Done(opened) => opened,
-        Done::Nothing => return (Done::Nothing, day),
-        Done::Later => return (Done::Later, Duration::ZERO),
-        Done::Failed(why) => return (Done::Failed(why), day),
+        Outcome::Done(opened) => opened,
+        Outcome::Nothing => return (Outcome::Nothing, day),
+        Outcome::Later => return (Outcome::Later, Duration::ZERO),
+        Outcome::Failed(why) => return (Outcome::Failed(why), day),
     };
     let mut backup = Backup::new(&mut vault, &secret_of(home, &person));
     let wait = match backup.audited().and_then(|last| Ok((last, backup.peer_addresses()?))) {
         Ok((last, peers)) if !peers.is_empty() => until_due(last, now),
-        Ok(_) => return (Done::Nothing, day),
-        Err(why) => return (Done::Failed(why.to_string()), day),
+        Ok(_) => return (Outcome::Nothing, day),
+        Err(why) => return (Outcome::Failed(why.to_string()), day),
     };
     if wait > 0 {
-        return (Done::Nothing, Duration::from_millis(wait));
+        return (Outcome::Nothing, Duration::from_millis(wait));
     }
     match backup.verify(Audit::Sample(SAMPLE)).await {
-        Ok(audited) => (Done::Done(audited), day),
-        Err(why) => (Done::Failed(why.to_string()), day),
+        Ok(audited) => (Outcome::Done(audited), day),
+        Err(why) => (Outcome::Failed(why.to_string()), day),
     }
 }
 
@@ -111,18 +111,18 @@ fn until_due(last: u64, now: u64) -> u64 {
 }
 
 /// The vault, if there are peers at all.
-fn open(home: &VaultHome) -> Done<(Vault, Person)> {
+fn open(home: &VaultHome) -> Outcome<(Vault, Person)> {
     let (place, person) = match home.load() {
         Ok(Some(person)) => (place(home), person),
-        _ => return Done::Nothing,
+        _ => return Outcome::Nothing,
     };
     if !place.is_there() || person.backup_peers.is_empty() {
-        return Done::Nothing;
+        return Outcome::Nothing;
     }
     match place.open(&home.root(&person)) {
-        Ok(vault) => Done::Done((vault, person)),
-        Err(PlaceError::Mounted(_) | PlaceError::Disk(DiskError::InUse(_))) => Done::Later,
-        Err(why) => Done::Failed(why.to_string()),
+        Ok(vault) => Outcome::Done((vault, person)),
+        Err(PlaceError::Mounted(_) | PlaceError::Disk(DiskError::InUse(_))) => Outcome::Later,
+        Err(why) => Outcome::Failed(why.to_string()),
     }
 }
 
