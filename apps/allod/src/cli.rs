@@ -146,7 +146,8 @@ pub(crate) enum Command {
     History(vault::History),
     /// Bring out what a snapshot has, or put it back into the vault
     #[command(after_help = "Examples:\n  allod restore latest:documents/letter.odt\n  \
-        allod restore 2026-11-21 --to then\n  allod restore before-the-move:photos --in-place")]
+        allod restore 2026-11-21 --to then\n  allod restore before-the-move:photos --in-place\n  \
+        allod restore --from-peers")]
     Restore(vault::Restore),
     /// Let snapshots go: those named, or those that no rule keeps
     #[command(after_help = "Examples:\n  allod forget before-the-move\n  \
@@ -175,6 +176,7 @@ pub(crate) enum Command {
     /// Have others keep your vault in parts, of which any few give it back
     #[command(after_help = "Examples:\n  allod backup add-peer https://friend.example:7810#pin\n  \
         allod backup add-peer --guardians\n  allod backup run\n  allod backup verify\n  allod backup restore\n  \
+        allod --space photos backup run\n  \
         allod backup serve --listen 0.0.0.0:7810 --room 500G")]
     Backup(backup::Backup),
     /// Register, renew, transfer and look up names
@@ -603,6 +605,17 @@ pub(crate) struct TestnetLiar {
     /// How it lies
     #[arg(long, value_name = "KIND")]
     pub(crate) how: How,
+}
+
+impl Command {
+    /// Whether it gets a vault from backup peers.
+    pub(crate) fn restores_from_peers(&self) -> bool {
+        match self {
+            Self::Restore(args) => args.from_peers,
+            Self::Backup(args) => matches!(args.command, backup::BackupCommand::Restore { .. }),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,11 @@ pub(crate) enum BackupCommand {
         /// The peer
         url: String,
     },
+    /// Trust a peer again that was caught: it gets what is new, and what it took counts as kept
+    Forgive {
+        /// The peer
+        url: String,
+    },
     /// Back up what is new, and make again what was lost
     Run {
         /// Divide packs so from now on, such as 5/8: any 5 of 8 parts give them back
@@ -50,7 +55,8 @@ pub(crate) enum BackupCommand {
         #[arg(long)]
         whole: bool,
     },
-    /// Get your vault back from your peers, on a machine that has none
+    /// Get your vault and shared folders back from your peers, on a machine that has none; with
+    /// --space only that folder, by its name or number
     Restore {
         /// A peer to ask, besides those that your guardians know of; once for each
         #[arg(long = "from-peer", value_name = "URL")]

@@ -102,8 +102,15 @@ pub(crate) struct History {
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     /// The snapshot: its name, the beginning of it, or `latest`; and what of it
-    #[arg(value_name = "SNAPSHOT[:PATH]")]
-    pub(crate) what: OsString,
+    #[arg(value_name = "SNAPSHOT[:PATH]", required_unless_present = "from_peers")]
+    pub(crate) what: Option<OsString>,
+    /// Get the whole vault back from your backup peers, on a machine that has none: the same as
+    /// `allod backup restore`
+    #[arg(long, conflicts_with_all = ["what", "to", "in_place"])]
+    pub(crate) from_peers: bool,
+    /// A peer to ask, besides those that your guardians know of; once for each
+    #[arg(long, value_name = "URL", requires = "from_peers")]
+    pub(crate) from_peer: Vec<String>,
     /// The directory that it comes into, made if it is not there, or - to print a file
     /// [default: this one; for a whole snapshot, a new one with its name]
     #[arg(long, value_name = "DIR")]

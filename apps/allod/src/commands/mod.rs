@@ -42,7 +42,12 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
     }
     log_to_stderr();
     let home = Home::new(home_path(cli.home)?);
-    let vault = vault::open::VaultHome::choose(&home, cli.space.as_deref())?;
+    let space = cli.space.as_deref();
+    let vault = match &cli.command {
+        // What is lost is not here to be named.
+        command if command.restores_from_peers() => vault::open::VaultHome::own(&home),
+        _ => vault::open::VaultHome::choose(&home, space)?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -76,7 +81,10 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Put(args) => vault::put::run(&vault, &args, screen),
             Command::Mount(args) => vault::mount::run(&vault, &args, screen).await,
-            Command::Backup(args) => vault::backup::run(&home, args, screen).await,
+            Command::Restore(args) if args.from_peers => {
+                vault::backup::restore::run(&home, space, args.from_peer, screen).await
+            }
+            Command::Backup(args) => vault::backup::run(&vault, space, args, screen).await,
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,
             Command::Asset(args) => ledger::asset::run(&home, args, screen).await,

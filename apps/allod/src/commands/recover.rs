@@ -80,6 +80,9 @@ pub(super) async fn run(home: &Home, args: Recover, screen: &Screen) -> Result<(
         }),
         &format!("Recovered {did}\nThis device now belongs to it as {device:?}.{waits}"),
     );
+    if !person.backup_peers.is_empty() {
+        screen.note("Your backup peers have your vault: `allod restore --from-peers` gets it back.");
+    }
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! `allod up`: a local network of guardians and the person's own node.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use allod_node::backup::Audited;
 use allod_node::network::{Plan, State};
 use allod_node::person::{Check, GuardianCheck, Heal, Home, PersonError};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -13,7 +15,8 @@ use super::ending::Ending;
 use super::ledger::waiting;
 use super::local::{self, View};
 use super::testnet::program;
-use super::vault::backup::by_itself;
+use super::vault::backup::by_itself::{self, Outcome};
+use super::vault::open::VaultHome;
 use crate::cli::Up;
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -28,8 +31,14 @@ const LEDGER_ROUND: Duration = Duration::from_secs(15);
 /// How often it is looked whether the vault changed and is to be backed up.
 const BACKUP_ROUND: Duration = Duration::from_secs(10);
 
-/// How long is waited after a backup that did not come about.
+/// How long is waited after a backup or an audit that did not come about.
 const BACKUP_AGAIN: Duration = Duration::from_secs(600);
+
+/// How often it is looked at least whether an audit of the backup peers is due.
+const AUDIT_LOOK: Duration = Duration::from_secs(3600);
+
+/// Faults of one peer that an audit tells.
+const FAULTS_TOLD: usize = 3;
 
 /// How often it is looked whether the identity changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -109,7 +118,8 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
     let mut due = Instant::now();
     let mut said: Vec<News> = Vec::new();
     let (mut ledger_due, mut waits) = (Instant::now(), None);
-    let (mut backup_due, mut backed_up) = (Instant::now(), None);
+    let (mut backup_due, mut backed_up) = (Instant::now(), BTreeMap::new());
+    let mut audit_due = Instant::now();
     loop {
         let now = changed();
         if now.is_some() && Instant::now() >= ledger_due {
@@ -123,18 +133,32 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
         }
         if now.is_some() && Instant::now() >= backup_due {
             backup_due = Instant::now() + BACKUP_ROUND;
-            let image = by_itself::changed(&home);
-            if image.is_some() && image != backed_up {
-                let (news, is_done) = backup(&home).await;
+            for vault in by_itself::vaults(&home) {
+                let (which, image) = (vault.space().map(|space| space.id), by_itself::changed(&vault));
+                if image.is_none() || backed_up.get(&which) == Some(&image) {
+                    continue;
+                }
+                let (news, is_done) = backup(&vault).await;
                 match is_done {
                     // Its own writing is no news to it.
-                    true => backed_up = by_itself::changed(&home),
-                    false if news.is_some() => backup_due = Instant::now() + BACKUP_AGAIN,
+                    true => {
+                        backed_up.insert(which, by_itself::changed(&vault));
+                    }
+                    false if !news.is_empty() => backup_due = Instant::now() + BACKUP_AGAIN,
                     false => {}
                 }
-                if let Some(item) = news
-                    && tell.send(item).await.is_err()
-                {
+                for item in news {
+                    if tell.send(item).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        if now.is_some() && Instant::now() >= audit_due {
+            let (news, wait) = audit(&home).await;
+            audit_due = Instant::now() + wait;
+            for item in news {
+                if tell.send(item).await.is_err() {
                     return;
                 }
             }
@@ -158,19 +182,67 @@ async fn look_after(home: Home, back: Arc<Notify>, tell: mpsc::Sender<News>) {
     }
 }
 
+/// What a vault is called in news.
+fn called(vault: &VaultHome) -> String {
+    vault.space().map_or_else(|| "your vault".to_owned(), |space| format!("the folder {}", space.name))
+}
+
 /// A backup of what changed, in words, and whether there is nothing left to do.
-async fn backup(home: &Home) -> (Option<News>, bool) {
-    match by_itself::back_up(home).await {
-        by_itself::Done::Nothing => (None, true),
-        by_itself::Done::Later => (None, false),
-        by_itself::Done::Backed(report) => {
+async fn backup(vault: &VaultHome) -> (Vec<News>, bool) {
+    let name = called(vault);
+    match by_itself::back_up(vault).await {
+        Outcome::Nothing => (Vec::new(), true),
+        Outcome::Later => (Vec::new(), false),
+        Outcome::Done(report) => {
             let (count, all) = report.acknowledged;
-            let text = format!("your vault: {count} of {all} peers know of backup {}", report.generation);
-            (Some(News::Well(text)), true)
+            let known = format!("{name}: {count} of {all} peers know of backup {}", report.generation);
+            let mut news = vec![News::Well(known)];
+            if report.repaired > 0 {
+                news.push(News::Healed(format!("{name}: lost parts of its backup are kept again")));
+            }
+            (news, true)
         }
-        by_itself::Done::Failed(why) => {
-            (Some(News::Warning(format!("your vault could not be backed up: {why}"))), false)
+        Outcome::Failed(why) => (vec![News::Warning(format!("{name} could not be backed up: {why}"))], false),
+    }
+}
+
+/// An audit of the peers of all vaults of which it is due, in words, and when to look again. What
+/// is lost is made again by the next backup, which an audit is followed by.
+async fn audit(home: &Home) -> (Vec<News>, Duration) {
+    let (mut news, mut next) = (Vec::new(), Duration::MAX);
+    for vault in by_itself::vaults(home) {
+        let (done, wait) = by_itself::audit(&vault, allod_node::now().0).await;
+        let wait = match &done {
+            Outcome::Later => BACKUP_AGAIN,
+            Outcome::Failed(_) => AUDIT_LOOK,
+            _ => wait,
+        };
+        next = next.min(wait);
+        let name = called(&vault);
+        match done {
+            Outcome::Nothing | Outcome::Later => {}
+            Outcome::Failed(why) => {
+                news.push(News::Warning(format!("the backup of {name} could not be audited: {why}")));
+            }
+            Outcome::Done(audited) => news.extend(found(&name, &audited)),
         }
+    }
+    // Peers may be taken up at any time.
+    (news, next.min(AUDIT_LOOK))
+}
+
+/// What an audit found, in words.
+fn found(name: &str, audited: &[Audited]) -> Vec<News> {
+    let faults = audited.iter().flat_map(|one| one.faults.0.iter().take(FAULTS_TOLD));
+    let warnings: Vec<News> = faults
+        .map(|(address, why)| News::Warning(format!("the backup of {name}: your peer {address} {why}")))
+        .collect();
+    match (warnings.is_empty(), audited.len()) {
+        (true, 1) => vec![News::Well(format!("the backup of {name}: its peer showed what it was asked for"))],
+        (true, all) => {
+            vec![News::Well(format!("the backup of {name}: all {all} peers showed what they were asked for"))]
+        }
+        _ => warnings,
     }
 }
 

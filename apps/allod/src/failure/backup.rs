@@ -20,8 +20,8 @@ impl From<RunError> for Failure {
             RunError::NoPeers => Self::new(Kind::Failed, message)
                 .next("`allod backup add-peer --guardians` asks your guardians, `allod backup add-peer URL` a friend"),
             RunError::TooFewPeers { .. } => Self::new(Kind::TooFewGuardians, message).next(
-                "what is backed up stays so; try again when more of them are back, or add others with `allod backup \
-                 add-peer`",
+                "what is backed up stays so; try again when more of them are back, add others with `allod backup \
+                 add-peer`, or trust one again that was caught: `allod backup forgive URL`",
             ),
             RunError::Newer { .. } => Self::new(Kind::Failed, message).next(
                 "to have what they keep, move the vault away and run `allod backup restore`; to replace theirs by this \

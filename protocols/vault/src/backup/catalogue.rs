@@ -14,7 +14,9 @@ use super::code::Code;
 use super::error::{BackupError, Lie};
 use super::head::CATALOGUE_MAX;
 use super::keys::Account;
+use super::peer::PeerRecord;
 use super::shard::ShardId;
+use crate::ring::SpaceId;
 
 /// The format that is written here.
 const FORMAT: u16 = 1;
@@ -48,20 +50,21 @@ pub struct Catalogue {
     /// The packs, by their numbers.
     #[n(7)]
     pub packs: Vec<PackRecord>,
+    /// Shared folders that the person has beside this vault: whoever recovers finds their backups
+    /// by these.
+    #[cbor(n(8), default)]
+    pub folders: Vec<FolderRecord>,
 }
 
-/// A peer.
+/// A shared folder of the person. Its backup is one of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct PeerRecord {
-    /// The number that this backup knows it by. Never given to another.
+pub struct FolderRecord {
+    /// Which space it is.
     #[n(0)]
-    pub number: u32,
-    /// Where it is reached.
+    pub space: SpaceId,
+    /// What the person calls it.
     #[n(1)]
-    pub address: String,
-    /// The newest catalogue that it said was durable, before this one was made; 0 for none.
-    #[n(2)]
-    pub acknowledged: u64,
+    pub name: String,
 }
 
 /// A pack.
@@ -116,7 +119,8 @@ impl Catalogue {
     /// A catalogue of the format of now. `ring` and `roots` are as the space gives them.
     pub fn new(generation: u64, made: u64, author: [u8; 16], ring: Vec<u8>, roots: Vec<u8>) -> Self {
         let ring = Zeroizing::new(ring);
-        Self { format: FORMAT, generation, made, author, ring, roots, peers: Vec::new(), packs: Vec::new() }
+        let (peers, packs, folders) = (Vec::new(), Vec::new(), Vec::new());
+        Self { format: FORMAT, generation, made, author, ring, roots, peers, packs, folders }
     }
 
     /// Seals it for a peer.

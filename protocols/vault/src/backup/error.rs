@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use minicbor::{Decode, Encode};
+
 use super::shard::ShardId;
 use crate::error::VaultError;
 
@@ -36,29 +38,46 @@ pub enum BackupError {
 }
 
 /// What is wrong with what a peer answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Lie {
     /// The head is not signed by the account's key.
+    #[n(0)]
     Forged,
     /// The head is another account's.
+    #[n(1)]
     OtherAccount,
     /// What it has beside the head is not the catalogue that the head is of, or nothing.
+    #[n(2)]
     NoCatalogue,
     /// The catalogue is signed, and does not open.
+    #[n(3)]
     Unreadable,
     /// It shows an older catalogue than it said it had.
+    #[n(4)]
     PutBack {
         /// The generation that it showed.
+        #[n(0)]
         shown: u64,
         /// The newest that it had said was durable.
+        #[n(1)]
         acknowledged: u64,
     },
     /// These bytes are not the shard that was asked for.
-    WrongShard(ShardId),
+    #[n(5)]
+    WrongShard(#[n(0)] ShardId),
     /// The answer to a challenge does not lead to the shard's id.
-    WrongAnswer(ShardId),
+    #[n(6)]
+    WrongAnswer(#[n(0)] ShardId),
     /// It has not the shard that it took.
-    NoShard(ShardId),
+    #[n(7)]
+    NoShard(#[n(0)] ShardId),
+}
+
+impl Lie {
+    /// Whether it lacks what it took, or shows something else for it.
+    pub fn is_about_keeping(&self) -> bool {
+        matches!(self, Self::WrongShard(_) | Self::WrongAnswer(_) | Self::NoShard(_))
+    }
 }
 
 impl From<VaultError> for BackupError {

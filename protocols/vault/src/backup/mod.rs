@@ -21,6 +21,7 @@
 //! 4. An audit asks for random leaves of shards. A shard's id is the root of the Merkle tree
 //!    over its leaves, so an answer is checked against the id alone ([`shard`]).
 //! 5. A peer that is lost is replaced: its shards are made again from any `k` others ([`plan`]).
+//!    One that was caught lying gets nothing new, and is named ([`PeerRecord::caught`]).
 //! 6. On an empty machine the newest catalogue among the answers counts ([`newest`]), and any
 //!    `k` shards of each pack.
 //!
@@ -34,16 +35,18 @@ mod error;
 mod head;
 mod keys;
 mod pack;
+mod peer;
 pub mod plan;
 mod request;
 pub mod shard;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{Catalogue, PackRecord, PeerRecord, ShardRecord};
+pub use catalogue::{Catalogue, FolderRecord, PackRecord, ShardRecord};
 pub use code::{Code, Erasure, SHARDS_MAX};
 pub use error::{BackupError, Lie};
 pub use head::{Answer, CATALOGUE_MAX, HEAD, Head, Newest, newest};
 pub use keys::{Account, BackupKeys};
 pub use pack::{OBJECTS_MAX, PACK_MAX, PACK_MIN, Packer, unpack};
+pub use peer::{Caught, PeerRecord};
 pub use request::{AUTHORIZATION, Authorization};

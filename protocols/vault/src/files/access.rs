@@ -1,30 +1,30 @@
-//! Getting at a vault that others use at the same time.
+//! Files that others use too, and that are had for a moment at a time.
 
 use super::Files;
 use crate::blocks::Blocks;
 use crate::compress::Compress;
 
-/// The files of a vault, for whoever need not have them alone.
+/// Access to the files of one vault, which stays open as long as there is access: by who has
+/// them alone, or by one of several that share them.
 ///
-/// Nobody else sees what is done halfway, and everybody else waits meanwhile: nothing slow belongs
-/// inside, such as waiting for a network or for whoever reads what is printed. Between two times,
-/// others may change anything.
+/// What takes long, such as a backup over a network, is made of many small steps, between
+/// which others may do with the files whatever they want.
 pub trait Access {
-    /// What holds the image.
+    /// What the vault is stored on.
     type Blocks: Blocks;
-    /// How contents are compressed.
+    /// What compresses its objects.
     type Compress: Compress + Clone;
 
-    /// Does something with the files.
+    /// Does something with the files. Nobody else sees what is done halfway; everybody else
+    /// waits meanwhile, so nothing slow belongs inside.
     fn with<R>(&mut self, work: impl FnOnce(&mut Files<Self::Blocks, Self::Compress>) -> R) -> R;
 }
 
-/// Who has the files alone waits for nobody.
 impl<B: Blocks, C: Compress + Clone> Access for Files<B, C> {
     type Blocks = B;
     type Compress = C;
 
-    fn with<R>(&mut self, work: impl FnOnce(&mut Files<B, C>) -> R) -> R {
+    fn with<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         work(self)
     }
 }

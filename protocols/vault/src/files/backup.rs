@@ -45,13 +45,13 @@ pub struct Roots {
     #[n(0)]
     space: SpaceId,
     #[n(1)]
-    root: Option<ObjectId>,
+    pub(super) root: Option<ObjectId>,
     #[n(2)]
-    next: u64,
+    pub(super) next: u64,
     #[n(3)]
-    snapshots: Option<ObjectId>,
+    pub(super) snapshots: Option<ObjectId>,
     #[n(4)]
-    sync: Option<ObjectId>,
+    pub(super) sync: Option<ObjectId>,
 }
 
 impl Roots {

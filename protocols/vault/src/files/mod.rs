@@ -20,6 +20,7 @@ mod consistent;
 mod content;
 mod dirty;
 mod head;
+mod held;
 mod inode;
 mod keys;
 mod local;
@@ -28,6 +29,7 @@ mod names;
 mod needed;
 mod operation;
 mod reader;
+mod renewed;
 mod snapshot;
 mod synced;
 mod table;
@@ -46,6 +48,7 @@ pub use check::{Finding, Harmed};
 pub use collect::{Collecting, Stage};
 pub use consistent::Wrong;
 pub use head::Head;
+pub use held::Hold;
 pub use inode::{Entry, FileKind, Ino, Inode, Time};
 pub use local::{LOCAL_MAX, LOCAL_NAME_MAX, LocalChange};
 pub use moment::{Difference, Moment};
@@ -67,6 +70,7 @@ use crate::ring::{Ring, SpaceId};
 use crate::store::{Geometry, Store};
 use crate::tree::Tree;
 use dirty::Dirty;
+use held::Held;
 use inode::key;
 use local::Local;
 use reader::{Objects, Recent, bytes_of, damaged};
@@ -155,6 +159,7 @@ pub struct Files<B, C> {
     tables: Tables,
     local: Option<Local>,
     next: u64,
+    held: Held,
     dirty: Dirty,
     run: Run,
     /// Operations that are neither recorded nor in a checkpoint, encoded; none where there
@@ -283,6 +288,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             tables: Tables { sync: Tree::new(state.sync), backup: Tree::new(state.backup) },
             local: state.local,
             next: state.next,
+            held: Held::default(),
             dirty: Dirty::default(),
             run: Run::default(),
             pending: Vec::new(),

@@ -21,7 +21,7 @@ pub type SeeNeeded<'a, B> = dyn FnMut(&mut Store<B>, &ObjectId) -> Result<bool, 
 /// Which roots of the last commit are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needed {
-    /// All that this image needs.
+    /// All that this image needs, and what is [held](Files::hold).
     Here,
     /// What somebody needs who makes the image anew somewhere else: not the table of backups,
     /// and not the records of this image alone.
@@ -42,14 +42,16 @@ impl<B: Blocks, C: Compress> Files<B, C> {
                 see(&mut self.store, &id)?;
             }
         }
-        let mut roots = Vec::from_iter(state.root);
-        for snapshot in self.list_snapshots()? {
-            roots.extend(snapshot.1.root());
-        }
-        roots.extend(self.base()?);
-        let (mut objects, _, _) = self.parts();
+        let now = self.roots()?;
+        let mut roots = self.file_roots(&now)?;
         let backup = state.backup.filter(|_| whose == Needed::Here);
-        for (root, is_table) in [(state.snapshots, false), (state.sync, true), (backup, true)] {
+        let mut tables = Vec::from([(now.snapshots, false), (now.sync, true), (backup, true)]);
+        if let Some(held) = self.held_roots().filter(|_| whose == Needed::Here) {
+            roots.extend(self.file_roots(&held)?);
+            tables.extend([(held.snapshots, false), (held.sync, true)]);
+        }
+        let (mut objects, _, _) = self.parts();
+        for (root, is_table) in tables {
             let Some(root) = root else { continue };
             let seen = core::cell::RefCell::new(&mut *see);
             let mut enter =

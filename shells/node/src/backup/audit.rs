@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use allod_crypto::CryptoRng;
 use allod_vault::backup::shard::ShardId;
 use allod_vault::backup::{Answer, Lie, newest};
-use allod_vault::{Blocks, Compress};
+use allod_vault::files::Access;
 use tokio::task::JoinSet;
 
 use super::Backup;
 use super::error::{Faults, RunError};
 use super::peer::PeerError;
-use super::run::shards_at;
+use super::publish::shards_at;
 
 /// How much is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +39,23 @@ pub struct Audited {
     pub faults: Faults,
 }
 
-impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
+impl<A: Access> Backup<A> {
     /// Audits all peers. What is lost is noted, so that the next [run](Self::run) makes it
     /// again.
     ///
     /// # Errors
     /// [`RunError`].
     pub async fn verify(&mut self, audit: Audit) -> Result<Vec<Audited>, RunError> {
-        let (peers, packs) = (self.peers()?, self.book().packs()?);
-        let records = self.book().peers()?;
+        self.take_hold()?;
+        let done = self.verify_held(audit).await;
+        self.let_go();
+        done
+    }
+
+    async fn verify_held(&mut self, audit: Audit) -> Result<Vec<Audited>, RunError> {
+        let peers = self.peers()?;
+        let (packs, records) = self.book(|book| Ok((book.packs()?, book.peers()?)))?;
+        let ours = self.book(|book| book.meta_or_new())?.generation;
         let sizes: BTreeMap<ShardId, u64> = packs
             .iter()
             .flat_map(|pack| pack.shards.iter().map(|shard| (shard.id, pack.shard_size() as u64)))
@@ -59,6 +67,7 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             let sizes: Vec<(ShardId, u64)> =
                 should.iter().filter_map(|id| Some((*id, *sizes.get(id)?))).collect();
             under_way.spawn(async move {
+                let mut theirs = 0;
                 let mut audited = Audited {
                     address: peer.address().to_string(),
                     shards: should.len(),
@@ -74,6 +83,9 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
                             Answer { account: peer.account(), address: &audited.address, bytes: &bytes };
                         let shown = newest(&[answer]).answers.into_iter().next();
                         let acknowledged = record.acknowledged;
+                        if let Some(Ok(generation)) = shown {
+                            theirs = generation;
+                        }
                         let lie = match shown {
                             Some(Err(Lie::Forged)) if bytes.is_empty() => Some(Lie::NoCatalogue),
                             Some(Err(lie)) => Some(lie),
@@ -121,39 +133,62 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
                 if let Err(why) = done {
                     audited.faults.add(peer.address(), why);
                 }
-                (record.number, audited)
+                (record.number, (audited, theirs))
             });
         }
-        let mut all = BTreeMap::new();
+        let mut all: BTreeMap<u32, (Audited, u64)> = BTreeMap::new();
         while let Some(done) = under_way.join_next().await {
             let Ok((number, audited)) = done else { continue };
             all.insert(number, audited);
         }
+        // Another device may have had them drop what this one brought.
+        let theirs = all.values().map(|(_, newest)| *newest).max().unwrap_or_default();
+        if theirs > ours {
+            return Err(RunError::Newer { ours, theirs });
+        }
         self.note(&all)?;
-        Ok(all.into_values().collect())
+        Ok(all.into_values().map(|(audited, _)| audited).collect())
     }
 
-    /// Notes which shards nobody has any more.
-    fn note(&mut self, all: &BTreeMap<u32, Audited>) -> Result<(), RunError> {
-        let is_bad = |peer: u32, id: &ShardId| all.get(&peer).is_some_and(|one| one.bad.contains(id));
-        let mut changed = false;
-        for mut pack in self.book().packs()? {
-            let before = pack.clone();
-            for shard in &mut pack.shards {
-                shard.peer = shard.peer.filter(|peer| !is_bad(*peer, &shard.id));
-            }
-            if pack != before {
-                self.book().set_pack(&pack)?;
-                changed = true;
-            }
+    /// Notes who was caught, and which shards nobody has any more.
+    fn note(&mut self, all: &BTreeMap<u32, (Audited, u64)>) -> Result<(), RunError> {
+        let is_bad = |peer: u32, id: &ShardId| all.get(&peer).is_some_and(|(one, _)| one.bad.contains(id));
+        for (audited, _) in all.values() {
+            self.note_lies(&audited.faults)?;
         }
-        if changed {
-            let mut meta = self.meta()?;
-            meta.changed = true;
-            self.book().set_meta(&meta)?;
-            self.files.commit()?;
-        }
-        Ok(())
+        // Who does not show the catalogue gets the next one.
+        let is_lost = |lie: &Lie| !lie.is_about_keeping();
+        let without: Vec<u32> = all
+            .iter()
+            .filter(|(_, (one, _))| one.faults.lies().any(|(_, lie)| is_lost(lie)))
+            .map(|(number, _)| *number)
+            .collect();
+        self.book(|book| {
+            let mut changed = false;
+            for mut pack in book.packs()? {
+                let before = pack.clone();
+                for shard in &mut pack.shards {
+                    shard.peer = shard.peer.filter(|peer| !is_bad(*peer, &shard.id));
+                }
+                if pack != before {
+                    book.set_pack(&pack)?;
+                    changed = true;
+                }
+            }
+            for number in without {
+                if let Some(mut record) = book.peer(number)? {
+                    record.acknowledged = 0;
+                    book.set_peer(&record)?;
+                    changed = true;
+                }
+            }
+            let now = crate::now().0;
+            book.change_meta(|meta| {
+                meta.changed |= changed;
+                meta.audited = now;
+            })?;
+            book.commit()
+        })
     }
 }
 

@@ -8,8 +8,10 @@
 //! | `3 ‖ peer` | [`PeerRecord`] |
 //! | `4 ‖ pack` | the objects of the pack in their order, and their sizes |
 
+use std::collections::BTreeSet;
+
 use allod_crypto::CryptoRng;
-use allod_vault::backup::{Code, PackRecord, PeerRecord};
+use allod_vault::backup::{Catalogue, Code, FolderRecord, PackRecord, PeerRecord};
 use allod_vault::files::{Files, Table, packed_key};
 use allod_vault::object::ObjectId;
 use allod_vault::{Blocks, Compress, Damage, Part, VaultError};
@@ -53,6 +55,12 @@ pub(super) struct Meta {
     /// Something changed since that a catalogue has to say.
     #[n(8)]
     pub(super) changed: bool,
+    /// The person's shared folders.
+    #[cbor(n(9), default)]
+    pub(super) folders: Vec<FolderRecord>,
+    /// When the peers were last audited, in milliseconds since 1970; 0 for never.
+    #[cbor(n(10), default)]
+    pub(super) audited: u64,
 }
 
 impl Meta {
@@ -61,6 +69,23 @@ impl Meta {
         let mut author = [0; 16];
         rng.fill_bytes(&mut author);
         Self { author, next_peer: 1, ..Self::default() }
+    }
+
+    /// Of a backup that goes on where a catalogue ends.
+    pub(super) fn after(catalogue: &Catalogue, rng: &mut impl CryptoRng) -> Self {
+        let mut meta = Self::begin(rng);
+        (meta.generation, meta.made) = (catalogue.generation, catalogue.made);
+        meta.next_pack = catalogue.packs.iter().map(|pack| pack.number + 1).max().unwrap_or_default();
+        meta.next_peer = catalogue.peers.iter().map(|peer| peer.number + 1).max().unwrap_or(1);
+        // What is in packs and not needed may lead to what is in none: all is looked at once.
+        (meta.finished, meta.roots) = (0, catalogue.roots.clone());
+        // As the newest pack is divided, where that is not what comes of itself.
+        let code = catalogue.packs.last().map(|pack| pack.code);
+        meta.code = code.filter(|code| Some(*code) != Code::for_peers(catalogue.peers.len()));
+        meta.folders.clone_from(&catalogue.folders);
+        // The peers learn with the next catalogue that this image makes it.
+        meta.changed = true;
+        meta
     }
 }
 
@@ -81,6 +106,49 @@ impl<'a, B: Blocks, C: Compress> Book<'a, B, C> {
 
     pub(super) fn set_meta(&mut self, meta: &Meta) -> Result<(), VaultError> {
         self.set(META, meta)
+    }
+
+    /// What is known of the backup as a whole; of a new one, where it begins.
+    pub(super) fn meta_or_new(&mut self) -> Result<Meta, VaultError> {
+        Ok(match self.meta()? {
+            Some(meta) => meta,
+            None => Meta::begin(&mut crate::entropy()),
+        })
+    }
+
+    /// Changes what is known of the backup as a whole.
+    pub(super) fn change_meta(&mut self, change: impl FnOnce(&mut Meta)) -> Result<Meta, VaultError> {
+        let mut meta = self.meta_or_new()?;
+        change(&mut meta);
+        self.set_meta(&meta)?;
+        Ok(meta)
+    }
+
+    /// Reads all rows. Whether they could be read.
+    pub(super) fn is_readable(&mut self) -> Result<bool, VaultError> {
+        let mut from = Vec::new();
+        loop {
+            let page = match self.0.table(Table::Backup).page(&from, PAGE) {
+                Err(VaultError::Damaged(_) | VaultError::Missing(_)) => return Ok(false),
+                page => page?,
+            };
+            match page.into_iter().last() {
+                Some((key, _)) => from = [&key[..], &[0]].concat(),
+                None => break,
+            }
+        }
+        // They are of this program, too.
+        let decoded = self.meta().and_then(|_| self.peers()).and_then(|_| self.packs());
+        Ok(decoded.is_ok())
+    }
+
+    /// Makes all that was noted durable.
+    pub(super) fn commit(&mut self) -> Result<(), VaultError> {
+        self.0.commit()
+    }
+
+    pub(super) fn peer(&mut self, number: u32) -> Result<Option<PeerRecord>, VaultError> {
+        self.value(&peer_key(number))
     }
 
     pub(super) fn peers(&mut self) -> Result<Vec<PeerRecord>, VaultError> {
@@ -127,6 +195,21 @@ impl<'a, B: Blocks, C: Compress> Book<'a, B, C> {
         }
         self.0.table(Table::Backup).remove(&pack_key(DIRECTORY, number))?;
         self.0.table(Table::Backup).remove(&pack_key(PACK, number)).map(|_| ())
+    }
+
+    /// Has objects of a pack that are not needed be in no pack: were they needed again, what
+    /// they lead to may be in none.
+    pub(super) fn forget_others(
+        &mut self,
+        number: u64,
+        needed: &BTreeSet<ObjectId>,
+    ) -> Result<(), VaultError> {
+        for (id, _) in self.directory(number)? {
+            if !needed.contains(&id) && self.packed(&id)? == Some(number) {
+                self.0.table(Table::Backup).remove(&packed_key(&id))?;
+            }
+        }
+        Ok(())
     }
 
     /// What is in a pack.

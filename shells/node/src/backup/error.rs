@@ -3,7 +3,7 @@
 use std::fmt;
 
 use allod_vault::VaultError;
-use allod_vault::backup::{BackupError, Lie};
+use allod_vault::backup::{BackupError, Lie, PeerRecord};
 use allod_vault::object::ObjectId;
 
 use super::peer::PeerError;
@@ -30,6 +30,14 @@ impl Faults {
 
     pub(super) fn append(&mut self, other: Self) {
         other.0.into_iter().for_each(|(address, why)| self.add(address, why));
+    }
+
+    /// Notes what is known of a peer's lies with what is known of the peer.
+    pub(super) fn accuse(&self, peer: &mut PeerRecord) {
+        let address = peer.address.clone();
+        for (_, lie) in self.lies().filter(|(accused, _)| *accused == address) {
+            peer.catch(*lie, crate::now().0);
+        }
     }
 
     /// The peers that lied, and how.
@@ -81,6 +89,9 @@ pub enum RunError {
         /// What it said.
         why: PeerError,
     },
+    /// Somebody else is at it.
+    #[error("another backup or audit of this vault is under way")]
+    UnderWay,
     /// There is nobody to keep a backup.
     #[error("you have no backup peers yet")]
     NoPeers,

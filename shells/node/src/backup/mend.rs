@@ -3,37 +3,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use allod_vault::VaultError;
 use allod_vault::backup::plan::repair;
 use allod_vault::backup::{PackRecord, Packer, unpack};
+use allod_vault::files::Access;
 use allod_vault::object::{ObjectId, Sealed};
-use allod_vault::{Blocks, Compress};
 
-use super::book::Meta;
 use super::error::{Faults, RunError};
+use super::publish::shards_at;
 use super::run::Report;
 use super::store::{aside, divide, fetch, give};
 use super::{Backup, Peers};
 
-impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
+/// Objects that are read in one step.
+const AT_ONCE: usize = 32;
+
+impl<A: Access> Backup<A> {
     /// Has shards kept again that no peer has, by peers that have none of the same pack.
     pub(super) async fn make_again(
         &mut self,
         peers: &Peers,
         usable: &[u32],
-        meta: &mut Meta,
         report: &mut Report,
     ) -> Result<(), RunError> {
-        let packs = self.book().packs()?;
+        let packs = self.book(|book| book.packs())?;
         let mut sources = peers.clone();
         sources.extend(self.leaving.iter().map(|peer| (peer.number, Arc::clone(peer))));
-        for task in repair(&packs, usable, |peer, _| peers.contains_key(&peer)) {
+        let records = self.book(|book| book.peers())?;
+        let keeps = |peer| records.iter().any(|record| record.number == peer && record.keeps());
+        for task in repair(&packs, usable, |peer, _| keeps(peer)) {
             report.homeless += task.homeless.len() as u64;
             let Some(record) = packs.iter().find(|pack| pack.number == task.pack) else { continue };
             if task.make.is_empty() {
                 continue;
             }
-            let mut record = record.clone();
-            let pack = match self.pack_from_here(&record).await? {
+            let pack = match self.pack_from_here(record).await? {
                 Some(pack) => pack,
                 None => match fetch(record.clone(), sources.clone()).await {
                     Ok((pack, faults)) => {
@@ -49,16 +53,17 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             };
             let code = record.code;
             let shards = aside(move || divide(code, &pack)).await?;
+            let mut made = Vec::new();
             for (number, peer) in task.make {
                 let (Some((id, bytes)), Some(peer)) = (shards.get(usize::from(number)), peers.get(&peer))
                 else {
                     continue;
                 };
-                let Some(shard) = record.shards.get_mut(usize::from(number)) else { continue };
+                let Some(shard) = record.shards.get(usize::from(number)) else { continue };
                 let done = if peer.is_away() { continue } else { give(peer, id, bytes).await };
                 match done {
                     Ok(()) if *id == shard.id => {
-                        shard.peer = Some(peer.number);
+                        made.push((usize::from(number), peer.number));
                         report.repaired += 1;
                     }
                     Ok(()) => {}
@@ -68,29 +73,73 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
                     }
                 }
             }
-            // Who is no peer any more has nothing.
-            for shard in &mut record.shards {
-                shard.peer = shard.peer.filter(|peer| peers.contains_key(peer));
-            }
-            self.book().set_pack(&record)?;
-            meta.changed = true;
-            self.book().set_meta(meta)?;
-            self.files.commit()?;
+            self.book(|book| {
+                let Some(mut record) = book.pack(task.pack)? else { return Ok(()) };
+                for (number, peer) in made {
+                    if let Some(shard) = record.shards.get_mut(number) {
+                        shard.peer = Some(peer);
+                    }
+                }
+                // Who is no peer any more has nothing.
+                for shard in &mut record.shards {
+                    shard.peer = shard.peer.filter(|peer| peers.contains_key(peer));
+                }
+                book.set_pack(&record)?;
+                book.change_meta(|meta| meta.changed = true)?;
+                book.commit()
+            })?;
         }
         Ok(())
+    }
+
+    /// Finds out what peers have no more after another device made backups, which may have had
+    /// them drop what it did not know. Nobody is to blame for it.
+    pub(super) async fn see_what_is_left(&mut self, peers: &Peers, usable: &[u32]) -> Result<(), RunError> {
+        let packs = self.book(|book| book.packs())?;
+        let mut gone = BTreeSet::new();
+        for (number, peer) in peers {
+            let should = shards_at(&packs, *number);
+            let listed = match usable.contains(number) {
+                true => peer.list(should.len()).await.unwrap_or_default(),
+                false => Vec::new(),
+            };
+            gone.extend(should.into_iter().filter(|id| listed.binary_search(id).is_err()));
+        }
+        self.book(|book| {
+            for mut pack in book.packs()? {
+                for shard in pack.shards.iter_mut().filter(|shard| gone.contains(&shard.id)) {
+                    shard.peer = None;
+                }
+                book.set_pack(&pack)?;
+            }
+            book.commit()
+        })
     }
 
     /// A pack as it was sealed, made from the objects of the vault; nothing where one of them
     /// is not here any more, or not as it was.
     async fn pack_from_here(&mut self, record: &PackRecord) -> Result<Option<Vec<u8>>, RunError> {
         let mut packer = Packer::new();
-        let directory = self.book().directory(record.number)?;
+        let directory = self.book(|book| book.directory(record.number))?;
         if directory.is_empty() {
             return Ok(None);
         }
-        for (id, _) in directory {
-            if !self.files.has(&id)? || packer.push(self.files.sealed(&id)?).is_some() {
-                return Ok(None);
+        for some in directory.chunks(AT_ONCE) {
+            let objects = self.access.with(|files| {
+                let mut objects = Vec::new();
+                for (id, _) in some {
+                    match files.has(id)? {
+                        true => objects.push(files.sealed(id)?),
+                        false => return Ok(None),
+                    }
+                }
+                Ok::<_, VaultError>(Some(objects))
+            })?;
+            let Some(objects) = objects else { return Ok(None) };
+            for object in objects {
+                if packer.push(object).is_some() {
+                    return Ok(None);
+                }
             }
         }
         let (keys, record) = (self.keys.clone(), record.clone());
@@ -113,10 +162,11 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         wanted: &[ObjectId],
     ) -> Result<(Vec<Sealed>, Vec<ObjectId>, Faults), RunError> {
         let peers = self.peers()?;
+        let (ring, compress) = self.access.with(|files| (files.ring().clone(), files.compress().clone()));
         let mut by_pack: BTreeMap<u64, BTreeSet<ObjectId>> = BTreeMap::new();
         let mut lost = BTreeSet::new();
         for id in wanted {
-            match self.book().packed(id)? {
+            match self.book(|book| book.packed(id))? {
                 Some(pack) => {
                     by_pack.entry(pack).or_default().insert(*id);
                 }
@@ -127,12 +177,12 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         }
         let (mut found, mut faults) = (Vec::new(), Faults::default());
         for (number, mut ids) in by_pack {
-            if let Some(record) = self.book().pack(number)? {
+            if let Some(record) = self.book(|book| book.pack(number))? {
                 match fetch(record, peers.clone()).await {
                     Ok((pack, more)) => {
                         faults.append(more);
                         for object in unpack(&self.keys, number, &pack)? {
-                            let is_good = self.files.ring().check(&object, self.files.compress()).is_ok();
+                            let is_good = ring.check(&object, &compress).is_ok();
                             if is_good && ids.remove(&object.id) {
                                 found.push(object);
                             }

@@ -40,6 +40,9 @@ pub enum PeerError {
         /// In words.
         words: String,
     },
+    /// It was caught before at this, so that it is not asked to keep anything.
+    #[error("gets nothing new: {0}")]
+    Distrusted(Lie),
     /// It answered wrongly.
     #[error("{0}")]
     Lied(Lie),

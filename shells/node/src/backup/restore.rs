@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use allod_crypto::{Secret, SecretBytes};
-use allod_vault::backup::{Answer, BackupError, BackupKeys, Catalogue, Code, PeerRecord, newest, unpack};
+use allod_vault::backup::{Answer, BackupError, BackupKeys, Catalogue, PeerRecord, newest, unpack};
 use allod_vault::files::{Files, Roots};
 use allod_vault::{Blocks, Compress, Ring};
 use tokio::task::JoinSet;
@@ -51,11 +51,15 @@ pub struct Restored {
 /// # Errors
 /// [`RunError::NothingFound`], [`RunError::UnknownCatalogue`].
 pub async fn find(secret: &Secret<32>, addresses: &[String]) -> Result<Found, RunError> {
-    let keys = BackupKeys::new(secret);
+    find_by(&BackupKeys::new(secret), addresses).await
+}
+
+/// The same, by the keys of the backup.
+pub(super) async fn find_by(keys: &BackupKeys, addresses: &[String]) -> Result<Found, RunError> {
     let (mut asked, mut faults, mut seen) = (JoinSet::new(), Faults::default(), BTreeSet::new());
     for address in addresses {
         let Ok(parsed) = address.parse::<Address>() else { continue };
-        let peer = Peer::new(0, parsed, &keys);
+        let peer = Peer::new(0, parsed, keys);
         if seen.insert(peer.account().id()) {
             asked.spawn(async move { (peer.catalogue().await, peer) });
         }
@@ -161,26 +165,20 @@ pub async fn restore<B: Blocks, C: Compress + Clone>(
         return Err(RunError::Lost { packs: lost, found, needed, faults: restored.faults });
     }
     files.adopt(&found.roots)?;
-    let mut meta = Meta::begin(&mut crate::entropy());
     let catalogue = &found.catalogue;
-    (meta.generation, meta.made) = (catalogue.generation, catalogue.made);
-    meta.next_pack = catalogue.packs.iter().map(|pack| pack.number + 1).max().unwrap_or_default();
-    meta.next_peer = catalogue.peers.iter().map(|peer| peer.number + 1).max().unwrap_or(1);
-    (meta.finished, meta.roots) = (meta.next_pack, catalogue.roots.clone());
-    // As the newest pack is divided, where that is not what comes of itself.
-    let code = catalogue.packs.last().map(|pack| pack.code);
-    meta.code = code.filter(|code| Some(*code) != Code::for_peers(catalogue.peers.len()));
-    // The peers learn with the next catalogue that this image makes it.
-    meta.changed = true;
+    let meta = Meta::after(catalogue, &mut crate::entropy());
     for peer in &catalogue.peers {
-        Book::new(files).set_peer(peer)?;
+        let mut peer = peer.clone();
+        found.faults.accuse(&mut peer);
+        restored.faults.accuse(&mut peer);
+        Book::new(files).set_peer(&peer)?;
     }
     Book::new(files).set_meta(&meta)?;
     files.commit()?;
     Ok(restored)
 }
 
-fn peers_of(records: &[PeerRecord], keys: &BackupKeys) -> Result<Peers, RunError> {
+pub(super) fn peers_of(records: &[PeerRecord], keys: &BackupKeys) -> Result<Peers, RunError> {
     let mut peers = Peers::new();
     for record in records {
         let peer = Peer::new(record.number, record.address.parse()?, keys);

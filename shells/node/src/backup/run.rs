@@ -1,15 +1,17 @@
 //! A backup: what is new goes to the peers, what is lost is made again, and a catalogue of all
 //! of it is safe with them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use allod_vault::backup::plan::{place, sparse};
-use allod_vault::backup::{BackupError, Catalogue, Code, Head, Lie, PackRecord, Packer, PeerRecord};
-use allod_vault::object::ObjectId;
-use allod_vault::{Blocks, Compress};
+use allod_vault::backup::{BackupError, Code, Lie, Packer};
+use allod_vault::files::{Access, Files};
+use allod_vault::object::{ObjectId, Sealed};
+use allod_vault::{Blocks, Compress, Ring, VaultError};
 use tokio::task::JoinSet;
 
-use super::book::Meta;
+use super::book::{Book, Meta};
 use super::error::{Faults, RunError};
 use super::peer::{Held, Peer, PeerError};
 use super::store::{Stored, store};
@@ -17,6 +19,9 @@ use super::{Backup, Peers};
 
 /// Packs that are on their way at once.
 const AT_ONCE: usize = 3;
+
+/// Bytes of objects that are read in one step.
+const STEP: usize = 1 << 20;
 
 /// Small packs from which on they are put together.
 const SMALL_MAX: usize = 32;
@@ -68,7 +73,16 @@ pub struct Report {
     pub faults: Faults,
 }
 
-impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
+/// What is to be backed up: the state of one moment, which is held until the end.
+pub(super) struct New<C> {
+    pub(super) roots: Vec<u8>,
+    pub(super) ring: Ring,
+    compress: C,
+    /// Objects that are in no pack yet.
+    objects: Vec<ObjectId>,
+}
+
+impl<A: Access> Backup<A> {
     /// Backs up. What is stored when it stops anywhere is known to the next run.
     ///
     /// # Errors
@@ -78,28 +92,49 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         how: How,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, RunError> {
-        self.files.commit()?;
-        let mut meta = self.meta()?;
+        self.take_hold()?;
+        let done = self.run_held(how, progress).await;
+        self.let_go();
+        done
+    }
+
+    pub(super) async fn run_held(
+        &mut self,
+        how: How,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Report, RunError> {
+        let meta = self.book(|book| book.meta_or_new())?;
         let peers = self.peers()?;
         let mut report = Report::default();
-        let usable = self.meet(&mut meta, &peers, how, &mut report.faults).await?;
+        let mut faults = Faults::default();
+        let mut usable = self.meet(&meta, &peers, how, &mut faults).await?;
         let code = meta.code.or(Code::for_peers(peers.len())).ok_or(RunError::NoPeers)?;
         let needed = usize::from(code.needed());
         if usable.len() < needed {
+            return Err(RunError::TooFewPeers { usable: usable.len(), needed, faults });
+        }
+        self.make_again(&peers, &usable, &mut report).await?;
+        // Who did not have what others are to have again gets nothing new either.
+        self.note_lies(&report.faults)?;
+        let records = self.book(|book| book.peers())?;
+        usable.retain(|number| records.iter().any(|record| record.number == *number && record.is_trusted()));
+        if usable.len() < needed {
+            report.faults.append(std::mem::take(&mut faults));
             return Err(RunError::TooFewPeers { usable: usable.len(), needed, faults: report.faults });
         }
-        self.make_again(&peers, &usable, &mut meta, &mut report).await?;
-        let objects = self.what_is_new(&mut meta, how)?;
-        self.bring(&objects, code, &usable, &mut meta, &mut report, progress).await?;
-        self.publish(&peers, code, meta, &mut report).await?;
+        let new = self.what_is_new(how)?;
+        self.bring(&new, code, &usable, &mut report, progress).await?;
+        self.publish(&peers, code, &new, &mut report).await?;
         self.tidy(&peers, &mut report).await?;
+        faults.append(report.faults);
+        report.faults = faults;
         Ok(report)
     }
 
     /// Asks all peers how they are. With the numbers of those that take shards.
     async fn meet(
         &mut self,
-        meta: &mut Meta,
+        meta: &Meta,
         peers: &Peers,
         how: How,
         faults: &mut Faults,
@@ -119,87 +154,97 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             });
         }
         let (mut usable, mut newest) = (Vec::new(), 0);
-        let records = self.book().peers()?;
+        let mut behind = Vec::new();
+        let records = self.book(|book| book.peers())?;
         while let Some(answer) = asked.join_next().await {
             let Ok((held, peer)) = answer else { continue };
+            let Some(record) = records.iter().find(|record| record.number == peer.number) else { continue };
             match held {
                 Ok(held) => {
                     newest = newest.max(held.generation);
-                    let record = records.iter().find(|record| record.number == peer.number);
-                    let acknowledged = record.map_or(0, |record| record.acknowledged);
-                    if held.generation < acknowledged {
-                        let lie = Lie::PutBack { shown: held.generation, acknowledged };
-                        faults.add(peer.address(), PeerError::Lied(lie));
-                        // What it has no more, it has not acknowledged.
-                        if let Some(record) = record {
-                            let record = PeerRecord { acknowledged: held.generation, ..record.clone() };
-                            self.book().set_peer(&record)?;
-                        }
+                    if held.generation < record.acknowledged {
+                        behind.push((peer, held.generation, record.acknowledged));
+                    } else if let Some(caught) = record.caught.last() {
+                        faults.add(peer.address(), PeerError::Distrusted(caught.lie));
+                    } else {
+                        usable.push(peer.number);
                     }
-                    usable.push(peer.number);
                 }
                 Err(why) => faults.add(peer.address(), why),
             }
         }
-        if newest > meta.generation {
-            if !how.take_over {
-                return Err(RunError::Newer { ours: meta.generation, theirs: newest });
-            }
-            meta.generation = newest;
-            meta.changed = true;
+        let is_taken_over = newest > meta.generation;
+        if is_taken_over && !how.take_over {
+            return Err(RunError::Newer { ours: meta.generation, theirs: newest });
         }
+        for (peer, shown, acknowledged) in behind {
+            // Where another device made backups, it may have had the peer forget this one's.
+            match is_taken_over {
+                true => usable.push(peer.number),
+                false => faults.add(peer.address(), PeerError::Lied(Lie::PutBack { shown, acknowledged })),
+            }
+            // What it has no more, it has not acknowledged.
+            self.book(|book| match book.peer(peer.number)? {
+                Some(mut record) => {
+                    record.acknowledged = shown;
+                    book.set_peer(&record)
+                }
+                None => Ok(()),
+            })?;
+        }
+        self.note_lies(faults)?;
         usable.sort_unstable();
+        if is_taken_over {
+            self.book(|book| {
+                book.change_meta(|meta| {
+                    meta.generation = newest;
+                    meta.changed = true;
+                })
+            })?;
+            self.see_what_is_left(peers, &usable).await?;
+        }
         Ok(usable)
     }
 
-    /// The objects that are to be stored. Packs of which little is needed are forgotten, and
+    /// What is to be stored, from here on held. Packs of which little is needed are forgotten, and
     /// what is needed of them is new.
-    fn what_is_new(&mut self, meta: &mut Meta, how: How) -> Result<Vec<ObjectId>, RunError> {
-        let packs = self.book().packs()?;
-        let small = packs.iter().filter(|pack| pack.size <= SMALL).count();
-        if !how.compact && small < SMALL_MAX {
-            return Ok(self.files.survey(meta.finished)?.unpacked);
-        }
-        let survey = self.files.survey(0)?;
-        let mut known = Vec::with_capacity(packs.len());
-        for pack in &packs {
-            let directory = self.book().directory(pack.number)?;
-            let is_needed = |(id, _): &&(ObjectId, u32)| survey.packed.contains(id);
-            let needed: u64 = directory.iter().filter(is_needed).map(|(_, size)| u64::from(*size)).sum();
-            known.push((pack.number, u64::from(pack.size), needed));
-        }
-        let mut objects = survey.unpacked;
-        for number in sparse(known) {
-            let directory = self.book().directory(number)?;
-            objects.extend(directory.iter().map(|(id, _)| *id).filter(|id| survey.packed.contains(id)));
-            self.book().remove_pack(number)?;
-            // Until they are in packs again, everything has to be looked at.
-            meta.finished = 0;
-            meta.changed = true;
-        }
-        self.book().set_meta(meta)?;
-        self.files.commit()?;
-        Ok(objects)
+    fn what_is_new(&mut self, how: How) -> Result<New<A::Compress>, RunError> {
+        let Some(hold) = &self.hold else { return Err(RunError::UnderWay) };
+        self.access.with(|files| {
+            files.commit()?;
+            let objects = unpacked(files, how)?;
+            let roots = files.roots()?;
+            let encoded = roots.encode();
+            if !files.hold(hold, roots) {
+                return Err(RunError::UnderWay);
+            }
+            let (ring, compress) = (files.ring().clone(), files.compress().clone());
+            Ok(New { roots: encoded, ring, compress, objects })
+        })
     }
 
     /// Puts objects into packs and brings these to the peers.
     async fn bring(
         &mut self,
-        objects: &[ObjectId],
+        new: &New<A::Compress>,
         code: Code,
         usable: &[u32],
-        meta: &mut Meta,
         report: &mut Report,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), RunError> {
         let peers = self.peers()?;
-        let mut state = Progress { objects: objects.len() as u64, ..Progress::default() };
+        let mut state = Progress { objects: new.objects.len() as u64, ..Progress::default() };
         let (mut under_way, mut packer, mut damaged) = (JoinSet::new(), Packer::new(), Vec::new());
-        let mut rest = objects.iter();
+        let mut next_pack = self.book(|book| book.meta_or_new())?.next_pack;
+        let (mut rest, mut read) = (new.objects.as_slice(), VecDeque::new());
         loop {
-            let next = rest.next();
-            let object = match next.map(|id| self.files.sealed(id)).transpose()? {
-                Some(object) if self.files.ring().check(&object, self.files.compress()).is_err() => {
+            if read.is_empty() {
+                read = self.read_some(&mut rest)?;
+            }
+            let next = read.pop_front();
+            let is_last = next.is_none();
+            let object = match next {
+                Some(object) if new.ring.check(&object, &new.compress).is_err() => {
                     damaged.push(object.id);
                     continue;
                 }
@@ -209,10 +254,10 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
                 Some(object) => packer.push(object),
                 None => None,
             };
-            if (next.is_none() || full.is_some()) && !packer.is_empty() {
+            if (is_last || full.is_some()) && !packer.is_empty() {
                 let ready = std::mem::take(&mut packer);
-                let number = meta.next_pack;
-                meta.next_pack += 1;
+                let number = next_pack;
+                next_pack += 1;
                 let numbers = place(code, number, usable);
                 let spare = usable.iter().filter(|number| !numbers.contains(&Some(**number)));
                 let spare: Vec<Arc<Peer>> = spare.filter_map(|number| peers.get(number).cloned()).collect();
@@ -222,27 +267,35 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             if let Some(object) = full {
                 packer.push(object);
             }
-            while under_way.len() >= AT_ONCE || (next.is_none() && !under_way.is_empty()) {
+            while under_way.len() >= AT_ONCE || (is_last && !under_way.is_empty()) {
                 let Some(done) = under_way.join_next().await else { break };
                 let done = done.map_err(|_| BackupError::Shards)?;
-                self.keep(done?, meta, report, &mut state)?;
+                self.keep(done?, report, &mut state)?;
                 progress(state);
             }
-            if next.is_none() {
+            if is_last {
                 break;
             }
         }
         if damaged.is_empty() { Ok(()) } else { Err(RunError::Damaged(damaged)) }
     }
 
+    /// Reads the next few objects, in one step.
+    fn read_some(&mut self, rest: &mut &[ObjectId]) -> Result<VecDeque<Sealed>, RunError> {
+        self.access.with(|files| {
+            let (mut read, mut size) = (VecDeque::new(), 0);
+            while let Some((id, behind)) = rest.split_first().filter(|_| size < STEP) {
+                let object = files.sealed(id)?;
+                size += object.bytes.len();
+                read.push_back(object);
+                *rest = behind;
+            }
+            Ok(read)
+        })
+    }
+
     /// Notes a pack that was brought, durably.
-    fn keep(
-        &mut self,
-        stored: Stored,
-        meta: &mut Meta,
-        report: &mut Report,
-        state: &mut Progress,
-    ) -> Result<(), RunError> {
+    fn keep(&mut self, stored: Stored, report: &mut Report, state: &mut Progress) -> Result<(), RunError> {
         let Stored { record, directory, faults } = stored;
         let (placed, needed) = (record.placed(), usize::from(record.code.needed()));
         report.faults.append(faults);
@@ -250,10 +303,14 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
             let faults = std::mem::take(&mut report.faults);
             return Err(RunError::TooFewPeers { usable: placed, needed, faults });
         }
-        self.book().add_pack(&record, &directory)?;
-        meta.changed = true;
-        self.book().set_meta(meta)?;
-        self.files.commit()?;
+        self.book(|book| {
+            book.add_pack(&record, &directory)?;
+            book.change_meta(|meta| {
+                meta.next_pack = meta.next_pack.max(record.number + 1);
+                meta.changed = true;
+            })?;
+            book.commit()
+        })?;
         report.packs += 1;
         report.bytes += u64::from(record.size);
         report.objects += directory.len() as u64;
@@ -262,110 +319,39 @@ impl<B: Blocks, C: Compress + Clone> Backup<'_, B, C> {
         state.bytes = report.bytes;
         Ok(())
     }
+}
 
-    /// Has every peer keep a catalogue of what is stored, if there is anything to say.
-    async fn publish(
-        &mut self,
-        peers: &Peers,
-        code: Code,
-        mut meta: Meta,
-        report: &mut Report,
-    ) -> Result<(), RunError> {
-        let roots = self.files.roots()?.encode();
-        if meta.changed || meta.roots != roots || meta.generation == 0 {
-            meta.generation = meta.generation.checked_add(1).ok_or(RunError::Exhausted)?;
-            meta.made = crate::now().0;
-            meta.roots = roots;
-            meta.changed = false;
-        }
-        meta.finished = meta.next_pack;
-        // Known here before anybody else knows it, so that no peer is ever ahead of this image.
-        self.book().set_meta(&meta)?;
-        self.files.commit()?;
-        report.generation = meta.generation;
-        let mut records = self.book().peers()?;
-        if records.iter().any(|record| record.acknowledged < meta.generation) || !report.faults.0.is_empty() {
-            let mut catalogue = Catalogue::new(
-                meta.generation,
-                meta.made,
-                meta.author,
-                self.files.ring().secrets().expose().to_vec(),
-                meta.roots.clone(),
-            );
-            (catalogue.peers, catalogue.packs) = (records.clone(), self.book().packs()?);
-            let catalogue = Arc::new(catalogue);
-            let mut under_way = JoinSet::new();
-            for peer in peers.values().filter(|peer| !peer.is_away()).cloned() {
-                let catalogue = Arc::clone(&catalogue);
-                under_way.spawn(async move { (tell(&peer, &catalogue).await, peer) });
-            }
-            while let Some(done) = under_way.join_next().await {
-                let Ok((told, peer)) = done else { continue };
-                match told {
-                    Ok(()) => {
-                        for record in records.iter_mut().filter(|record| record.number == peer.number) {
-                            record.acknowledged = meta.generation;
-                            self.book().set_peer(record)?;
-                        }
-                    }
-                    Err(TellError::Backup(why)) => return Err(why.into()),
-                    Err(TellError::Peer(why)) => report.faults.add(peer.address(), why),
-                }
-            }
-            self.files.commit()?;
-        }
-        let count = records.iter().filter(|record| record.acknowledged == meta.generation).count();
-        let mut needed = usize::from(code.needed());
-        // Packs of earlier days may need fewer.
-        let earlier = self.book().packs()?.iter().map(|pack| usize::from(pack.code.needed())).min();
-        needed = needed.min(earlier.unwrap_or(needed));
-        report.acknowledged = (count, records.len());
-        report.is_safe = count > records.len().saturating_sub(needed);
-        Ok(())
+/// The objects that are to be stored.
+fn unpacked<B: Blocks, C: Compress + Clone>(
+    files: &mut Files<B, C>,
+    how: How,
+) -> Result<Vec<ObjectId>, VaultError> {
+    let meta = Book::new(files).meta_or_new()?;
+    let packs = Book::new(files).packs()?;
+    let small = packs.iter().filter(|pack| pack.size <= SMALL).count();
+    if !how.compact && small < SMALL_MAX && meta.finished > 0 {
+        return Ok(files.survey(meta.finished)?.unpacked);
     }
-
-    /// Has peers drop what no catalogue needs, once the newest is safe.
-    async fn tidy(&mut self, peers: &Peers, report: &mut Report) -> Result<(), RunError> {
-        if !report.is_safe {
-            return Ok(());
-        }
-        let packs = self.book().packs()?;
-        let records = self.book().peers()?;
-        for record in records.iter().filter(|record| record.acknowledged == report.generation) {
-            let Some(peer) = peers.get(&record.number).filter(|peer| !peer.is_away()) else { continue };
-            let needed = shards_at(&packs, record.number);
-            match peer.list(needed.len()).await {
-                Ok(listed) => {
-                    for id in listed.iter().filter(|id| needed.binary_search(id).is_err()) {
-                        if let Err(why) = peer.delete(id).await {
-                            report.faults.add(peer.address(), why);
-                            break;
-                        }
-                    }
-                }
-                Err(why) => report.faults.add(peer.address(), why),
-            }
-        }
-        Ok(())
+    let survey = files.survey(0)?;
+    let mut known = Vec::with_capacity(packs.len());
+    for pack in &packs {
+        let directory = Book::new(files).directory(pack.number)?;
+        let is_needed = |(id, _): &&(ObjectId, u32)| survey.packed.contains(id);
+        let needed: u64 = directory.iter().filter(is_needed).map(|(_, size)| u64::from(*size)).sum();
+        known.push((pack.number, u64::from(pack.size), needed));
     }
-}
-
-/// The shards that a peer should have, in their order.
-pub(super) fn shards_at(packs: &[PackRecord], peer: u32) -> Vec<allod_vault::backup::shard::ShardId> {
-    let shards = packs.iter().flat_map(|pack| &pack.shards);
-    let mut found: Vec<_> = shards.filter(|shard| shard.peer == Some(peer)).map(|shard| shard.id).collect();
-    found.sort_unstable();
-    found
-}
-
-enum TellError {
-    Backup(allod_vault::backup::BackupError),
-    Peer(PeerError),
-}
-
-/// Has a peer keep the catalogue.
-async fn tell(peer: &Peer, catalogue: &Catalogue) -> Result<(), TellError> {
-    let sealed = catalogue.seal(peer.account()).map_err(TellError::Backup)?;
-    let bytes = Head::sign(peer.account(), catalogue.generation, catalogue.made, &sealed);
-    peer.put_catalogue(&bytes).await.map_err(TellError::Peer)
+    let mut objects = survey.unpacked;
+    let removed = if how.compact || small >= SMALL_MAX { sparse(known) } else { Vec::new() };
+    for pack in packs.iter().filter(|pack| !removed.contains(&pack.number)) {
+        Book::new(files).forget_others(pack.number, &survey.packed)?;
+    }
+    for number in removed {
+        let directory = Book::new(files).directory(number)?;
+        objects.extend(directory.iter().map(|(id, _)| *id).filter(|id| survey.packed.contains(id)));
+        Book::new(files).remove_pack(number)?;
+        // Until they are in packs again, everything has to be looked at.
+        Book::new(files).change_meta(|meta| (meta.finished, meta.changed) = (0, true))?;
+    }
+    files.commit()?;
+    Ok(objects)
 }

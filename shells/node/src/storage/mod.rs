@@ -14,6 +14,7 @@
 mod callers;
 mod config;
 mod http;
+mod kept;
 mod room;
 mod server;
 mod shelf;

@@ -24,12 +24,10 @@ use allod_vault::backup::{CATALOGUE_MAX, Head, Lie};
 use data_encoding::HEXLOWER;
 
 use super::http::SHARD_MAX;
+use super::kept::{Kept, counted, remove_if_empty};
 use super::{Refusal, StorageConfig};
 use crate::FileError;
 use crate::files::{self, at};
-
-/// Bytes that any file takes, at least, and what files' sizes are rounded up to.
-const BLOCK: u64 = 4096;
 
 /// What is kept for accounts.
 #[derive(Debug)]
@@ -44,22 +42,6 @@ pub struct Shelf {
     _lock: File,
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    accounts: BTreeMap<VerifyingKey, Account>,
-    bytes: u64,
-}
-
-/// What an account has.
-#[derive(Debug, Default)]
-struct Account {
-    /// Bytes, those on their way included.
-    bytes: u64,
-    shards: BTreeMap<ShardId, u32>,
-    /// The catalogue's generation and size.
-    catalogue: Option<(u64, u64)>,
-}
-
 /// What an account is told of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -71,10 +53,6 @@ pub struct Usage {
     pub shards: usize,
     /// The generation of its catalogue; 0 for none.
     pub generation: u64,
-}
-
-fn counted(size: u64) -> u64 {
-    size.max(1).next_multiple_of(BLOCK)
 }
 
 impl Shelf {
@@ -94,7 +72,7 @@ impl Shelf {
         }
         files::private_folder(&incoming)?;
         files::private_folder(&path.join("accounts"))?;
-        let kept = find(&path.join("accounts"))?;
+        let kept = Kept::find(&path.join("accounts"))?;
         Ok(Self {
             path: path.to_owned(),
             config,
@@ -158,9 +136,9 @@ impl Shelf {
         }
         // What was lost or harmed is counted already.
         let more = counted(bytes.len() as u64).saturating_sub(known.map_or(0, |size| counted(size.into())));
-        self.reserve(account, more)?;
+        self.kept().reserve(&self.config, account, more)?;
         if let Err(why) = self.write(&path, bytes) {
-            self.release(account, more);
+            self.kept().release(account, more);
             return Err(why.into());
         }
         let mut kept = self.kept();
@@ -209,7 +187,7 @@ impl Shelf {
         if let Some(owner) = self.kept().accounts.get_mut(account) {
             owner.shards.remove(id);
         }
-        self.release(account, counted(u64::from(size)));
+        self.kept().release(account, counted(u64::from(size)));
         Ok(())
     }
 
@@ -238,15 +216,15 @@ impl Shelf {
         }
         let (size, old) = (counted(bytes.len() as u64), before.map_or(0, |(_, size)| size));
         // For a moment both are there.
-        self.reserve(account, size)?;
+        self.kept().reserve(&self.config, account, size)?;
         if let Err(why) = self.write(&path, bytes) {
-            self.release(account, size);
+            self.kept().release(account, size);
             return Err(why.into());
         }
         let mut kept = self.kept();
         kept.accounts.entry(*account).or_default().catalogue = Some((head.generation, size));
         drop(kept);
-        self.release(account, old);
+        self.kept().release(account, old);
         Ok(())
     }
 
@@ -282,7 +260,7 @@ impl Shelf {
             let catalogue = kept.accounts.get_mut(account).and_then(|owner| owner.catalogue.take());
             catalogue.map_or(0, |(_, size)| size)
         };
-        self.release(account, size);
+        self.kept().release(account, size);
         Ok(())
     }
 
@@ -296,37 +274,6 @@ impl Shelf {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts bytes that are about to be written.
-    fn reserve(&self, account: &VerifyingKey, bytes: u64) -> Result<(), Refusal> {
-        let mut kept = self.kept();
-        let count = kept.accounts.len();
-        let used = kept.accounts.get(account).map(|account| account.bytes);
-        if used.is_none() && count >= self.config.accounts_max {
-            return Err(Refusal::Full);
-        }
-        let (used, quota) = (used.unwrap_or_default(), self.config.account_bytes_max);
-        if used + bytes > quota {
-            return Err(Refusal::Quota { quota, used });
-        }
-        if kept.bytes + bytes > self.config.bytes_max {
-            return Err(Refusal::Full);
-        }
-        kept.bytes += bytes;
-        kept.accounts.entry(*account).or_default().bytes += bytes;
-        Ok(())
-    }
-
-    fn release(&self, account: &VerifyingKey, bytes: u64) {
-        let mut kept = self.kept();
-        kept.bytes = kept.bytes.saturating_sub(bytes);
-        if let Some(owner) = kept.accounts.get_mut(account) {
-            owner.bytes = owner.bytes.saturating_sub(bytes);
-            if owner.bytes == 0 && owner.shards.is_empty() && owner.catalogue.is_none() {
-                kept.accounts.remove(account);
-            }
-        }
     }
 
     /// Writes a file and puts it into its place.
@@ -369,41 +316,6 @@ impl Shelf {
     }
 }
 
-/// Finds out what is kept.
-fn find(folder: &Path) -> Result<Kept, FileError> {
-    let mut kept = Kept::default();
-    for (name, path) in entries(folder)? {
-        let Some(account) = key(&name).map(VerifyingKey) else { continue };
-        let mut found = Account::default();
-        for (_, prefix) in entries(&path.join("shards"))? {
-            for (name, shard) in entries(&prefix)? {
-                let Some(id) = key(&name).map(ShardId) else { continue };
-                let size = fs::metadata(&shard).map_err(at(&shard))?.len();
-                found.bytes += counted(size);
-                found.shards.insert(id, u32::try_from(size).unwrap_or(u32::MAX));
-            }
-            remove_if_empty(&prefix);
-        }
-        let catalogue = path.join("catalogue");
-        if let Some(bytes) = files::read_if_there(&catalogue)? {
-            let generation = Head::check(&account, &bytes).map(|(head, _)| head.generation);
-            if generation.is_err() {
-                tracing::warn!(catalogue = %catalogue.display(), "a catalogue was harmed; its owner will bring a new one");
-            }
-            let size = counted(bytes.len() as u64);
-            found.bytes += size;
-            found.catalogue = Some((generation.unwrap_or_default(), size));
-        }
-        remove_if_empty(&path.join("shards"));
-        remove_if_empty(&path);
-        if found.bytes > 0 {
-            kept.bytes += found.bytes;
-            kept.accounts.insert(account, found);
-        }
-    }
-    Ok(kept)
-}
-
 fn open_if_there(path: &Path) -> Result<(File, u64), Refusal> {
     let file = match File::open(path) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Err(Refusal::NotFound),
@@ -411,31 +323,4 @@ fn open_if_there(path: &Path) -> Result<(File, u64), Refusal> {
     };
     let size = file.metadata().map_err(at(path))?.len();
     Ok((file, size))
-}
-
-/// Folders take room that nobody counts. One that has something in it stays.
-fn remove_if_empty(folder: &Path) {
-    let _ = fs::remove_dir(folder);
-}
-
-fn key(name: &str) -> Option<[u8; 32]> {
-    HEXLOWER.decode(name.as_bytes()).ok()?.try_into().ok()
-}
-
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
-    let list = match fs::read_dir(folder) {
-        Ok(list) => list,
-        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(why) => return Err(at(folder)(why)),
-    };
-    let mut found = Vec::new();
-    for entry in list {
-        let entry = entry.map_err(at(folder))?;
-        if let Ok(name) = entry.file_name().into_string() {
-            found.push((name, entry.path()));
-        }
-    }
-    Ok(found)
 }

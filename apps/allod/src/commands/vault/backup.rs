@@ -2,7 +2,7 @@
 
 pub(crate) mod by_itself;
 mod peers;
-mod restore;
+pub(crate) mod restore;
 mod serve;
 mod verify;
 
@@ -11,44 +11,61 @@ use std::path::Path;
 
 use allod_crypto::Secret;
 use allod_disk::Vault;
-use allod_node::backup::{Backup, Faults, How, PURPOSE, Progress, Report};
+use allod_node::backup::{Backup, Faults, How, PURPOSE, Progress, Report, purpose_of};
 use allod_node::person::{Home, Person};
-use allod_vault::backup::Code;
+use allod_vault::backup::{Code, FolderRecord};
 use serde_json::{Value, json};
 
-use super::open::{VaultHome, open_existing};
+use super::meter::count;
+use super::open::{VaultHome, open_existing, place};
+use super::spaces::{self, Space};
 use crate::cli::backup::{Backup as Args, BackupCommand};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
 
-pub(crate) async fn run(home: &Home, args: Args, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(
+    home: &VaultHome,
+    space: Option<&str>,
+    args: Args,
+    screen: &Screen,
+) -> Result<(), Failure> {
     match args.command {
         BackupCommand::AddPeer { urls, guardians } => peers::add(home, urls, guardians, screen).await,
         BackupCommand::RemovePeer { url } => peers::remove(home, &url, screen).await,
+        BackupCommand::Forgive { url } => peers::forgive(home, &url, screen),
         BackupCommand::Run { code, compact, take_over } => {
             back_up(home, code.as_deref(), How { compact, take_over }, screen).await
         }
         BackupCommand::Status => status(home, screen),
         BackupCommand::Verify { every, whole } => verify::run(home, every, whole, screen).await,
-        BackupCommand::Restore { from_peer } => restore::run(home, from_peer, screen).await,
+        BackupCommand::Restore { from_peer } => restore::run(home, space, from_peer, screen).await,
         command @ BackupCommand::Serve { .. } => serve::run(home, command, screen).await,
     }
 }
 
-/// The secret of the backup of a person's own vault.
-pub(super) fn secret_of(person: &Person) -> Secret<32> {
-    person.root.derive(PURPOSE, 0)
+/// The secret of the backup of a vault, which nothing else has.
+pub(super) fn secret_of(home: &VaultHome, person: &Person) -> Secret<32> {
+    match home.space() {
+        Some(space) => person.root.derive(&purpose_of(&space.id), 0),
+        None => person.root.derive(PURPOSE, 0),
+    }
+}
+
+/// The shared folders here, as the backup of the person's own vault has them.
+fn folders(home: &Home) -> Result<Vec<FolderRecord>, Failure> {
+    let all = spaces::all(home)?.into_iter();
+    Ok(all.map(|space| FolderRecord { space: space.id, name: space.name }).collect())
 }
 
 /// The vault, which must be there, and the secret of its backup.
-fn open(home: &Home, screen: &Screen) -> Result<(Vault, Secret<32>), Failure> {
-    let secret = secret_of(&load(home)?);
-    Ok((open_existing(&VaultHome::own(home), screen)?, secret))
+fn open(home: &VaultHome, screen: &Screen) -> Result<(Vault, Secret<32>), Failure> {
+    let secret = secret_of(home, &load(home)?);
+    Ok((open_existing(home, screen)?, secret))
 }
 
-async fn back_up(home: &Home, code: Option<&str>, how: How, screen: &Screen) -> Result<(), Failure> {
+async fn back_up(home: &VaultHome, code: Option<&str>, how: How, screen: &Screen) -> Result<(), Failure> {
     let (mut vault, secret) = open(home, screen)?;
     let mut backup = Backup::new(&mut vault, &secret);
     if let Some(code) = code {
@@ -57,11 +74,40 @@ async fn back_up(home: &Home, code: Option<&str>, how: How, screen: &Screen) -> 
         })?;
         backup.set_code(Some(code))?;
     }
+    if home.space().is_none() {
+        backup.set_folders(folders(home)?)?;
+    }
     let waiting = Waiting::new(screen);
     waiting.say("asking your backup peers");
     let done = backup.run(how, &mut teller(&waiting)).await;
     waiting.end();
-    told(&done?, screen)
+    drop(backup);
+    let done = done?;
+    if let Some(space) = home.space()
+        && !is_known(home, space).await
+    {
+        screen.warn(&format!(
+            "the backup of your own vault does not know of this folder: to find it again when this machine is lost, \
+             back up your own vault too (`allod backup run`), or keep the folder's number: {}",
+            space.id
+        ));
+    }
+    told(&done, screen)
+}
+
+/// Has the backup of the person's own vault know of a shared folder that was backed up.
+async fn is_known(home: &Home, space: &Space) -> bool {
+    let own = VaultHome::own(home);
+    let (Ok(Some(person)), Ok(all)) = (home.load(), folders(home)) else { return false };
+    let Ok(mut vault) = place(&own).open(&own.root(&person)) else { return false };
+    let mut backup = Backup::new(&mut vault, &secret_of(&own, &person));
+    if backup.folders().is_ok_and(|known| known.iter().any(|known| known.space == space.id)) {
+        return true;
+    }
+    if !backup.peer_addresses().is_ok_and(|peers| !peers.is_empty()) || backup.set_folders(all).is_err() {
+        return false;
+    }
+    backup.run(How::default(), &mut |_| ()).await.is_ok_and(|report| report.is_safe)
 }
 
 fn parse_code(text: &str) -> Option<Code> {
@@ -96,7 +142,8 @@ fn told(report: &Report, screen: &Screen) -> Result<(), Failure> {
         return Err(Failure::new(
             Kind::TooFewGuardians,
             format!(
-                "what is new is stored, but only {} of {} peers know of it, which is too few to be sure of it",
+                "what is new is stored, but only {} of {} peers that you trust know of it, which is too few to be sure \
+                 of it",
                 report.acknowledged.0, report.acknowledged.1
             ),
         )
@@ -105,16 +152,21 @@ fn told(report: &Report, screen: &Screen) -> Result<(), Failure> {
     }
     let new = match report.objects {
         0 => "Nothing was new".to_owned(),
-        objects => format!("Stored {objects} objects in {} packs, {}", report.packs, size(report.bytes)),
+        objects => format!(
+            "Stored {} in {}, {}",
+            count(objects, "object", "objects"),
+            count(report.packs, "pack", "packs"),
+            size(report.bytes)
+        ),
     };
     let mended = match report.repaired {
         0 => String::new(),
-        shards => format!("\nMade {shards} lost parts again"),
+        shards => format!("\nMade {} again", count(shards, "lost part", "lost parts")),
     };
     if report.homeless > 0 {
         screen.warn(&format!(
-            "{} parts have nobody who keeps them: fewer peers can be lost until there are more",
-            report.homeless
+            "{} nobody who keeps it: fewer peers can be lost until there are more",
+            count(report.homeless, "part has", "parts have")
         ));
     }
     let (kept, all) = report.acknowledged;
@@ -125,13 +177,23 @@ fn told(report: &Report, screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
-fn status(home: &Home, screen: &Screen) -> Result<(), Failure> {
+fn status(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
     let (mut vault, secret) = open(home, screen)?;
     let status = Backup::new(&mut vault, &secret).status()?;
     let peers: Vec<Value> = status
         .peers
         .iter()
-        .map(|peer| json!({ "peer": peer.address, "generation": peer.acknowledged }))
+        .map(|peer| {
+            let caught = peer.caught.iter().map(|caught| {
+                json!({
+                    "lie": caught.lie.to_string(), "first": caught.first, "last": caught.last, "count": caught.count,
+                })
+            });
+            json!({
+                "peer": peer.address, "generation": peer.acknowledged, "trusted": peer.is_trusted(),
+                "caught": caught.collect::<Vec<_>>(),
+            })
+        })
         .collect();
     let code = status.code.map(|code| json!([code.needed(), code.all()]));
     let value = json!({
@@ -146,18 +208,18 @@ fn status(home: &Home, screen: &Screen) -> Result<(), Failure> {
         }
     };
     let mut text = format!(
-        "newest     {last}\nkept       {} in {} packs\nnew        {} objects are in no backup yet",
+        "newest     {last}\nkept       {} in {}\nnew        {} in no backup yet",
         size(status.bytes),
-        status.packs,
-        status.unpacked
+        count(status.packs as u64, "pack", "packs"),
+        count(status.unpacked as u64, "object is", "objects are")
     );
     if let Some(code) = status.code {
         text += &format!("\ndivided    any {} of {} parts give it back", code.needed(), code.all());
     }
     if status.missing > 0 {
         text += &format!(
-            "\nlost       {} parts that nobody keeps; `allod backup run` makes them again",
-            status.missing
+            "\nlost       {} that nobody keeps; `allod backup run` makes again what it can",
+            count(status.missing as u64, "part", "parts")
         );
     }
     for peer in &status.peers {
@@ -166,16 +228,31 @@ fn status(home: &Home, screen: &Screen) -> Result<(), Failure> {
             generation => format!("knows of backup {generation}"),
         };
         text += &format!("\npeer       {}  {generation}", peer.address);
+        for caught in &peer.caught {
+            let last = crate::commands::ledger::time(allod_wire::Instant(caught.last));
+            let times = count(caught.count.into(), "time", "times");
+            text += &format!("\n           was caught {times}, last on {last}: {}", caught.lie);
+        }
+        if !peer.is_trusted() {
+            text += "\n           gets nothing new, until you `allod backup forgive` it";
+        }
     }
     screen.result(&value, &text);
     Ok(())
 }
 
-/// Has the guardians know where the backup is, so that whoever recovers finds it.
-async fn announce(home: &Home, peers: Vec<String>, screen: &Screen) -> Result<(), Failure> {
+/// Has the guardians know where backups are, so that whoever recovers finds them: at these peers,
+/// too, and not at those that are gone.
+async fn announce(home: &Home, peers: &[String], gone: &[String], screen: &Screen) -> Result<(), Failure> {
     let _lock: File = crate::commands::hold(home, screen)?;
     let mut person = load(home)?;
-    if let Err(why) = person.set_backup_peers(home, peers).await {
+    let mut all = person.backup_peers.clone();
+    all.retain(|known| !gone.contains(known));
+    all.extend(peers.iter().filter(|peer| !person.backup_peers.contains(*peer)).cloned());
+    if all == person.backup_peers {
+        return Ok(());
+    }
+    if let Err(why) = person.set_backup_peers(home, all).await {
         screen.warn(&format!(
             "your guardians do not know of this peer yet: {why}. `allod guardians heal` tells them later; without \
              that, keep its address to restore from it"

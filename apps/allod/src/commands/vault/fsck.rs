@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use allod_crypto::Secret;
 use allod_disk::{Looked, Opened, Use, Vault, verify};
-use allod_node::backup::Backup;
+use allod_node::backup::{Backup, Progress};
+use allod_node::person::Person;
 use allod_vault::files::{Finding, Harmed};
 use allod_vault::object::{Kind as ObjectKind, ObjectId};
 use allod_vault::{Damage, Part, Rebuilt, VaultError};
@@ -88,7 +88,7 @@ pub(crate) async fn run(home: &VaultHome, args: &Check, screen: &Screen) -> Resu
         } else if !report.parts.is_empty() {
             vault.renew_checkpoints()?;
         }
-        mended = mend(&mut vault, &report, &secret_of(&person), screen).await?;
+        mended = mend(&mut vault, &report, home, &person, screen).await?;
         // What was mended may let be seen what it hid.
         drop(vault);
         vault = match place.open_as_it_is(&root)? {
@@ -130,13 +130,31 @@ where
 async fn mend(
     vault: &mut Vault,
     report: &Report,
-    secret: &Secret<32>,
+    home: &VaultHome,
+    person: &Person,
     screen: &Screen,
 ) -> Result<u64, Failure> {
     let wanted: Vec<ObjectId> = report.objects().copied().collect();
+    let secret = secret_of(home, person);
     let waiting = Waiting::new(screen);
     waiting.say("asking your backup peers for what is damaged");
-    let found = Backup::new(vault, secret).objects(&wanted).await;
+    let mut backup = Backup::new(&mut *vault, &secret);
+    let found = match backup.is_readable()? {
+        true => backup.objects(&wanted).await,
+        false => {
+            waiting.say("learning from your backup peers what is backed up");
+            let told = waiting.clone();
+            let mut progress = move |Progress { objects, stored, .. }| {
+                told.say(&format!(
+                    "learning from your backup peers what is backed up: {stored} of {objects} packs"
+                ));
+            };
+            let mut addresses = person.backup_peers.clone();
+            addresses.extend(person.known_guardians());
+            backup.relearn(&addresses, &wanted.iter().copied().collect(), &mut progress).await
+        }
+    };
+    drop(backup);
     waiting.end();
     let (found, lost) = match found {
         Ok((found, lost, _)) => (found, lost),

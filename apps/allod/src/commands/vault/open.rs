@@ -71,6 +71,11 @@ impl VaultHome {
         self.mounted.is_some()
     }
 
+    /// This shared folder, or the person's own vault, whether it is here or not.
+    pub(crate) fn of(home: &Home, space: Option<Space>) -> Self {
+        Self { home: home.clone(), space, mounted: None, turn: Arc::default() }
+    }
+
     /// Which shared folder it is, if it is one.
     pub(crate) fn space(&self) -> Option<&Space> {
         self.space.as_ref()

@@ -10,21 +10,25 @@ use serde_json::{Value, json};
 use super::get::bring_out;
 use super::meter::count;
 use super::now;
-use super::open::{VaultHome, reach};
+use super::open::{VaultHome, place, reach};
 use super::path::{VaultPath, readable};
 use super::put::make_directories;
 use super::snapshot::{named, take_if_changed};
 use crate::cli::vault::Restore;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
 pub(crate) fn run(home: &VaultHome, args: &Restore, screen: &Screen) -> Result<(), Failure> {
-    let typed = args.what.as_bytes();
+    let typed = args.what.as_deref().unwrap_or_default().as_bytes();
     let (name, path) = match typed.iter().position(|byte| *byte == b':') {
         Some(place) => (&typed[..place], &typed[place + 1..]),
         None => (typed, &b""[..]),
     };
     let path = VaultPath::typed(OsStr::from_bytes(path));
+    if !place(home).is_there() {
+        return Err(Failure::new(Kind::Failed, "there is no vault here yet, and so no snapshot")
+            .next("`allod restore --from-peers` gets a lost vault back from your backup peers"));
+    }
     let mut vault = reach(home, screen)?;
     if args.in_place {
         let done = vault.change(|files, is_open| restore_in_place(files, name, &path, is_open))??;

@@ -15,6 +15,7 @@ fn catalogue(generation: u64) -> Catalogue {
         number,
         address: address(number as usize).to_string(),
         acknowledged: generation - 1,
+        caught: Vec::new(),
     };
     catalogue.peers = (0..4).map(peer).collect();
     let shard = |n: u8| ShardRecord { id: ShardId::of(&[n]), peer: (n < 2).then_some(u32::from(n)) };
@@ -155,4 +156,26 @@ fn a_catalogue_with_packs_that_make_no_sense_does_not_open() {
         let sealed = wrong.seal(&account).unwrap();
         assert_eq!(Catalogue::open(&account, &sealed), Err(Lie::Unreadable));
     }
+}
+
+#[test]
+fn what_a_peer_was_caught_at_is_kept_by_kinds_and_comes_back_with_the_catalogue() {
+    let mut peer = PeerRecord::new(3, "https://a".to_string());
+    assert!(peer.is_trusted() && peer.keeps());
+    peer.catch(Lie::PutBack { shown: 1, acknowledged: 2 }, 10);
+    assert!(!peer.is_trusted() && peer.keeps());
+    for number in 0..=255_u8 {
+        peer.catch(Lie::NoShard(ShardId::of(&[number])), 20 + u64::from(number));
+    }
+    assert!(!peer.is_trusted() && !peer.keeps());
+    let newest = Caught { lie: Lie::NoShard(ShardId::of(&[255])), first: 20, last: 275, count: 256 };
+    assert_eq!((peer.caught.len(), peer.caught[1]), (2, newest));
+    let account = keys().account("https://a");
+    let mut catalogue = catalogue(4);
+    catalogue.peers.push(peer);
+    assert_eq!(Catalogue::open(&account, &catalogue.seal(&account).unwrap()), Ok(catalogue));
+    // A record of before there was anything to be caught at.
+    let old = allod_wire::encode(&(3_u32, "https://a", 7_u64));
+    let known = PeerRecord { acknowledged: 7, ..PeerRecord::new(3, "https://a".to_string()) };
+    assert_eq!(minicbor::decode::<PeerRecord>(&old).unwrap(), known);
 }

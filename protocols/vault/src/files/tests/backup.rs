@@ -95,3 +95,31 @@ fn what_a_run_that_stopped_left_below_a_packed_node_is_found() {
     wanted.sort_unstable();
     assert_eq!(rest, wanted);
 }
+
+#[test]
+fn what_is_held_stays_however_the_files_change_and_goes_when_it_is_let_go() {
+    let mut vault = filled();
+    let (found, roots) = (vault.survey(0).unwrap().unpacked, vault.roots().unwrap());
+    let hold = vault.take_hold().unwrap();
+    assert_eq!(vault.take_hold(), None);
+    assert!(vault.hold(&hold, roots));
+    for number in 0..40 {
+        let name = alloc::format!("file {number}").into();
+        let unlink = Operation::Unlink { parent: Ino::ROOT, name, directory: false, open: false, now: at(7) };
+        vault.apply(&unlink).unwrap();
+    }
+    vault.remove_snapshot(b"before").unwrap();
+    vault.table(Table::Sync).remove(b"row").unwrap();
+    vault.collect(100).unwrap();
+    assert!(found.iter().all(|id| vault.has(id).unwrap()));
+    // What is in use is not held, but needed.
+    vault.let_go(&hold);
+    assert!(!vault.hold(&hold, vault.roots().unwrap()));
+    vault.collect(100).unwrap();
+    assert!(found.iter().filter(|id| vault.has(id).unwrap()).count() * 4 < found.len());
+    // An older hold does not end a newer one.
+    let newer = vault.take_hold().unwrap();
+    vault.let_go(&hold);
+    assert_eq!(vault.take_hold(), None);
+    vault.let_go(&newer);
+}

@@ -28,8 +28,16 @@ async fn shards_that_a_peer_lost_or_changed_are_found_and_made_again() {
         (circle.addresses[2].as_str(), &Lie::WrongShard(harmed_id)),
     ];
     assert_eq!(lies, wanted);
-    assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 2);
+    // Nothing that they took counts as kept, and nobody else can have it.
+    let status = Backup::new(&mut vault, &secret()).status().unwrap();
+    assert_eq!(status.missing, 2 * status.packs);
+    let report = run(&mut vault).await;
+    assert_eq!((report.repaired, report.homeless), (0, status.missing as u64), "{report:?}");
 
+    for peer in [1, 2] {
+        Backup::new(&mut vault, &secret()).forgive(&circle.addresses[peer]).unwrap();
+    }
+    assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 2);
     let report = run(&mut vault).await;
     assert_eq!((report.repaired, report.homeless), (2, 0), "{report:?}");
     assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().missing, 0);
@@ -166,6 +174,8 @@ async fn a_peer_that_leaves_gives_what_nobody_else_has_first() {
         fs::remove_file(shard).unwrap();
     }
     Backup::new(&mut vault, &secret()).verify(Audit::Every).await.unwrap();
+    // Its disk broke, and it has a new one.
+    Backup::new(&mut vault, &secret()).forgive(&circle.addresses[0]).unwrap();
     let new = circle.grow(StorageConfig::default()).await;
     Backup::new(&mut vault, &secret()).add_peer(&new).await.unwrap();
     // One of the two that are left leaves: without it no pack could be made again.
@@ -178,4 +188,45 @@ async fn a_peer_that_leaves_gives_what_nobody_else_has_first() {
     let mut copy = join(&Memory::default(), &found);
     restore(&mut copy, &secret(), &found, &mut |_| ()).await.unwrap();
     assert_eq!(see(&mut copy), files[..5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_backed_up_is_learned_anew_where_the_table_of_it_is_gone() {
+    let mut circle = Circle::start(3).await;
+    let memory = Memory::default();
+    let mut vault = filled(&memory);
+    circle.join(&mut vault).await;
+    let folder = FolderRecord { space: SpaceId([7; 32]), name: "photos".into() };
+    Backup::new(&mut vault, &secret()).set_folders(vec![folder.clone()]).unwrap();
+    for number in 0..3 {
+        put(&mut vault, &format!("more {number}"), 70 + number, 40_000);
+        run(&mut vault).await;
+    }
+    let ino = vault.read().lookup(Ino::ROOT, b"file 4").unwrap().ino;
+    let ids: Vec<_> = vault.read().parts(ino).unwrap().unwrap().into_iter().map(|part| part.id).collect();
+    let before = Backup::new(&mut vault, &secret()).status().unwrap();
+    vault.empty_backups(&std::collections::BTreeSet::new()).unwrap();
+    assert_eq!(Backup::new(&mut vault, &secret()).status().unwrap().packs, 0);
+    circle.stop(1).await;
+
+    let unknown = allod_vault::object::ObjectId([7; 32]);
+    let wanted = ids.iter().copied().chain([unknown]).collect();
+    let mut backup = Backup::new(&mut vault, &secret());
+    // Without anybody to ask, nothing changes.
+    let why = backup.relearn(&[], &wanted, &mut |_| ()).await.unwrap_err();
+    assert!(matches!(why, RunError::NothingFound(_)), "{why}");
+    let (found, lost, _) = backup.relearn(&circle.addresses[..1], &wanted, &mut |_| ()).await.unwrap();
+    assert_eq!((found.len(), lost), (ids.len(), vec![unknown]));
+    assert!(backup.is_readable().unwrap());
+    assert_eq!(backup.folders().unwrap(), [folder]);
+    drop(backup);
+    circle.come_back(1).await;
+    let after = Backup::new(&mut vault, &secret()).status().unwrap();
+    assert_eq!((after.packs, after.bytes, after.unpacked), (before.packs, before.bytes, before.unpacked));
+    // Nothing is brought again, and nothing dropped.
+    let report = run(&mut vault).await;
+    assert_eq!((report.objects, report.repaired, report.is_safe), (0, 0, true), "{report:?}");
+    let audited = Backup::new(&mut vault, &secret()).verify(Audit::Whole).await.unwrap();
+    assert!(audited.iter().all(|peer| peer.faults.0.is_empty()), "{audited:?}");
+    assert!(Backup::new(&mut vault, &secret()).audited().unwrap() > 0);
 }

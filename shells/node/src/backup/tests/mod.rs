@@ -1,7 +1,9 @@
 //! Tests of backups, with peers in this process that are lost, lie, or were away.
 
+mod caught;
 mod coming_back;
 mod lost;
+mod restless;
 mod stopping;
 
 use std::fs;
@@ -198,7 +200,7 @@ impl Circle {
     /// Has the backup use all of them.
     async fn join(&self, vault: &mut Vault) {
         for address in &self.addresses {
-            Backup::new(vault, &secret()).add_peer(address).await.unwrap();
+            Backup::new(&mut *vault, &secret()).add_peer(address).await.unwrap();
         }
     }
 }

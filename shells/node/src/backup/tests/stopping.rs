@@ -26,6 +26,7 @@ async fn a_backup_that_stops_anywhere_goes_on_where_it_stopped() {
             done = backup.run(How::default(), &mut progress) => panic!("{done:?}"),
             more = heard.recv() => stored += more.unwrap(),
         }
+        drop(backup);
         assert!(stored > before && stored < all, "{stored} of {all}");
         drop(vault);
         vault = open(&memory);

@@ -1,53 +1,145 @@
-//! A backup that nobody asked for: when the vault changed, and nobody is at work on it.
+//! What is done for a backup without being asked: a run when a vault changed and nobody is at work
+//! on it, and an audit of the peers each day.
 
-use std::fs::Metadata;
-use std::time::SystemTime;
+use std::fs::{Metadata, metadata};
+use std::time::{Duration, SystemTime};
 
-use allod_disk::{DiskError, PlaceError};
-use allod_node::backup::{Backup, How, Report};
-use allod_node::person::Home;
+use allod_disk::{DiskError, PlaceError, Vault};
+use allod_node::backup::{Audit, Audited, Backup, How, Report, RunError};
+use allod_node::person::{Home, Person};
 
 use super::super::open::{VaultHome, place};
-use super::secret_of;
+use super::super::spaces;
+use super::verify::SAMPLE;
+use super::{folders, secret_of};
+
+/// How often peers are audited, in milliseconds.
+const AUDITED_EVERY: u64 = 24 * 60 * 60 * 1000;
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) enum Done {
-    /// There is no vault, or nobody to keep a backup.
+pub(crate) enum Outcome<T> {
+    /// There is no vault, nobody to keep a backup, or nothing to do yet.
     Nothing,
     /// Another program has the vault open.
     Later,
-    /// It is backed up.
-    Backed(Report),
+    /// It is done.
+    Done(T),
     /// It is not, for this reason.
     Failed(String),
 }
 
-/// When the vault last changed; nothing where there is none.
-pub(crate) fn changed(home: &Home) -> Option<SystemTime> {
-    std::fs::metadata(place(&VaultHome::own(home)).image()).and_then(|about: Metadata| about.modified()).ok()
+/// The person's own vault and the shared folders.
+pub(crate) fn vaults(home: &Home) -> Vec<VaultHome> {
+    let folders = spaces::all(home).unwrap_or_default().into_iter().map(Some);
+    [None].into_iter().chain(folders).map(|space| VaultHome::of(home, space)).collect()
 }
 
-/// Backs the vault up, if there are peers.
-pub(crate) async fn back_up(home: &Home) -> Done {
+/// When there last was something new for the backup of a vault; nothing where there is no vault.
+pub(crate) fn changed(home: &VaultHome) -> Option<SystemTime> {
+    let modified = |path| metadata(path).and_then(|about: Metadata| about.modified()).ok();
+    let image = modified(place(home).image())?;
+    match home.space() {
+        Some(_) => Some(image),
+        // A new shared folder is to be found again, too.
+        None => Some(modified(home.path().join("vault/spaces")).map_or(image, |folders| folders.max(image))),
+    }
+}
+
+/// Backs a vault up, if there are peers.
+pub(crate) async fn back_up(home: &VaultHome) -> Outcome<Report> {
+    let (mut vault, person) = match open(home) {
+        Outcome::Done(opened) => opened,
+        Outcome::Nothing => return Outcome::Nothing,
+        Outcome::Later => return Outcome::Later,
+        Outcome::Failed(why) => return Outcome::Failed(why),
+    };
+    let mut backup = Backup::new(&mut vault, &secret_of(home, &person));
+    match run(home, &mut backup).await {
+        Ok(Some(report)) if report.is_safe => Outcome::Done(report),
+        Ok(Some(report)) => {
+            let (count, all) = report.acknowledged;
+            Outcome::Failed(format!("only {count} of {all} peers know of what is new"))
+        }
+        Ok(None) => Outcome::Nothing,
+        Err(why) => Outcome::Failed(why.to_string()),
+    }
+}
+
+async fn run(home: &VaultHome, backup: &mut Backup<&mut Vault>) -> Result<Option<Report>, RunError> {
+    if backup.peer_addresses()?.is_empty() {
+        return Ok(None);
+    }
+    if home.space().is_none() {
+        backup.set_folders(folders(home).unwrap_or_default())?;
+    }
+    backup.run(How::default(), &mut |_| ()).await.map(Some)
+}
+
+/// Audits a sample of what the peers of a vault keep, if that is due at this time (milliseconds
+/// since 1970). With when the next one is.
+pub(crate) async fn audit(home: &VaultHome, now: u64) -> (Outcome<Vec<Audited>>, Duration) {
+    let day = Duration::from_millis(AUDITED_EVERY);
+    let (mut vault, person) = match open(home) {
+        Outcome::Done(opened) => opened,
+        Outcome::Nothing => return (Outcome::Nothing, day),
+        Outcome::Later => return (Outcome::Later, Duration::ZERO),
+        Outcome::Failed(why) => return (Outcome::Failed(why), day),
+    };
+    let mut backup = Backup::new(&mut vault, &secret_of(home, &person));
+    let wait = match backup.audited().and_then(|last| Ok((last, backup.peer_addresses()?))) {
+        Ok((last, peers)) if !peers.is_empty() => until_due(last, now),
+        Ok(_) => return (Outcome::Nothing, day),
+        Err(why) => return (Outcome::Failed(why.to_string()), day),
+    };
+    if wait > 0 {
+        return (Outcome::Nothing, Duration::from_millis(wait));
+    }
+    match backup.verify(Audit::Sample(SAMPLE)).await {
+        Ok(audited) => (Outcome::Done(audited), day),
+        Err(why) => (Outcome::Failed(why.to_string()), day),
+    }
+}
+
+/// How long it is until an audit is due, of which the last was then; in milliseconds.
+fn until_due(last: u64, now: u64) -> u64 {
+    match now.checked_sub(last) {
+        Some(since) => AUDITED_EVERY.saturating_sub(since),
+        // A clock was wrong, this one or that of then.
+        None => 0,
+    }
+}
+
+/// The vault, if there are peers at all.
+fn open(home: &VaultHome) -> Outcome<(Vault, Person)> {
     let (place, person) = match home.load() {
-        Ok(Some(person)) => (place(&VaultHome::own(home)), person),
-        _ => return Done::Nothing,
+        Ok(Some(person)) => (place(home), person),
+        _ => return Outcome::Nothing,
     };
     if !place.is_there() || person.backup_peers.is_empty() {
-        return Done::Nothing;
+        return Outcome::Nothing;
     }
-    let mut vault = match place.open(&person.root.derive("vault", 0)) {
-        Ok(vault) => vault,
-        Err(PlaceError::Mounted(_) | PlaceError::Disk(DiskError::InUse(_))) => return Done::Later,
-        Err(why) => return Done::Failed(why.to_string()),
-    };
-    match Backup::new(&mut vault, &secret_of(&person)).run(How::default(), &mut |_| ()).await {
-        Ok(report) if report.is_safe => Done::Backed(report),
-        Ok(report) => {
-            let (count, all) = report.acknowledged;
-            Done::Failed(format!("only {count} of {all} peers know of what is new"))
-        }
-        Err(why) => Done::Failed(why.to_string()),
+    match place.open(&home.root(&person)) {
+        Ok(vault) => Outcome::Done((vault, person)),
+        Err(PlaceError::Mounted(_) | PlaceError::Disk(DiskError::InUse(_))) => Outcome::Later,
+        Err(why) => Outcome::Failed(why.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_is_due_a_day_after_the_last_also_when_the_clock_was_wrong() {
+        let hour = 60 * 60 * 1000;
+        let now = 500_000 * hour;
+        // Never, just now, some hours ago, a day ago, long ago, and in a time to come.
+        assert_eq!(until_due(0, now), 0);
+        assert_eq!(until_due(now, now), 24 * hour);
+        assert_eq!(until_due(now - 23 * hour, now), hour);
+        assert_eq!(until_due(now - 24 * hour, now), 0);
+        assert_eq!(until_due(now - 700 * hour, now), 0);
+        assert_eq!(until_due(now + hour, now), 0);
     }
 }

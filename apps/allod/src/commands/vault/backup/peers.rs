@@ -3,10 +3,10 @@
 use allod_crypto::Secret;
 use allod_disk::Vault;
 use allod_node::backup::Backup;
-use allod_node::person::Home;
 use serde_json::json;
 
-use super::super::open::{VaultHome, open as open_or_make};
+use super::super::open::{VaultHome, open as open_or_make, place};
+use super::super::spaces;
 use super::{announce, open, secret_of, size, teller, told};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
@@ -14,14 +14,14 @@ use crate::progress::Waiting;
 use crate::screen::Screen;
 
 pub(super) async fn add(
-    home: &Home,
+    home: &VaultHome,
     urls: Vec<String>,
     guardians: bool,
     screen: &Screen,
 ) -> Result<(), Failure> {
     let person = load(home)?;
-    let secret = secret_of(&person);
-    let mut vault = open_or_make(&VaultHome::own(home), screen)?;
+    let secret = secret_of(home, &person);
+    let mut vault = open_or_make(home, screen)?;
     let mut rows = Vec::new();
     let mut lines = Vec::new();
     let mut failed = None;
@@ -47,7 +47,7 @@ pub(super) async fn add(
     let addresses = addresses(&mut vault, &secret)?;
     drop(vault);
     if !rows.is_empty() {
-        announce(home, addresses, screen).await?;
+        announce(home, &addresses, &[], screen).await?;
     }
     match failed {
         Some(failure) => Err(failure),
@@ -60,8 +60,9 @@ pub(super) async fn add(
     }
 }
 
-pub(super) async fn remove(home: &Home, url: &str, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn remove(home: &VaultHome, url: &str, screen: &Screen) -> Result<(), Failure> {
     let (mut vault, secret) = open(home, screen)?;
+    let before = addresses(&mut vault, &secret)?;
     let waiting = Waiting::new(screen);
     waiting.say("having others keep what this peer kept");
     let done = Backup::new(&mut vault, &secret).remove_peer(url, &mut teller(&waiting)).await;
@@ -69,16 +70,39 @@ pub(super) async fn remove(home: &Home, url: &str, screen: &Screen) -> Result<()
     let addresses = addresses(&mut vault, &secret)?;
     drop(vault);
     let is_last = addresses.is_empty();
-    if load(home)?.backup_peers != addresses {
-        announce(home, addresses, screen).await?;
-    }
+    let mut gone = before;
+    gone.retain(|peer| !addresses.contains(peer) && !is_used_elsewhere(home, peer));
+    announce(home, &addresses, &gone, screen).await?;
     let report = done?;
     if is_last {
         screen
-            .result(&json!({ "peers": 0 }), "It was the last one: nobody keeps a backup of your vault now.");
+            .result(&json!({ "peers": 0 }), "It was the last one: nobody keeps a backup of this vault now.");
         return Ok(());
     }
     told(&report, screen)
+}
+
+/// Trusts a peer again.
+pub(super) fn forgive(home: &VaultHome, url: &str, screen: &Screen) -> Result<(), Failure> {
+    let (mut vault, secret) = open(home, screen)?;
+    let caught = Backup::new(&mut vault, &secret).forgive(url)?;
+    let text = match caught.is_empty() {
+        true => format!("{url} was not caught at anything."),
+        false => format!("{url} gets what is new again, with the next `allod backup run`."),
+    };
+    screen.result(&json!({ "peer": url, "forgiven": caught.len() }), &text);
+    Ok(())
+}
+
+/// Whether another vault of the person has this peer, too, or cannot be asked.
+fn is_used_elsewhere(home: &VaultHome, peer: &String) -> bool {
+    let (Ok(Some(person)), Ok(all)) = (home.load(), spaces::all(home)) else { return true };
+    let others = all.into_iter().map(Some).chain([None]).filter(|space| space.as_ref() != home.space());
+    others.map(|space| VaultHome::of(home, space)).filter(|other| place(other).is_there()).any(|other| {
+        let Ok(mut vault) = place(&other).open(&other.root(&person)) else { return true };
+        let addresses = addresses(&mut vault, &secret_of(&other, &person));
+        addresses.map_or(true, |addresses| addresses.contains(peer))
+    })
 }
 
 fn addresses(vault: &mut Vault, secret: &Secret<32>) -> Result<Vec<String>, Failure> {

@@ -5,6 +5,7 @@ use allod_node::person::Home;
 use allod_node::storage::{self, StorageConfig};
 use serde_json::json;
 
+use super::super::meter::count;
 use super::{parse_size, shelf, size};
 use crate::cli::backup::BackupCommand;
 use crate::commands::ending::Ending;
@@ -29,15 +30,16 @@ pub(super) async fn run(home: &Home, command: BackupCommand, screen: &Screen) ->
     let (accounts, used) = running.shelf().total();
     let whom = match &config.accounts {
         None => "anybody".to_owned(),
-        Some(listed) => format!("{} accounts", listed.len()),
+        Some(listed) => count(listed.len() as u64, "account", "accounts"),
     };
     screen.result(
         &json!({ "address": running.address(), "accounts": accounts, "used": used }),
         &format!(
-            "Keeping backups for {whom} at {}: {} of {} are used, by {accounts} accounts",
+            "Keeping backups for {whom} at {}: {} of {} are used, by {}",
             running.address(),
             size(used),
-            size(config.bytes_max)
+            size(config.bytes_max),
+            count(accounts as u64, "account", "accounts")
         ),
     );
     ending.wait().await;

@@ -1,18 +1,19 @@
 //! Auditing peers.
 
 use allod_node::backup::{Audit, Audited, Backup};
-use allod_node::person::Home;
 use serde_json::json;
 
+use super::super::meter::count;
+use super::super::open::VaultHome;
 use super::{faults_of, open};
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
 
 /// Shards of each peer that are asked for where nobody says otherwise.
-const SAMPLE: usize = 64;
+pub(super) const SAMPLE: usize = 64;
 
-pub(super) async fn run(home: &Home, every: bool, whole: bool, screen: &Screen) -> Result<(), Failure> {
+pub(super) async fn run(home: &VaultHome, every: bool, whole: bool, screen: &Screen) -> Result<(), Failure> {
     let (mut vault, secret) = open(home, screen)?;
     let audit = match (every, whole) {
         (_, true) => Audit::Whole,
@@ -37,14 +38,18 @@ pub(super) async fn run(home: &Home, every: bool, whole: bool, screen: &Screen) 
     let failed: Vec<&Audited> = audited.iter().filter(|one| !one.faults.0.is_empty()).collect();
     if failed.is_empty() {
         let asked: usize = audited.iter().map(|one| one.asked).sum();
-        let text = format!("All {} peers showed what they were asked for: {asked} parts.", audited.len());
+        let peers = count(audited.len() as u64, "peer", "peers");
+        let text = format!(
+            "All is well with {peers}: {} shown as asked.",
+            count(asked as u64, "part was", "parts were")
+        );
         screen.result(&value, &text);
         return Ok(());
     }
     let details = failed.iter().flat_map(|one| {
         let bad = match one.bad.len() {
             0 => String::new(),
-            bad => format!(" ({bad} of {} parts are lost)", one.shards),
+            bad => format!(" (of {}, {bad} lost)", count(one.shards as u64, "part", "parts")),
         };
         one.faults.0.iter().take(3).map(move |(address, why)| format!("{address} {why}{bad}"))
     });
@@ -52,7 +57,8 @@ pub(super) async fn run(home: &Home, every: bool, whole: bool, screen: &Screen) 
     Err(Failure::new(Kind::Failed, message)
         .with_details(details)
         .next(
-            "`allod backup run` makes again what is lost; `allod backup remove-peer URL` does without a peer",
+            "`allod backup run` makes again what is lost, and has others keep it, where there are; `allod backup \
+             remove-peer URL` does without a peer, and `allod backup forgive URL` trusts one again",
         )
         .data(value))
 }

@@ -33,10 +33,10 @@ pub(in crate::commands) fn is_done_by_holders(command: &Command) -> bool {
         | Command::Rm(_)
         | Command::Snapshot(_)
         | Command::History(_)
-        | Command::Restore(_)
         | Command::Forget(_)
         | Command::Gc
         | Command::Anchor(_) => true,
+        command @ Command::Restore(_) => !command.restores_from_peers(),
         Command::Share(Share { command }) => {
             matches!(command, ShareCommand::Add { .. } | ShareCommand::Members | ShareCommand::Remove { .. })
         }
