@@ -65,6 +65,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<(), Failure> {
             Command::Restore(args) => vault::restore::run(&vault, &args, screen),
             Command::Forget(args) => vault::forget::run(&vault, &args, screen),
             Command::Gc => vault::gc::run(&vault, screen),
+            Command::Image(args) => vault::image::run(&vault, &args, screen),
             Command::Mount(args) => vault::mount::run(&vault, &args, screen).await,
             Command::Snapshot(args) => vault::snapshot::run(&vault, &args, screen),
             Command::Anchor(args) => vault::anchor::run(&vault, &args, screen).await,
