@@ -395,6 +395,43 @@ fn a_vault_opens_only_with_its_identity() {
 }
 
 #[test]
+fn a_vault_in_parts_is_used_as_one_in_a_file_is_and_names_the_part_that_is_missing() {
+    let here = Here::new(1);
+    plant(&here.at("tree"));
+    here.run(&["image"]).failed(1, "there is no vault here yet");
+    here.run(&["put", "tree"]).done();
+    let image = here.home().join("vault/image");
+    let shown = here.json(&["image"]);
+    assert_eq!((&shown["in_parts"], &shown["changed"]), (&false.into(), &false.into()));
+    let before = fs::read(&image).unwrap();
+    let shown = here.json(&["image", "--in-parts"]);
+    assert_eq!((&shown["in_parts"], &shown["changed"]), (&true.into(), &true.into()));
+    assert!(shown["bytes_taken"].as_u64().unwrap() > 3_000_000);
+    // What a shell makes of the parts in their order is the image.
+    let joined = Command::new("sh").arg("-c").arg("cat \"$0\"/[0-9]*/[0-9]*").arg(&image).output().unwrap();
+    let (whole, rest) = joined.stdout.split_at(before.len());
+    assert!(whole == before && rest.iter().all(|byte| *byte == 0));
+    // All goes on there.
+    fs::write(here.at("tree/new"), noise(9, 2_000_000)).unwrap();
+    here.run(&["put", "tree"]).done();
+    here.run(&["fsck"]).done();
+    here.run(&["get", "tree", "--to", "out"]).done();
+    assert_eq!(see(&here.at("tree")), see(&here.at("out/tree")));
+    // Tools that copy may lose a part, or leave two of one.
+    let (part, away) = (image.join("0000/0002"), here.at("away"));
+    fs::rename(&part, &away).unwrap();
+    here.run(&["ls"]).failed(1, "0000/0002: this part of the vault is missing");
+    fs::copy(&away, image.join("0000/0002 (1)")).unwrap();
+    fs::rename(&away, &part).unwrap();
+    here.run(&["ls"]).failed(1, "0000/0002 (1): this is a second copy");
+    fs::remove_file(image.join("0000/0002 (1)")).unwrap();
+    here.run(&["image", "--in-one"]).done();
+    assert!(image.is_file());
+    here.run(&["fsck"]).done();
+    here.run(&["image", "--in-one", "--in-parts"]).failed(2, "cannot be used with");
+}
+
+#[test]
 fn what_was_is_listed_brought_out_and_put_back() {
     let here = Here::new(1);
     plant(&here.at("tree"));

@@ -204,9 +204,7 @@ impl Blocks for FileBlocks {
 
     fn write(&mut self, at: u64, from: &[u8]) -> Result<(), BlocksError> {
         match &mut self.kept {
-            Kept::File(file) | Kept::Device(file) => {
-                file.write_all_at(from, at).map_err(|why| failed(&why))
-            }
+            Kept::File(file) | Kept::Device(file) => file.write_all_at(from, at).map_err(|why| failed(&why)),
             Kept::Parts(parts) => parts.write(at, from),
         }
     }

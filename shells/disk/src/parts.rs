@@ -288,8 +288,7 @@ impl Parts {
             while open.files.len() >= OPEN_MAX {
                 open.close_one();
             }
-            let opened =
-                OpenOptions::new().read(true).write(true).open(path_of(&self.folder, number));
+            let opened = OpenOptions::new().read(true).write(true).open(path_of(&self.folder, number));
             let file = opened.map_err(|why| failed(&why))?;
             open.files.insert(number, Part { file, is_written: false, used: clock });
         }
@@ -319,11 +318,7 @@ impl Open {
 }
 
 /// Which bytes of which parts a range of the image is: part, place in it, and where in the range.
-fn pieces(
-    part_size: u64,
-    at: u64,
-    size: usize,
-) -> impl Iterator<Item = (u32, u64, std::ops::Range<usize>)> {
+fn pieces(part_size: u64, at: u64, size: usize) -> impl Iterator<Item = (u32, u64, std::ops::Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
         let here = at + done as u64;

@@ -131,7 +131,14 @@ fn a_part_that_is_missing_short_long_doubled_or_none_is_named() {
     fs::write(path.join("0000/.nfs0001"), b"").unwrap();
     drop(FileBlocks::open(&path).unwrap());
     for (name, texts) in [
-        ("header", &["", "allod vault in parts, format 2\npart 65536\n", "allod vault in parts, format 1\npart 65537\n"][..]),
+        (
+            "header",
+            &[
+                "",
+                "allod vault in parts, format 2\npart 65536\n",
+                "allod vault in parts, format 1\npart 65537\n",
+            ][..],
+        ),
         ("count", &["", "four\n", "-1\n", "4", "1048577\n"]),
     ] {
         let whole = fs::read(path.join(name)).unwrap();
@@ -287,8 +294,16 @@ fn whenever_the_power_fails_all_that_was_synced_is_there() {
             bytes.push(number as u8);
             let name = number.to_string().into_bytes();
             let (kind, permissions, target) = (FileKind::File, 0o644, Vec::new());
-            let make =
-                Operation::Make { parent: Ino::ROOT, name, kind, permissions, owner: 0, group: 0, target, now };
+            let make = Operation::Make {
+                parent: Ino::ROOT,
+                name,
+                kind,
+                permissions,
+                owner: 0,
+                group: 0,
+                target,
+                now,
+            };
             let ino = files.apply(&make).unwrap().unwrap();
             files.apply(&Operation::Write { ino, offset: 0, bytes, now }).unwrap();
             match dice.below(6) {

@@ -31,8 +31,7 @@ pub(crate) fn run(home: &VaultHome, args: &Image, screen: &Screen) -> Result<(),
     let form = if is_in_parts { "a folder of parts" } else { "one file" };
     let now = if is_changed { " now" } else { "" };
     let text = format!("{} is{now} {form}, which takes {}.", path.display(), amount(room));
-    let data =
-        json!({ "image": path, "in_parts": is_in_parts, "changed": is_changed, "bytes_taken": room });
+    let data = json!({ "image": path, "in_parts": is_in_parts, "changed": is_changed, "bytes_taken": room });
     screen.result(&data, &text);
     Ok(())
 }
