@@ -2,11 +2,12 @@
 //! says.
 //!
 //! Several devices of the founder may sign rosters without knowing of each other's. So a roster
-//! carries what must never be undone: how often each person was removed, and all epochs
+//! carries what must never be undone: how often each person was removed, which devices do not
+//! belong any more and how far what they wrote was known, and all epochs
 //! that there were. One that lacks something of that is older, whatever its number is; of two
 //! of which each lacks something neither is, and a device of the founder makes one of both.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use allod_crypto::hash::tagged;
@@ -16,8 +17,13 @@ use allod_wire::Wire;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
+use super::writers::{Tips, written_by};
 use super::{LOG_MAX, SPACE_NAME_MAX, ShareError, public};
 use crate::ring::{Commitment, EPOCHS_MAX, SpaceId};
+use crate::sync::batch::{BatchId, DEVICES_MAX, Device as Writer};
+
+/// The format that is written.
+const FORMAT: u16 = 2;
 
 /// The most members of a space.
 pub const MEMBERS_MAX: usize = 64;
@@ -25,8 +31,16 @@ pub const MEMBERS_MAX: usize = 64;
 /// The most persons that were removed from a space.
 const REMOVED_MAX: usize = 512;
 
+/// The most batches that are named of a device that does not belong any more. More than one there
+/// are only where its state was copied, or where several removed it who knew different ends.
+const LAST_MAX: usize = 8;
+
 /// The most bytes of a roster.
-pub const ROSTER_MAX: usize = MEMBERS_MAX * (LOG_MAX + 16) + REMOVED_MAX * 48 + EPOCHS_MAX * 36 + 1024;
+pub const ROSTER_MAX: usize = MEMBERS_MAX * (LOG_MAX + 16)
+    + REMOVED_MAX * 48
+    + EPOCHS_MAX * 36
+    + DEVICES_MAX * (LAST_MAX + 1) * 36
+    + 1024;
 
 /// Who the members of a space are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +85,20 @@ struct Content {
     /// The founder's device that signs.
     #[cbor(n(6), with = "minicbor::bytes")]
     by: [u8; 32],
+    /// The devices that belonged and do not any more, in ascending order.
+    #[n(7)]
+    ended: Vec<Ended>,
+}
+
+/// A device that does not belong any more. One that belongs again may stay here.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Ended {
+    /// The device.
+    #[n(0)]
+    pub(super) device: Writer,
+    /// The last of its batches that those who removed it knew, in ascending order.
+    #[n(1)]
+    pub(super) last: Vec<BatchId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -84,12 +112,19 @@ struct Removed {
 #[derive(Encode, Decode)]
 struct Encoded {
     #[n(0)]
-    content: Content,
+    format: u16,
+    /// As this format has it.
     #[cbor(n(1), with = "minicbor::bytes")]
+    content: Vec<u8>,
+    #[cbor(n(2), with = "minicbor::bytes")]
     signature: [u8; 64],
 }
 
 impl Wire for Encoded {
+    const SIZE_MAX: usize = ROSTER_MAX;
+}
+
+impl Wire for Content {
     const SIZE_MAX: usize = ROSTER_MAX;
 }
 
@@ -114,12 +149,15 @@ impl Roster {
             removed,
             epochs,
             by: device.verifying_key().0,
+            ended: Vec::new(),
         };
         Self::sign(content, alloc::vec![founder.clone()], device)
     }
 
     /// The next one, with these members, and these epochs beside those that are known; the founder
-    /// is a member always. Of each person the longest log that is known is taken.
+    /// is a member always. Of each person the longest log that is known is taken. `tips` are the last
+    /// batches that the signer has of each device: of those that do not belong any more, what
+    /// these had seen is taken by others, and no more.
     ///
     /// # Errors
     /// [`ShareError::NotTheFounder`], where the device is not the founder's; [`ShareError`].
@@ -127,6 +165,7 @@ impl Roster {
         &self,
         members: &[Log],
         epochs: &[Commitment],
+        tips: &Tips,
         device: &SigningKey,
     ) -> Result<Self, ShareError> {
         let founder = self.members.first().ok_or(ShareError::Malformed)?;
@@ -149,15 +188,23 @@ impl Roster {
                 *times = times.checked_add(1).ok_or(ShareError::TooLarge)?;
             }
         }
-        self.sign_next(all, removed, epochs, self.content.number, device)
+        let ended = ended(&[self], &all, tips);
+        self.sign_next(all, removed, ended, epochs, self.content.number, device)
     }
 
     /// One of two that stand [apart](Standing::Apart): with what either removed, and the epochs
-    /// of both and these. Who was removed by either is not a member.
+    /// of both and these. Who was removed by either is not a member, and what either remover
+    /// knew of their devices is taken. `tips` are as for [`Self::next`].
     ///
     /// # Errors
     /// [`ShareError`].
-    pub fn join(&self, other: &Self, epochs: &[Commitment], device: &SigningKey) -> Result<Self, ShareError> {
+    pub fn join(
+        &self,
+        other: &Self,
+        epochs: &[Commitment],
+        tips: &Tips,
+        device: &SigningKey,
+    ) -> Result<Self, ShareError> {
         let mut removed: BTreeMap<ByteArray<32>, u32> = BTreeMap::new();
         for entry in self.content.removed.iter().chain(&other.content.removed) {
             let times = removed.entry(entry.did).or_insert(0);
@@ -176,13 +223,16 @@ impl Roster {
             }
         }
         let epochs = [epochs, &other.content.epochs].concat();
-        self.sign_next(all, removed, &epochs, self.content.number.max(other.content.number), device)
+        let ended = ended(&[self, other], &all, tips);
+        let number = self.content.number.max(other.content.number);
+        self.sign_next(all, removed, ended, &epochs, number, device)
     }
 
     fn sign_next(
         &self,
         members: Vec<Log>,
         removed: BTreeMap<ByteArray<32>, u32>,
+        ended: Vec<Ended>,
         epochs: &[Commitment],
         number: u64,
         device: &SigningKey,
@@ -194,6 +244,7 @@ impl Roster {
         let content = Content {
             number: number.checked_add(1).ok_or(ShareError::TooLarge)?,
             removed,
+            ended,
             epochs: all,
             by: device.verifying_key().0,
             ..self.content.clone()
@@ -210,7 +261,8 @@ impl Roster {
 
     /// The bytes to be handed to members.
     pub fn encode(&self) -> Vec<u8> {
-        allod_wire::encode(&Encoded { content: self.content.clone(), signature: self.signature.0 })
+        let content = allod_wire::encode(&self.content);
+        allod_wire::encode(&Encoded { format: FORMAT, content, signature: self.signature.0 })
     }
 
     /// What somebody handed here, verified. Whether it is the founder's whom one knows is found out
@@ -220,14 +272,17 @@ impl Roster {
     /// [`ShareError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, ShareError> {
         let encoded: Encoded = allod_wire::decode(bytes).map_err(|_| ShareError::Malformed)?;
-        if encoded.content.members.len() > MEMBERS_MAX {
+        if encoded.format != FORMAT {
+            return Err(ShareError::Format(encoded.format));
+        }
+        let content: Content = allod_wire::decode(&encoded.content).map_err(|_| ShareError::Malformed)?;
+        if content.members.len() > MEMBERS_MAX {
             return Err(ShareError::TooLarge);
         }
-        let logs = encoded.content.members.iter();
+        let logs = content.members.iter();
         let members: Result<Vec<Log>, _> =
             logs.map(|log| Log::decode(log).map_err(ShareError::Log)).collect();
-        let roster =
-            Self { content: encoded.content, members: members?, signature: Signature(encoded.signature) };
+        let roster = Self { content, members: members?, signature: Signature(encoded.signature) };
         roster.verify().map(|()| roster)
     }
 
@@ -256,9 +311,22 @@ impl Roster {
         &self.members
     }
 
-    /// Whether somebody was ever removed, so that there may be changes by devices of nobody's log.
-    pub fn has_removed(&self) -> bool {
-        !self.content.removed.is_empty()
+    /// The devices that belonged and do not any more.
+    pub(super) fn ended(&self) -> &[Ended] {
+        &self.content.ended
+    }
+
+    /// Whether it says of every device that ever belonged by the other one whether it still does.
+    pub(super) fn knows_devices_of(&self, other: &Self) -> bool {
+        let known: BTreeSet<Writer> = self
+            .members
+            .iter()
+            .flat_map(written_by)
+            .chain(self.ended().iter().map(|ended| ended.device))
+            .collect();
+        let mut theirs =
+            other.members.iter().flat_map(written_by).chain(other.ended().iter().map(|ended| ended.device));
+        theirs.all(|device| known.contains(&device))
     }
 
     /// The epochs of keys that the space has.
@@ -335,7 +403,14 @@ impl Roster {
             let did = log.state().did();
             own.map_or(self.times(&did) > other.times(&did), |own| own.extends(log))
         });
-        knows_removals && knows_epochs && knows_logs
+        // Of a device of which there are too many ends, some had to be left out.
+        let knows_ends = other.content.ended.iter().all(|ended| {
+            let own = self.content.ended.iter().find(|own| own.device == ended.device);
+            own.is_some_and(|own| {
+                own.last.len() == LAST_MAX || ended.last.iter().all(|last| own.last.contains(last))
+            })
+        });
+        knows_removals && knows_epochs && knows_logs && knows_ends
     }
 
     /// Whether the same persons were removed, and there are the same epochs.
@@ -359,6 +434,8 @@ impl Roster {
         let is_too_large = self.members.len() > MEMBERS_MAX
             || content.name.len() > SPACE_NAME_MAX
             || content.removed.len() > REMOVED_MAX
+            || content.ended.len() > DEVICES_MAX
+            || content.ended.iter().any(|ended| ended.last.len() > LAST_MAX)
             || content.epochs.len() > EPOCHS_MAX
             || content.members.iter().any(|log| log.len() > LOG_MAX);
         if is_too_large {
@@ -369,6 +446,8 @@ impl Roster {
         let is_sound = dids.windows(2).all(|pair| pair[0] != pair[1])
             && content.removed.windows(2).all(|pair| pair[0].did < pair[1].did)
             && content.epochs.windows(2).all(|pair| pair[0] < pair[1])
+            && content.ended.windows(2).all(|pair| pair[0].device < pair[1].device)
+            && content.ended.iter().all(|ended| ended.last.windows(2).all(|pair| pair[0] < pair[1]))
             && !content.epochs.is_empty();
         if !is_sound {
             return Err(ShareError::Malformed);
@@ -381,6 +460,36 @@ impl Roster {
     }
 }
 
+/// The devices that belonged by these rosters and are none of these members', with what was known
+/// of them.
+fn ended(before: &[&Roster], members: &[Log], tips: &Tips) -> Vec<Ended> {
+    let mut ended: BTreeMap<Writer, BTreeSet<BatchId>> = BTreeMap::new();
+    for Ended { device, last } in before.iter().flat_map(|roster| roster.ended()) {
+        ended.entry(*device).or_default().extend(last);
+    }
+    let belongs = |device: &Writer| {
+        let id = PublicKey::Ed25519(VerifyingKey(device.0)).device_id();
+        members.iter().any(|log| log.state().device(&id).is_some())
+    };
+    let all = before.iter().flat_map(|roster| &roster.members).chain(members).flat_map(written_by);
+    for device in all.filter(|device| !belongs(device)) {
+        ended.entry(device).or_default();
+    }
+    let with_tips = |(device, mut last): (Writer, BTreeSet<BatchId>)| {
+        let known = tips.get(&device).map_or(&[][..], Vec::as_slice);
+        if !belongs(&device) {
+            last.extend(known);
+        }
+        // What the signer has comes first where there are too many.
+        while last.len() > LAST_MAX {
+            let goes = last.iter().find(|id| !known.contains(id)).or(last.first()).copied();
+            goes.map(|id| last.remove(&id));
+        }
+        Ended { device, last: last.into_iter().collect() }
+    };
+    ended.into_iter().map(with_tips).collect()
+}
+
 /// The longest log that goes on from this one.
 fn longest<'a>(log: &'a Log, others: &'a [Log]) -> &'a Log {
     let later = others.iter().filter(|other| other.extends(log));
@@ -388,5 +497,5 @@ fn longest<'a>(log: &'a Log, others: &'a [Log]) -> &'a Log {
 }
 
 fn signed(content: &Content) -> [u8; 32] {
-    tagged("allod 2026 vault, roster of a space", &[&allod_wire::encode(content)])
+    tagged("allod 2026 vault, roster of a space, format 2", &[&allod_wire::encode(content)])
 }

@@ -43,6 +43,7 @@ use crate::compress::Compress;
 use crate::error::VaultError;
 use crate::files::Files;
 use crate::object::{ObjectId, Sealed};
+use crate::share::Writers;
 
 /// Bytes of batches that are taken before they are merged.
 const STAGED_MAX: usize = 256 << 20;
@@ -80,6 +81,14 @@ pub enum Event {
         /// The number that two of its batches have.
         number: u64,
     },
+    /// The other device sent what a device did that does not belong any more, and nobody says that it
+    /// did this before. It was not taken.
+    Refused {
+        /// Which.
+        device: Device,
+        /// The number of the first batch that was not taken.
+        number: u64,
+    },
 }
 
 /// What a session came to.
@@ -112,8 +121,8 @@ pub struct With<'a> {
     pub me: &'a Me,
     /// The time, and the like.
     pub now: Now<'a>,
-    /// Whether what a device did is taken.
-    pub may_write: &'a dyn Fn(&Device) -> bool,
+    /// What is taken of what devices did.
+    pub writers: &'a Writers,
 }
 
 /// What is due next.
@@ -361,8 +370,10 @@ impl Session {
         with: &With<'_>,
     ) -> Result<(), SyncError> {
         let mut absent = BTreeSet::new();
+        self.known.refresh(files)?;
+        let vouched = with.writers.to_vouch(self.known.batches());
         loop {
-            let heard = Heard { batches: &[], absent: &absent };
+            let heard = Heard { batches: &[], absent: &absent, vouched: &vouched };
             match merge(files, &mut self.known, heard, with.me, &with.now)? {
                 Merged::Done { is_changed, .. } => {
                     self.summary.is_changed |= is_changed;
@@ -426,7 +437,7 @@ impl Session {
         if !self.asked_batches.remove(&signed.id()) {
             return Err(SyncError::Message);
         }
-        if !(with.may_write)(&signed.batch().device) {
+        if with.writers.get(&signed.batch().device).is_none() {
             return Err(SyncError::Stranger(signed.batch().device));
         }
         self.arrived_size += bytes.len();
@@ -441,6 +452,7 @@ impl Session {
     /// Puts what arrived in its order, and sees whether it follows on what is known.
     fn stage(&mut self, with: &With<'_>) -> Result<(), SyncError> {
         self.arrived.sort_by_key(|signed| (signed.batch().lamport, signed.id()));
+        self.refuse(with);
         let mut log = self.known.log().clone();
         let me = Device::of(&with.me.key);
         for signed in &self.arrived {
@@ -461,13 +473,29 @@ impl Session {
         Ok(())
     }
 
+    /// Leaves out what devices did that did not belong any more.
+    fn refuse(&mut self, with: &With<'_>) {
+        let refused = with.writers.refused(self.known.batches(), &self.arrived);
+        let mut first: BTreeMap<Device, u64> = BTreeMap::new();
+        self.arrived.retain(|signed| {
+            let is_refused = refused.contains(&signed.id());
+            if is_refused {
+                let batch = signed.batch();
+                let number = first.entry(batch.device).or_insert(batch.number);
+                *number = batch.number.min(*number);
+            }
+            !is_refused
+        });
+        self.events.extend(first.into_iter().map(|(device, number)| Event::Refused { device, number }));
+    }
+
     /// Merges, or asks for objects without which that cannot be done.
     fn merge<B: Blocks, C: Compress>(
         &mut self,
         files: &mut Files<B, C>,
         with: &With<'_>,
     ) -> Result<(), SyncError> {
-        let heard = Heard { batches: &self.arrived, absent: &self.absent };
+        let heard = Heard { batches: &self.arrived, absent: &self.absent, vouched: &[] };
         match merge(files, &mut self.known, heard, with.me, &with.now)? {
             Merged::Missing(ids) => {
                 self.missing = ids.into();
