@@ -7,7 +7,10 @@
 //! that there were. One that lacks something of that is older, whatever its number is; of two
 //! of which each lacks something neither is, and a device of the founder makes one of both.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod ended;
+mod standing;
+
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use allod_crypto::hash::tagged;
@@ -17,10 +20,12 @@ use allod_wire::Wire;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
-use super::writers::{Tips, written_by};
+use self::ended::{Ended, LAST_MAX, ended};
+pub use self::standing::Standing;
+use super::writers::Tips;
 use super::{LOG_MAX, SPACE_NAME_MAX, ShareError, public};
 use crate::ring::{Commitment, EPOCHS_MAX, SpaceId};
-use crate::sync::batch::{BatchId, DEVICES_MAX, Device as Writer};
+use crate::sync::batch::DEVICES_MAX;
 
 /// The format that is written.
 const FORMAT: u16 = 2;
@@ -30,10 +35,6 @@ pub const MEMBERS_MAX: usize = 64;
 
 /// The most persons that were removed from a space.
 const REMOVED_MAX: usize = 512;
-
-/// The most batches that are named of a device that does not belong any more. More than one there
-/// are only where its state was copied, or where several removed it who knew different ends.
-const LAST_MAX: usize = 8;
 
 /// The most bytes of a roster.
 pub const ROSTER_MAX: usize = MEMBERS_MAX * (LOG_MAX + 16)
@@ -49,17 +50,6 @@ pub struct Roster {
     /// The logs of the members, the founder's first.
     members: Vec<Log>,
     signature: Signature,
-}
-
-/// How two rosters of one space stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// This one takes the place of the other.
-    Newer,
-    /// This one is no newer than the other.
-    Older,
-    /// Each has a removal, an epoch, a member or a part of a log that the other does not know of.
-    Apart,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -88,17 +78,6 @@ struct Content {
     /// The devices that belonged and do not any more, in ascending order.
     #[n(7)]
     ended: Vec<Ended>,
-}
-
-/// A device that does not belong any more. One that belongs again may stay here.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Ended {
-    /// The device.
-    #[n(0)]
-    pub(super) device: Writer,
-    /// The last of its batches that those who removed it knew, in ascending order.
-    #[n(1)]
-    pub(super) last: Vec<BatchId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -316,19 +295,6 @@ impl Roster {
         &self.content.ended
     }
 
-    /// Whether it says of every device that ever belonged by the other one whether it still does.
-    pub(super) fn knows_devices_of(&self, other: &Self) -> bool {
-        let known: BTreeSet<Writer> = self
-            .members
-            .iter()
-            .flat_map(written_by)
-            .chain(self.ended().iter().map(|ended| ended.device))
-            .collect();
-        let mut theirs =
-            other.members.iter().flat_map(written_by).chain(other.ended().iter().map(|ended| ended.device));
-        theirs.all(|device| known.contains(&device))
-    }
-
     /// The epochs of keys that the space has.
     pub fn epochs(&self) -> &[Commitment] {
         &self.content.epochs
@@ -357,69 +323,6 @@ impl Roster {
     pub fn is_led_by(&self, device: &SigningKey) -> bool {
         let id = public(device).device_id();
         self.members.first().is_some_and(|log| log.state().device(&id).is_some())
-    }
-
-    /// How this one stands to one that is known. Both are about the same space, by the same
-    /// founder.
-    ///
-    /// # Errors
-    /// [`ShareError::OtherSpace`]; [`ShareError::NotTheFounder`], also where the founder's log is not
-    /// one that goes on from the known one, nor one that it goes on from, and where the founder removed
-    /// the device that signed it.
-    pub fn stands_to(&self, known: &Self) -> Result<Standing, ShareError> {
-        if self.content.space != known.content.space {
-            return Err(ShareError::OtherSpace);
-        }
-        let (Some(ours), Some(theirs)) = (known.members.first(), self.members.first()) else {
-            return Err(ShareError::Malformed);
-        };
-        let did = ours.state().did();
-        if !ours.extends(theirs) && !theirs.extends(ours) {
-            return Err(ShareError::NotTheFounder(did));
-        }
-        // A device that the founder is known to have removed signs nothing any more.
-        let by = PublicKey::Ed25519(VerifyingKey(self.content.by)).device_id();
-        if longest(ours, core::slice::from_ref(theirs)).state().device(&by).is_none() {
-            return Err(ShareError::NotTheFounder(did));
-        }
-        Ok(match (self.covers(known), known.covers(self)) {
-            (true, false) => Standing::Newer,
-            (false, true) => Standing::Older,
-            (false, false) => Standing::Apart,
-            (true, true) if self.order() > known.order() => Standing::Newer,
-            (true, true) => Standing::Older,
-        })
-    }
-
-    /// Whether it knows of every removal and every epoch that the other knows of, and of every
-    /// person's log as much.
-    fn covers(&self, other: &Self) -> bool {
-        let knows_removals = other.content.removed.iter().all(|entry| {
-            self.content.removed.iter().any(|own| own.did == entry.did && own.times >= entry.times)
-        });
-        let knows_epochs = other.content.epochs.iter().all(|epoch| self.content.epochs.contains(epoch));
-        let knows_logs = other.members.iter().all(|log| {
-            let own = self.members.iter().find(|own| own.state().did() == log.state().did());
-            let did = log.state().did();
-            own.map_or(self.times(&did) > other.times(&did), |own| own.extends(log))
-        });
-        // Of a device of which there are too many ends, some had to be left out.
-        let knows_ends = other.content.ended.iter().all(|ended| {
-            let own = self.content.ended.iter().find(|own| own.device == ended.device);
-            own.is_some_and(|own| {
-                own.last.len() == LAST_MAX || ended.last.iter().all(|last| own.last.contains(last))
-            })
-        });
-        knows_removals && knows_epochs && knows_logs && knows_ends
-    }
-
-    /// Whether the same persons were removed, and there are the same epochs.
-    pub(super) fn has_same_keys(&self, other: &Self) -> bool {
-        self.content.removed == other.content.removed && self.content.epochs == other.content.epochs
-    }
-
-    fn order(&self) -> (u64, [u8; 32]) {
-        (self.content.number, self.hash())
     }
 
     fn times(&self, did: &Did) -> u32 {
@@ -458,36 +361,6 @@ impl Roster {
         }
         by.verify(&signed(content), &self.signature).map_err(|_| ShareError::Signature(did))
     }
-}
-
-/// The devices that belonged by these rosters and are none of these members', with what was known
-/// of them.
-fn ended(before: &[&Roster], members: &[Log], tips: &Tips) -> Vec<Ended> {
-    let mut ended: BTreeMap<Writer, BTreeSet<BatchId>> = BTreeMap::new();
-    for Ended { device, last } in before.iter().flat_map(|roster| roster.ended()) {
-        ended.entry(*device).or_default().extend(last);
-    }
-    let belongs = |device: &Writer| {
-        let id = PublicKey::Ed25519(VerifyingKey(device.0)).device_id();
-        members.iter().any(|log| log.state().device(&id).is_some())
-    };
-    let all = before.iter().flat_map(|roster| &roster.members).chain(members).flat_map(written_by);
-    for device in all.filter(|device| !belongs(device)) {
-        ended.entry(device).or_default();
-    }
-    let with_tips = |(device, mut last): (Writer, BTreeSet<BatchId>)| {
-        let known = tips.get(&device).map_or(&[][..], Vec::as_slice);
-        if !belongs(&device) {
-            last.extend(known);
-        }
-        // What the signer has comes first where there are too many.
-        while last.len() > LAST_MAX {
-            let goes = last.iter().find(|id| !known.contains(id)).or(last.first()).copied();
-            goes.map(|id| last.remove(&id));
-        }
-        Ended { device, last: last.into_iter().collect() }
-    };
-    ended.into_iter().map(with_tips).collect()
 }
 
 /// The longest log that goes on from this one.
