@@ -30,18 +30,19 @@ impl Place {
     }
 
     /// Makes a folder of parts of the vault, or one file. Both are there until the new one is durable
-    /// and in its place, so that a crash leaves one of them. Whether it was the other before. `see`
+    /// and in its place, so that a crash leaves one of them; if it leaves both, the next call removes the one that is none. Whether it was the other before. `see`
     /// is told how many bytes of how many are done.
     ///
     /// # Errors
     /// [`PlaceError`]. The vault is as it was then.
     pub fn convert(&self, to_parts: bool, see: &mut dyn FnMut(u64, u64)) -> Result<bool, PlaceError> {
         let from = self.blocks()?;
+        let (image, new) = (self.image(), self.new_image());
+        // What a crash left: half of the new one, or the old one.
+        remove(&new).map_err(failed(&new))?;
         if from.is_in_parts() == to_parts {
             return Ok(false);
         }
-        let (image, new) = (self.image(), self.new_image());
-        remove(&new).map_err(failed(&new))?;
         let made = match to_parts {
             true => FileBlocks::create_in_parts(&new, u64::from(Geometry::VAULT.segment_size)),
             false => FileBlocks::create(&new),
@@ -176,7 +177,9 @@ mod tests {
         let size = before.len() as u64;
         assert_eq!(*done.last().unwrap(), (size, size));
         assert_eq!(trimmed(&joined(&place.image())), trimmed(&before));
+        fs::write(place.new_image(), "the old one, which a crash left").unwrap();
         assert!(!place.convert(true, &mut |_, _| ()).unwrap());
+        assert!(!place.new_image().exists());
 
         // It goes on there, and back.
         let mut vault = place.open(&root).unwrap();

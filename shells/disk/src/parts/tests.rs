@@ -1,6 +1,7 @@
 //! A folder of parts: what is read from it, what is wrong with it, and what a loss of power leaves.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 
 use allod_crypto::Secret;
 use allod_crypto::hash::tagged;
