@@ -1,6 +1,8 @@
 //! A person's vault, as the command has it: files go in, come out, and come back from before.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod home;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +16,6 @@ use std::time::{Duration, Instant};
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Log, Root};
-use allod_node::person::{Home, Person};
 use allod_wire::Instant as Moment;
 use serde_json::Value;
 
@@ -74,22 +75,7 @@ impl Here {
         let root = Root::from_bytes(Secret::from([number; 32]));
         let device = SigningKey::from_seed(&Secret::from([number ^ 0x80; 32]));
         let log = Log::create(&root, device.verifying_key().into(), "laptop", Moment(1_000)).unwrap();
-        let person = Person {
-            root,
-            device,
-            log,
-            card_generation: 0,
-            sequence: 0,
-            kit: None,
-            owed: Vec::new(),
-            guarded: None,
-            coming: None,
-            told: false,
-            retired: Vec::new(),
-            approved: Vec::new(),
-            backup_peers: Vec::new(),
-        };
-        Home::new(self.home()).save(&person).unwrap();
+        home::keep(self.home(), root, device, log);
     }
 
     fn home(&self) -> PathBuf {
