@@ -179,3 +179,30 @@ async fn a_peer_that_leaves_gives_what_nobody_else_has_first() {
     restore(&mut copy, &secret(), &found, &mut |_| ()).await.unwrap();
     assert_eq!(see(&mut copy), files[..5]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_does_not_count_as_safe_by_peers_that_were_just_caught() {
+    let mut circle = Circle::start(3).await;
+    let mut vault = filled(&Memory::default());
+    circle.join(&mut vault).await;
+    let report = run(&mut vault).await;
+    assert!(report.is_safe && report.acknowledged == (3, 3), "{report:?}");
+    // Two of them lost all, and take nothing any more.
+    for peer in [1, 2] {
+        circle.stop(peer).await;
+        fs::remove_dir_all(circle.state(peer).join("storage").join("accounts")).unwrap();
+        circle.come_back_with(peer, StorageConfig { bytes_max: 0, ..StorageConfig::default() }).await;
+    }
+    let report = run(&mut vault).await;
+    assert_eq!((report.is_safe, report.acknowledged), (false, (1, 3)), "{report:?}");
+    for address in &circle.addresses[1..] {
+        assert!(report.faults.lies().any(|(lied, _)| lied == address), "{report:?}");
+    }
+    // Once they take it again, it is.
+    for peer in [1, 2] {
+        circle.stop(peer).await;
+        circle.come_back(peer).await;
+    }
+    let report = run(&mut vault).await;
+    assert!(report.is_safe && report.acknowledged == (3, 3), "{report:?}");
+}
