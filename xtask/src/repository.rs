@@ -41,6 +41,9 @@ pub(crate) struct Package {
     pub(crate) manifest: String,
     /// `[package.metadata.allod] floor`.
     pub(crate) floor: Option<u64>,
+    /// Whether it has neither a standard library nor `unsafe` code: floors 0 and 1, and shells' parts that
+    /// say so by `[package.metadata.allod] bare`.
+    pub(crate) is_bare: bool,
     pub(crate) dependencies: Vec<Dependency>,
     /// The library's root file, relative to the root.
     pub(crate) lib: Option<String>,
@@ -132,6 +135,8 @@ fn parse(metadata: &Value) -> Option<Vec<Package>> {
             name: package["name"].as_str()?.to_owned(),
             manifest: relative(&package["manifest_path"])?,
             floor: package["metadata"]["allod"]["floor"].as_u64(),
+            is_bare: package["metadata"]["allod"]["floor"].as_u64().is_some_and(|floor| floor <= 1)
+                || package["metadata"]["allod"]["bare"] == true,
             dependencies,
             lib: targets
                 .iter()

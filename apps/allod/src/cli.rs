@@ -156,6 +156,12 @@ pub(crate) enum Command {
     /// Make room of what neither your files nor a snapshot needs
     #[command(after_help = "Examples:\n  allod gc")]
     Gc,
+    /// Say how your vault lies on the disk: in one file, or in parts, of which only some change
+    #[command(
+        after_help = "Examples:\n  allod image\n  allod image --in-parts && rsync -a ~/.allod/vault/image/ stick/image/\n  \
+        allod image --in-one"
+    )]
+    Image(vault::Image),
     /// Write the state of your vault into the ledger, and be told when it was put back to an earlier one
     #[command(after_help = "Examples:\n  allod anchor\n  allod anchor --check")]
     Anchor(vault::Anchor),

@@ -1,6 +1,7 @@
 //! Two devices of one person, and two persons with a shared folder, as the command has them.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod home;
 mod process;
 
 use std::fs;
@@ -12,7 +13,6 @@ use std::time::Duration;
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Log, Root};
-use allod_node::person::{Home, Person};
 use allod_wire::Instant as Moment;
 use process::free_port;
 use serde_json::Value;
@@ -57,22 +57,7 @@ fn person(number: u8, names: &[&str]) -> Vec<Device> {
     }
     let device = |place| {
         let device = Device { folder: tempfile::tempdir().unwrap(), did: log.state().did().to_string() };
-        let person = Person {
-            root: root(),
-            device: key(place),
-            log: log.clone(),
-            card_generation: 0,
-            sequence: 0,
-            kit: None,
-            owed: Vec::new(),
-            guarded: None,
-            coming: None,
-            told: false,
-            retired: Vec::new(),
-            approved: Vec::new(),
-            backup_peers: Vec::new(),
-        };
-        Home::new(device.home()).save(&person).unwrap();
+        home::keep(device.home(), root(), key(place), log.clone());
         fs::create_dir(device.at("")).unwrap();
         device
     };

@@ -1,6 +1,8 @@
 //! A person's vault, as the command has it: files go in, come out, and come back from before.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod home;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +16,6 @@ use std::time::{Duration, Instant};
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Log, Root};
-use allod_node::person::{Home, Person};
 use allod_wire::Instant as Moment;
 use serde_json::Value;
 
@@ -74,22 +75,7 @@ impl Here {
         let root = Root::from_bytes(Secret::from([number; 32]));
         let device = SigningKey::from_seed(&Secret::from([number ^ 0x80; 32]));
         let log = Log::create(&root, device.verifying_key().into(), "laptop", Moment(1_000)).unwrap();
-        let person = Person {
-            root,
-            device,
-            log,
-            card_generation: 0,
-            sequence: 0,
-            kit: None,
-            owed: Vec::new(),
-            guarded: None,
-            coming: None,
-            told: false,
-            retired: Vec::new(),
-            approved: Vec::new(),
-            backup_peers: Vec::new(),
-        };
-        Home::new(self.home()).save(&person).unwrap();
+        home::keep(self.home(), root, device, log);
     }
 
     fn home(&self) -> PathBuf {
@@ -392,6 +378,43 @@ fn a_vault_opens_only_with_its_identity() {
     here.run(&["put", "file"]).failed(6, "there is no identity here");
     here.become_person(1);
     assert_eq!(here.listed(&[]), ["/file"]);
+}
+
+#[test]
+fn a_vault_in_parts_is_used_as_one_in_a_file_is_and_names_the_part_that_is_missing() {
+    let here = Here::new(1);
+    plant(&here.at("tree"));
+    here.run(&["image"]).failed(1, "there is no vault here yet");
+    here.run(&["put", "tree"]).done();
+    let image = here.home().join("vault/image");
+    let shown = here.json(&["image"]);
+    assert_eq!((&shown["in_parts"], &shown["changed"]), (&false.into(), &false.into()));
+    let before = fs::read(&image).unwrap();
+    let shown = here.json(&["image", "--in-parts"]);
+    assert_eq!((&shown["in_parts"], &shown["changed"]), (&true.into(), &true.into()));
+    assert!(shown["bytes_taken"].as_u64().unwrap() > 3_000_000);
+    // What a shell makes of the parts in their order is the image.
+    let joined = Command::new("sh").arg("-c").arg("cat \"$0\"/[0-9]*/[0-9]*").arg(&image).output().unwrap();
+    let (whole, rest) = joined.stdout.split_at(before.len());
+    assert!(whole == before && rest.iter().all(|byte| *byte == 0));
+    // All goes on there.
+    fs::write(here.at("tree/new"), noise(9, 2_000_000)).unwrap();
+    here.run(&["put", "tree"]).done();
+    here.run(&["fsck"]).done();
+    here.run(&["get", "tree", "--to", "out"]).done();
+    assert_eq!(see(&here.at("tree")), see(&here.at("out/tree")));
+    // Tools that copy may lose a part, or leave two of one.
+    let (part, away) = (image.join("0000/0002"), here.at("away"));
+    fs::rename(&part, &away).unwrap();
+    here.run(&["ls"]).failed(1, "0000/0002: this part of the vault is missing");
+    fs::copy(&away, image.join("0000/0002 (1)")).unwrap();
+    fs::rename(&away, &part).unwrap();
+    here.run(&["ls"]).failed(1, "0000/0002 (1): this is a second copy");
+    fs::remove_file(image.join("0000/0002 (1)")).unwrap();
+    here.run(&["image", "--in-one"]).done();
+    assert!(image.is_file());
+    here.run(&["fsck"]).done();
+    here.run(&["image", "--in-one", "--in-parts"]).failed(2, "cannot be used with");
 }
 
 #[test]

@@ -136,6 +136,9 @@ impl Journal {
             return Err(VaultError::TooLarge { size_max: RECORD_MAX });
         }
         let whole = (HEAD + OVERHEAD + 4 + content.len()).div_ceil(BLOCK) * BLOCK;
+        if whole + BLOCK > log.segment_size as usize {
+            return Err(VaultError::TooLarge { size_max: log.segment_size as usize - 2 * BLOCK });
+        }
         // One block is left for the record that tells where it goes on.
         if self.position.offset as usize + whole + BLOCK > log.segment_size as usize {
             let next = log.table.open_journal(&mut log.blocks, u64::from(log.segment_size))?;

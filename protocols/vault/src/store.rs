@@ -306,7 +306,8 @@ impl<B: Blocks> Store<B> {
     /// Records something. It is durable after [`Self::sync`] or the next commit.
     ///
     /// # Errors
-    /// [`VaultError::TooLarge`] for more than [`RECORD_MAX`](crate::RECORD_MAX) bytes;
+    /// [`VaultError::TooLarge`] for more than [`RECORD_MAX`](crate::RECORD_MAX) bytes, or than a
+    /// segment has but for two blocks;
     /// [`VaultError`].
     pub fn record(&mut self, content: &[u8]) -> Result<(), VaultError> {
         self.writable()?;

@@ -1,18 +1,20 @@
-//! A vault in one file, or on a device.
+//! A vault in one file, in a folder of [parts](crate::parts), or on a device.
 //!
-//! The file is locked as long as it is open, so that two programs never write one vault. It
+//! It is locked as long as it is open, so that two programs never write one vault. It
 //! grows by whole segments, whose room is taken before anything is written, and what is
 //! discarded is given back to the file system as a hole.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use allod_vault::{Blocks, BlocksError};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use rustix::io::Errno;
+
+use crate::parts::{Parts, PartsError};
 
 /// How large a vault's file may become where nobody says: 4 TiB.
 const CAPACITY: u64 = 4 << 40;
@@ -34,15 +36,25 @@ pub enum DiskError {
         /// What it said.
         source: io::Error,
     },
+    /// A folder of parts is not as it was left.
+    #[error("{0}")]
+    Parts(PartsError),
 }
 
-/// Blocks in a file or on a device.
+/// Blocks in a file, in a folder of parts, or on a device.
 #[derive(Debug)]
 pub struct FileBlocks {
-    file: File,
+    kept: Kept,
     capacity: u64,
-    /// Whether room can be taken and given back. A device has all of its room.
-    sparse: bool,
+}
+
+/// How an image is kept.
+#[derive(Debug)]
+enum Kept {
+    File(File),
+    /// It has all of its room.
+    Device(File),
+    Parts(Parts),
 }
 
 impl FileBlocks {
@@ -55,27 +67,49 @@ impl FileBlocks {
         Self::locked(path, options.read(true).write(true).create_new(true).mode(0o600))
     }
 
-    /// Opens a file or a device.
+    /// Makes a folder that only its owner can read, with parts of this many bytes, a power of two.
     ///
     /// # Errors
-    /// [`DiskError::InUse`]; [`DiskError::File`].
+    /// [`DiskError`], also where there is something.
+    pub fn create_in_parts(folder: &Path, part_size: u64) -> Result<Self, DiskError> {
+        let parts = Parts::create(folder, part_size)?;
+        Ok(Self { capacity: CAPACITY.min(parts.capacity()), kept: Kept::Parts(parts) })
+    }
+
+    /// Opens a file, a folder of parts, or a device.
+    ///
+    /// # Errors
+    /// [`DiskError`].
     pub fn open(path: &Path) -> Result<Self, DiskError> {
+        if path.is_dir() {
+            let parts = Parts::open(path)?;
+            return Ok(Self { capacity: CAPACITY.min(parts.capacity()), kept: Kept::Parts(parts) });
+        }
         Self::locked(path, OpenOptions::new().read(true).write(true))
     }
 
     fn locked(path: &Path, options: &OpenOptions) -> Result<Self, DiskError> {
         let failed = |source| DiskError::File { path: path.to_owned(), source };
-        let mut file = options.open(path).map_err(failed)?;
-        lock(&file).map_err(|why| match why {
-            Errno::WOULDBLOCK => DiskError::InUse(path.to_owned()),
-            why => failed(why.into()),
-        })?;
-        let is_device = file.metadata().map_err(failed)?.file_type().is_block_device();
-        let capacity = match is_device {
-            true => file.seek(SeekFrom::End(0)).map_err(failed)?,
-            false => CAPACITY,
-        };
-        Ok(Self { file, capacity, sparse: !is_device })
+        let mut file = locked(path, options, path)?;
+        if !file.metadata().map_err(failed)?.file_type().is_block_device() {
+            return Ok(Self { kept: Kept::File(file), capacity: CAPACITY });
+        }
+        let capacity = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        Ok(Self { kept: Kept::Device(file), capacity })
+    }
+
+    /// Whether it is a folder of parts.
+    pub fn is_in_parts(&self) -> bool {
+        matches!(self.kept, Kept::Parts(_))
+    }
+
+    /// Bytes from the first to the last that was ever written.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        match &self.kept {
+            Kept::File(file) => Ok(file.metadata()?.size()),
+            Kept::Device(_) => Ok(self.capacity),
+            Kept::Parts(parts) => Ok(parts.size()),
+        }
     }
 
     /// Takes no more room than this, in bytes.
@@ -83,6 +117,23 @@ impl FileBlocks {
     pub fn at_most(mut self, capacity: u64) -> Self {
         self.capacity = self.capacity.min(capacity);
         self
+    }
+}
+
+/// Opens a file and locks it, as long as it is what is called so; where not, another program is
+/// putting something else there. `vault` is what is said to be in use.
+pub(crate) fn locked(path: &Path, options: &OpenOptions, vault: &Path) -> Result<File, DiskError> {
+    let failed = |source| DiskError::File { path: path.to_owned(), source };
+    let file = options.open(path).map_err(failed)?;
+    lock(&file).map_err(|why| match why {
+        Errno::WOULDBLOCK => DiskError::InUse(vault.to_owned()),
+        why => failed(why.into()),
+    })?;
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    let own = identity(file.metadata().map_err(failed)?);
+    match std::fs::metadata(path).map(identity) {
+        Ok(there) if there == own => Ok(file),
+        _ => Err(DiskError::InUse(vault.to_owned())),
     }
 }
 
@@ -99,19 +150,36 @@ fn lock(file: &File) -> Result<(), Errno> {
 }
 
 /// What the system said, as a vault takes it.
-fn failed(why: &io::Error) -> BlocksError {
+pub(crate) fn failed(why: &io::Error) -> BlocksError {
     match why.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => BlocksError::Full,
         _ => BlocksError::Failed(why.raw_os_error().unwrap_or_default()),
     }
 }
 
-/// Where the file system cannot do what is not needed, it is left.
-fn if_it_can(done: Result<(), Errno>) -> Result<(), BlocksError> {
-    match done {
+/// Takes room, or gives it back. Where the file system cannot do what is not needed, it is left.
+pub(crate) fn allocate(file: &File, mode: FallocateFlags, at: u64, size: u64) -> Result<(), BlocksError> {
+    match fallocate(file, mode, at, size) {
         Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::NODEV) => Ok(()),
         Err(why) => Err(failed(&why.into())),
     }
+}
+
+/// Reads, and zeros where nothing was written so far behind.
+pub(crate) fn read_or_nothing(file: &File, at: u64, into: &mut [u8]) -> Result<(), BlocksError> {
+    let mut done = 0;
+    while done < into.len() {
+        match file.read_at(&mut into[done..], at + done as u64) {
+            Ok(0) => {
+                into[done..].fill(0);
+                break;
+            }
+            Ok(size) => done += size,
+            Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            Err(why) => return Err(failed(&why)),
+        }
+    }
+    Ok(())
 }
 
 impl Blocks for FileBlocks {
@@ -120,42 +188,42 @@ impl Blocks for FileBlocks {
     }
 
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), BlocksError> {
-        let mut done = 0;
-        while done < into.len() {
-            match self.file.read_at(&mut into[done..], at + done as u64) {
-                // Nothing was written so far behind.
-                Ok(0) => {
-                    into[done..].fill(0);
-                    break;
-                }
-                Ok(size) => done += size,
-                Err(why) if why.kind() == ErrorKind::Interrupted => {}
-                Err(why) => return Err(failed(&why)),
-            }
+        match &self.kept {
+            Kept::File(file) | Kept::Device(file) => read_or_nothing(file, at, into),
+            Kept::Parts(parts) => parts.read(at, into),
         }
-        Ok(())
     }
 
     fn reserve(&mut self, at: u64, size: u64) -> Result<(), BlocksError> {
-        if !self.sparse {
-            return Ok(());
+        match &mut self.kept {
+            Kept::File(file) => allocate(file, FallocateFlags::empty(), at, size),
+            Kept::Device(_) => Ok(()),
+            Kept::Parts(parts) => parts.reserve(at, size),
         }
-        if_it_can(fallocate(&self.file, FallocateFlags::empty(), at, size))
     }
 
     fn write(&mut self, at: u64, from: &[u8]) -> Result<(), BlocksError> {
-        self.file.write_all_at(from, at).map_err(|why| failed(&why))
+        match &mut self.kept {
+            Kept::File(file) | Kept::Device(file) => file.write_all_at(from, at).map_err(|why| failed(&why)),
+            Kept::Parts(parts) => parts.write(at, from),
+        }
     }
 
     fn sync(&mut self) -> Result<(), BlocksError> {
-        self.file.sync_data().map_err(|why| failed(&why))
+        match &mut self.kept {
+            Kept::File(file) | Kept::Device(file) => file.sync_data().map_err(|why| failed(&why)),
+            Kept::Parts(parts) => parts.sync(),
+        }
     }
 
     fn discard(&mut self, at: u64, size: u64) -> Result<(), BlocksError> {
-        if !self.sparse {
-            return Ok(());
+        match &mut self.kept {
+            Kept::File(file) => {
+                allocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, size)
+            }
+            Kept::Device(_) => Ok(()),
+            Kept::Parts(parts) => parts.discard(at, size),
         }
-        if_it_can(fallocate(&self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, size))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Linux shell's disk: where a vault lies, and what comes into it and out of it.
 //!
-//! - [`FileBlocks`]: a vault in one file, or on a device.
+//! - [`FileBlocks`]: a vault in one file, in a folder of parts, or on a device.
 //! - [`Place`]: the folder of a person's vault, and who uses it.
 //! - [`import`] and [`export`]: whole trees of files, on all cores.
 //! - [`verify`]: every object looked at, on all cores.
@@ -18,11 +18,13 @@ mod attributes;
 mod blocks;
 mod check;
 mod compress;
+mod convert;
 mod export;
 mod ignored;
 mod import;
 pub mod meeting;
 mod mount;
+mod parts;
 mod place;
 mod put_back;
 mod remove;
@@ -38,6 +40,7 @@ pub use export::{ExportError, Exported, export};
 pub use ignored::{BadPattern, Ignored};
 pub use import::{ImportError, ImportOptions, Progress, Skipped, import, import_with};
 pub use mount::{Handle, MountError, Mounted, Users, unmount};
+pub use parts::PartsError;
 pub use place::{Place, PlaceError, Vault, mounts};
 pub use put_back::put_back;
 pub use remove::remove;

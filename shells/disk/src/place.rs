@@ -1,7 +1,7 @@
 //! Where a vault lies: a folder with its image, and who uses it.
 //!
 //! ```text
-//! image       the vault
+//! image       the vault: a file, or a folder of parts
 //! image.new   one that is being made; what a crash left of it is made anew
 //! mounted     where the one who has the image open has mounted it
 //! holder      a socket, on which that one does commands for others
@@ -118,7 +118,7 @@ impl Place {
             move |source| DiskError::File { path, source }
         };
         DirBuilder::new().mode(0o700).recursive(true).create(&self.folder).map_err(failed(&self.folder))?;
-        let new = self.folder.join("image.new");
+        let new = self.new_image();
         let blocks = match FileBlocks::create(&new) {
             Err(DiskError::File { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
                 FileBlocks::open(&new)
@@ -145,6 +145,11 @@ impl Place {
         fs::rename(&new, self.image()).map_err(failed(&self.image()))?;
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed(&self.folder))?;
         Ok(vault)
+    }
+
+    /// Where one is made.
+    pub(crate) fn new_image(&self) -> PathBuf {
+        self.folder.join("image.new")
     }
 
     fn open_at(&self, blocks: FileBlocks, root: &Secret<32>) -> Result<Vault, PlaceError> {

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use allod_crypto::CryptoRng;
 use allod_vault::files::Time;
-use allod_vault::sync::batch::Device;
+use allod_vault::share::Writers;
 use allod_vault::sync::{Event, MESSAGE_MAX, Me, Now, Role, Session, Summary, SyncError, With};
 
 use crate::within_reach::{IsOpen, Use};
@@ -37,8 +37,8 @@ impl From<SyncError> for LinkError {
 pub struct Who<'a> {
     /// This device.
     pub me: &'a Me,
-    /// Whether what a device did is taken.
-    pub may_write: &'a dyn Fn(&Device) -> bool,
+    /// What is taken of what devices did.
+    pub writers: &'a Writers,
 }
 
 /// Syncs over a link, until both sides have what the other had. `see` is shown what is found out
@@ -88,5 +88,5 @@ fn with<'a>(who: &Who<'a>, is_open: &'a IsOpen<'a>, rng: &mut impl CryptoRng) ->
         // A clock that stands before 1970; only names of copies depend on it.
         Err(_) => Time::default(),
     };
-    With { me: who.me, now: Now { time, nonce, is_open }, may_write: who.may_write }
+    With { me: who.me, now: Now { time, nonce, is_open }, writers: who.writers }
 }

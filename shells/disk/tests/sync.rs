@@ -9,6 +9,7 @@ use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_disk::{FileBlocks, LinkError, Who, Zstd, sync};
 use allod_vault::files::{FileKind, Files, Ino, Operation, Time};
+use allod_vault::share::{Writers, Writes};
 use allod_vault::sync::batch::Device;
 use allod_vault::sync::{Me, Role, Summary, SyncError};
 use allod_vault::{Geometry, Ring, SpaceId};
@@ -81,9 +82,9 @@ fn side(
     me: &Me,
     role: Role,
     link: &mut (impl Read + Write),
-    may_write: &dyn Fn(&Device) -> bool,
+    writers: &Writers,
 ) -> Result<Summary, LinkError> {
-    let who = Who { me, may_write };
+    let who = Who { me, writers };
     sync(files, role, &who, link, &mut rng(), &mut |_| ())
 }
 
@@ -97,10 +98,10 @@ fn run(
     std::thread::scope(|scope| {
         let answers = scope.spawn(move || {
             let mut link = Breaks { inside: other, left: bytes };
-            side(phone, &me(2, "phone"), Role::Answers, &mut link, &|_| true)
+            side(phone, &me(2, "phone"), Role::Answers, &mut link, &Writers::anybody())
         });
         let mut link = one;
-        let begins = side(laptop, &me(1, "laptop"), Role::Begins, &mut link, &|_| true);
+        let begins = side(laptop, &me(1, "laptop"), Role::Begins, &mut link, &Writers::anybody());
         drop(link);
         (begins, answers.join().unwrap())
     })
@@ -141,11 +142,11 @@ fn what_a_device_did_that_may_not_write_is_refused_by_name() {
     let refused = std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut link = other;
-            side(&mut stranger, &stranger_key, Role::Answers, &mut link, &|_| true).unwrap_err();
+            side(&mut stranger, &stranger_key, Role::Answers, &mut link, &Writers::anybody()).unwrap_err();
         });
         let mut link = one;
-        let may_write = |other: &Device| *other != device;
-        side(&mut laptop, &me(1, "laptop"), Role::Begins, &mut link, &may_write)
+        let writers = Writers::default().with(Device::of(&me(1, "laptop").key), Writes::All);
+        side(&mut laptop, &me(1, "laptop"), Role::Begins, &mut link, &writers)
     });
     assert!(matches!(refused, Err(LinkError::Sync(SyncError::Stranger(other))) if other == device));
     assert!(names(&mut laptop).is_empty());
@@ -157,6 +158,6 @@ fn a_length_that_is_too_much_is_refused_before_room_is_made_for_it() {
     let mut laptop = vault(folder.path(), "laptop", &Ring::new(&mut rng()));
     let (mut one, mut other) = UnixStream::pair().unwrap();
     other.write_all(&u32::MAX.to_le_bytes()).unwrap();
-    let refused = side(&mut laptop, &me(1, "laptop"), Role::Begins, &mut one, &|_| true);
+    let refused = side(&mut laptop, &me(1, "laptop"), Role::Begins, &mut one, &Writers::anybody());
     assert!(matches!(refused, Err(LinkError::Sync(SyncError::TooMuch))));
 }

@@ -16,6 +16,12 @@ pub struct FileError {
     pub source: io::Error,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// The folders that this thread synced.
+    pub(crate) static SYNCED: std::cell::RefCell<Vec<PathBuf>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 /// Names the file in an error.
 pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_owned();
@@ -100,6 +106,8 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
 
 /// Makes a folder's entries durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    #[cfg(test)]
+    SYNCED.with_borrow_mut(|synced| synced.push(folder.to_owned()));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
 }
 

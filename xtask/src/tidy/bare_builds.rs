@@ -1,5 +1,5 @@
-//! Crates of floors 0 and 1 build where there is no standard library: bare
-//! metal and WebAssembly.
+//! Crates of floors 0 and 1, and those that say that they are bare, build where there is no
+//! standard library: bare metal and WebAssembly.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use super::Finding;
 /// Targets without an operating system. xtask installs them; see `needs.rs`.
 const TARGETS: &[&str] = &["x86_64-unknown-none", "wasm32-unknown-unknown"];
 
-/// Builds all crates of floors 0 and 1 for each target with `build`.
+/// Builds all bare crates for each target with `build`.
 pub(crate) fn check(tree: &Tree, mut build: impl FnMut(&Invocation) -> Result<(), Failure>) -> Vec<Finding> {
     let mut crates: Vec<&str> = tree
         .packages
         .iter()
-        .filter(|package| package.lib.is_some() && package.floor.is_some_and(|floor| floor <= 1))
+        .filter(|package| package.lib.is_some() && package.is_bare)
         .map(|package| package.name.as_str())
         .collect();
     crates.sort_unstable();
@@ -66,6 +66,19 @@ mod tests {
             package("protocols", "guardian", 1, &[]),
             package("shells", "node", 2, &[]),
         ])
+    }
+
+    #[test]
+    fn a_shell_s_part_that_says_it_is_bare_is_built_too() {
+        let mut tree = tree();
+        tree.packages.extend([package("shells", "zstd", 2, &[]), package("shells", "disk", 2, &[])]);
+        tree.packages[3].is_bare = true;
+        let mut commands = Vec::new();
+        check(&tree, |command| {
+            commands.push(command.shown());
+            Ok(())
+        });
+        assert!(commands[0].ends_with("-p allod-guardian -p allod-wire -p allod-zstd"), "{commands:?}");
     }
 
     #[test]

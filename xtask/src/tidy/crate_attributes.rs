@@ -1,4 +1,4 @@
-//! Libraries of floors 0 and 1 have no standard library and no `unsafe` code
+//! Libraries of floors 0 and 1, and those that say that they are bare, have no standard library and no `unsafe` code
 //! from their first lines on.
 
 use crate::repository::Tree;
@@ -11,7 +11,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in &tree.packages {
         let Some(lib) = &package.lib else { continue };
-        if package.floor.is_none_or(|floor| floor > 1) {
+        if !package.is_bare {
             continue;
         }
         let text = tree.files.iter().find(|file| file.path == *lib).map_or("", |file| &file.text);

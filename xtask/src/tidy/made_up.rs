@@ -27,6 +27,7 @@ pub(crate) fn package(folder: &str, name: &str, floor: u64, dependencies: &[&str
         name: format!("allod-{name}"),
         manifest: format!("{folder}/{name}/Cargo.toml"),
         floor: Some(floor),
+        is_bare: floor <= 1,
         dependencies: dependencies
             .iter()
             .map(|name| Dependency { name: (*name).to_owned(), kind: Kind::Ordinary })

@@ -78,6 +78,17 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Image {
+    /// Make it a folder of parts of 4 MiB: for tools that copy what changed, and disks that take
+    /// no large files. Needs the room of the vault once more until it is done
+    #[arg(long, conflicts_with = "in_one")]
+    pub(crate) in_parts: bool,
+    /// Make it one file again
+    #[arg(long)]
+    pub(crate) in_one: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Anchor {
     /// Only compare what the ledger has with the vault here
     #[arg(long)]

@@ -80,6 +80,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Command::Genesis(args) => genesis::run(args, screen),
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Put(args) => vault::put::run(&vault, &args, screen),
+            Command::Image(args) => vault::image::run(&vault, &args, screen),
             Command::Mount(args) => vault::mount::run(&vault, &args, screen).await,
             Command::Restore(args) if args.from_peers => {
                 vault::backup::restore::run(&home, space, args.from_peer, screen).await

@@ -20,7 +20,9 @@ impl From<PlaceError> for Failure {
             PlaceError::Disk(why @ DiskError::InUse(_)) => {
                 Self::new(Kind::Failed, why.to_string()).next("try again when that program is done")
             }
-            PlaceError::Disk(why @ DiskError::File { .. }) => Self::new(Kind::Failed, why.to_string()),
+            PlaceError::Disk(why @ (DiskError::File { .. } | DiskError::Parts(_))) => {
+                Self::new(Kind::Failed, why.to_string())
+            }
             PlaceError::Vault { image, source } => {
                 let image = image.display();
                 let failure = Self::from(source).with_details([format!("the vault is {image}")]);

@@ -19,6 +19,7 @@ mod collect;
 mod consistent;
 mod content;
 mod dirty;
+mod durable;
 mod head;
 mod held;
 mod inode;
@@ -27,6 +28,7 @@ mod local;
 mod moment;
 mod names;
 mod needed;
+mod opening;
 mod operation;
 mod reader;
 mod renewed;
@@ -39,7 +41,6 @@ mod unsealed;
 
 use alloc::vec::Vec;
 
-use allod_crypto::{CryptoRng, Secret};
 use minicbor::{Decode, Encode};
 
 pub use access::Access;
@@ -64,10 +65,9 @@ use crate::blocks::Blocks;
 use crate::chunk::Chunker;
 use crate::compress::Compress;
 use crate::error::{Refusal, VaultError};
-use crate::journal::RECORD_MAX;
 use crate::object::ObjectId;
 use crate::ring::{Ring, SpaceId};
-use crate::store::{Geometry, Store};
+use crate::store::Store;
 use crate::tree::Tree;
 use dirty::Dirty;
 use held::Held;
@@ -88,21 +88,8 @@ pub const ATTRIBUTE_MAX: usize = crate::tree::VALUE_MAX;
 /// The largest file, in bytes.
 pub const SIZE_MAX: u64 = i64::MAX as u64;
 
-/// Written bytes that are kept in memory before they become objects.
-const DIRTY_MAX: usize = 32 << 20;
-
 /// Changed nodes that are kept in memory before they become objects.
 const FRESH_MAX: usize = 1024;
-
-/// Bytes of operations above which a sync is a commit: recording them would cost as much.
-const PENDING_MAX: usize = 8 << 20;
-
-/// Bytes that are recorded as one write. Of a larger one, a part may be left after a loss of
-/// power, as POSIX allows.
-const PIECE: usize = RECORD_MAX / 2;
-
-/// Bytes in the journal above which a sync is a commit.
-const RECORDED_MAX: u64 = 64 << 20;
 
 /// What a checkpoint says of the files.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -173,131 +160,6 @@ pub struct Files<B, C> {
 }
 
 impl<B: Blocks, C: Compress> Files<B, C> {
-    /// A new space with nothing in it but the top directory, which belongs to `owner` and
-    /// `group`. `root` is the key that opens this image, from which nothing else is derived.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn create(
-        blocks: B,
-        compress: C,
-        root: &Secret<32>,
-        geometry: Geometry,
-        by: (u32, u32, Time),
-        rng: &mut impl CryptoRng,
-    ) -> Result<Self, VaultError> {
-        let mut id = SpaceId([0; 32]);
-        rng.fill_bytes(&mut id.0);
-        let ring = Ring::new(rng);
-        Self::join(blocks, compress, root, geometry, (id, ring), by, rng)
-    }
-
-    /// Another image of a space that is somewhere else too, with nothing in it yet.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn join(
-        blocks: B,
-        compress: C,
-        root: &Secret<32>,
-        geometry: Geometry,
-        (space, ring): (SpaceId, Ring),
-        (owner, group, now): (u32, u32, Time),
-        rng: &mut impl CryptoRng,
-    ) -> Result<Self, VaultError> {
-        let store = Store::create(blocks, geometry, root, &[], rng)?;
-        let ring_wrapped = store.wrap(RING, ring.secrets().expose());
-        let state = State {
-            root: None,
-            next: Ino::ROOT.0 + 1,
-            snapshots: None,
-            space,
-            ring: ring_wrapped,
-            sync: None,
-            backup: None,
-            local: None,
-        };
-        let mut files = Self::over(store, compress, state, ring);
-        let inode = Inode {
-            kind: FileKind::Directory,
-            permissions: 0o755,
-            owner,
-            group,
-            links: 2,
-            size: 0,
-            accessed: now,
-            modified: now,
-            changed: now,
-            created: now,
-            parent: Ino::ROOT,
-        };
-        files.set(&key::inode(Ino::ROOT), &inode)?;
-        files.unrecorded = true;
-        files.commit()?;
-        Ok(files)
-    }
-
-    /// Opens a vault, and does again what was recorded since the last checkpoint. Files that
-    /// have no name any more go, whoever had them open.
-    ///
-    /// # Errors
-    /// [`VaultError::NotHere`], also where it was not made to the end; [`VaultError`].
-    pub fn open(blocks: B, compress: C, root: &Secret<32>) -> Result<Self, VaultError> {
-        let mut records = Vec::new();
-        let store = Store::open(blocks, root, &mut |record| records.push(record.to_vec()))?;
-        let (state, ring) = Self::state_and_ring(&store)?;
-        let mut files = Self::over(store, compress, state, ring);
-        files.replay(&records)?;
-        Ok(files)
-    }
-
-    fn state_and_ring(store: &Store<B>) -> Result<(State, Ring), VaultError> {
-        if store.state().is_empty() {
-            return Err(VaultError::NotHere);
-        }
-        let state = decode_state(store.state())?;
-        let ring = store.unwrap(RING, &state.ring).and_then(|secrets| Ring::from_secrets(&secrets).ok());
-        Ok((state, ring.ok_or(VaultError::Damaged(damaged()))?))
-    }
-
-    /// Does again what was recorded.
-    fn replay(&mut self, records: &[Vec<u8>]) -> Result<(), VaultError> {
-        for record in records {
-            let mut decoder = minicbor::Decoder::new(record);
-            while decoder.position() < record.len() {
-                let operation = decoder.decode().map_err(|_| VaultError::Damaged(damaged()))?;
-                self.change(&operation)?;
-            }
-        }
-        for ino in self.orphans()? {
-            self.apply(&Operation::Forget { ino })?;
-        }
-        Ok(())
-    }
-
-    fn over(store: Store<B>, compress: C, state: State, ring: Ring) -> Self {
-        Self {
-            store,
-            compress,
-            chunker: ring.newest().chunker(),
-            space: state.space,
-            ring,
-            recent: Recent::new(),
-            tree: Tree::new(state.root),
-            snapshots: Tree::new(state.snapshots),
-            tables: Tables { sync: Tree::new(state.sync), backup: Tree::new(state.backup) },
-            local: state.local,
-            next: state.next,
-            held: Held::default(),
-            dirty: Dirty::default(),
-            run: Run::default(),
-            pending: Vec::new(),
-            pending_size: 0,
-            unrecorded: false,
-            halfway: false,
-        }
-    }
-
     /// Which space this is an image of.
     pub fn space(&self) -> SpaceId {
         self.space
@@ -343,127 +205,6 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         done?;
         self.record_write(ino, offset, bytes, now);
         self.bound()
-    }
-
-    /// Records a write piece by piece, so that each fits into a record.
-    fn record_write(&mut self, ino: Ino, offset: u64, bytes: &[u8], now: Time) {
-        let mut rest = bytes;
-        let mut offset = offset;
-        while !self.unrecorded {
-            let (piece, behind) = rest.split_at(rest.len().min(PIECE));
-            self.record(&Operation::Write { ino, offset, bytes: piece.to_vec(), now });
-            offset += piece.len() as u64;
-            rest = behind;
-            if rest.is_empty() {
-                return;
-            }
-        }
-    }
-
-    /// Makes objects of what was written, where it is much.
-    fn bound(&mut self) -> Result<(), VaultError> {
-        if self.dirty.size() > DIRTY_MAX || self.tree.fresh() > FRESH_MAX {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    /// Makes all that was done durable, in one append to the journal where it is little.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn sync(&mut self) -> Result<(), VaultError> {
-        self.writable()?;
-        if self.unrecorded || self.store.recorded() > RECORDED_MAX {
-            return self.commit();
-        }
-        let mut record = Vec::new();
-        for operation in &self.pending {
-            if record.len() + operation.len() > RECORD_MAX {
-                self.store.record(&record)?;
-                record.clear();
-            }
-            record.extend_from_slice(operation);
-        }
-        if !record.is_empty() {
-            self.store.record(&record)?;
-        }
-        self.store.sync()?;
-        self.pending.clear();
-        self.pending_size = 0;
-        Ok(())
-    }
-
-    /// Makes a checkpoint of all files. Does nothing where nothing was done since the last.
-    ///
-    /// # Errors
-    /// [`VaultError`]. What was durable before still is, and another attempt may be made.
-    pub fn commit(&mut self) -> Result<(), VaultError> {
-        self.writable()?;
-        let is_clean = self.pending.is_empty() && !self.unrecorded && self.store.recorded() == 0;
-        if is_clean && self.tree.fresh() == 0 && self.snapshots.fresh() == 0 {
-            return Ok(());
-        }
-        self.flush()?;
-        let (sync, backup) = (self.save_table(Table::Sync)?, self.save_table(Table::Backup)?);
-        let snapshots = {
-            let (mut objects, _, snapshots) = self.parts();
-            snapshots.save(&mut objects)?
-        };
-        let state = State {
-            root: self.save_tree()?,
-            next: self.next,
-            snapshots,
-            space: self.space,
-            ring: self.store.wrap(RING, self.ring.secrets().expose()),
-            sync,
-            backup,
-            local: self.local.clone(),
-        };
-        self.store.commit(&bytes_of(&state))?;
-        self.pending.clear();
-        self.pending_size = 0;
-        self.unrecorded = false;
-        Ok(())
-    }
-
-    /// Bytes that may still be stored, about.
-    pub fn room(&self) -> u64 {
-        self.store.room()
-    }
-
-    /// Commits, and gives back the room that was reserved while the files were in use, but for a
-    /// little. For files that nobody uses for a while; whoever does takes it again.
-    ///
-    /// # Errors
-    /// [`VaultError`]. What was durable is.
-    pub fn give_back(&mut self) -> Result<(), VaultError> {
-        self.commit()?;
-        self.store.give_back()
-    }
-
-    /// Gives the blocks back. What was not committed or synced is lost.
-    pub fn into_blocks(self) -> B {
-        self.store.into_blocks()
-    }
-
-    fn commit_again(&mut self) -> Result<(), VaultError> {
-        let state = self.store.state().to_vec();
-        self.store.commit(&state)
-    }
-
-    fn record(&mut self, operation: &Operation) {
-        if self.unrecorded {
-            return;
-        }
-        let bytes = bytes_of(operation);
-        self.pending_size += bytes.len();
-        self.pending.push(bytes);
-        if self.pending_size > PENDING_MAX {
-            self.pending.clear();
-            self.pending_size = 0;
-            self.unrecorded = true;
-        }
     }
 
     fn writable(&self) -> Result<(), VaultError> {

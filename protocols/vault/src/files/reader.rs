@@ -326,6 +326,24 @@ impl<B: Blocks, C: Compress> Reader<'_, B, C> {
         Ok(extents)
     }
 
+    /// So many extents of a file at most, which begin here or behind.
+    pub(super) fn extents_from(
+        &mut self,
+        file: Ino,
+        from: u64,
+        count_max: usize,
+    ) -> Result<Vec<(u64, Extent)>, VaultError> {
+        let mut extents: Vec<(u64, Extent)> = Vec::new();
+        self.range(&key::extent(file, from), |ino, what, value| match what {
+            What::Extent(start) if ino == file && extents.len() < count_max => {
+                extents.push((start, decode(value, damaged())?));
+                Ok(ControlFlow::Continue(()))
+            }
+            _ => Ok(ControlFlow::Break(())),
+        })?;
+        Ok(extents)
+    }
+
     /// The value of a key.
     pub(super) fn value<T: for<'b> Decode<'b, ()>>(&mut self, key: &[u8]) -> Result<Option<T>, VaultError> {
         let value = self.tree.get(&mut self.objects, key)?;

@@ -6,6 +6,8 @@
 
 use alloc::vec::Vec;
 
+use allod_wire::Wire;
+
 use super::inode::key::{self, What};
 use super::inode::{Entry, Extent, FileKind, Ino, Inode, Time};
 use super::reader::{Objects, Reader, bytes_of, damaged};
@@ -16,7 +18,7 @@ use crate::compress::Compress;
 use crate::error::{Refusal, VaultError};
 use crate::log::decode;
 use crate::object::{CONTENT_MAX, Kind, ObjectId};
-use crate::sync::operation::{Data, LISTED_MAX, LISTS_MAX, PARTS_MAX, Part, PartBytes, PartList, Parts};
+use crate::sync::operation::{Data, LISTS_MAX, ListList, PARTS_MAX, Part, PartBytes, PartList, Parts};
 use crate::tree::{Tree, differences};
 
 /// The row of the table of sync with the root of the files as they were at the last sync.
@@ -26,7 +28,10 @@ const BASE: &[u8] = b"r";
 const HERE_MAX: usize = 4 << 10;
 
 /// Bytes of parts that one object lists, about.
-const LIST_SIZE: usize = CONTENT_MAX / 2;
+const LIST_SIZE: usize = CONTENT_MAX / if cfg!(test) { 64 } else { 2 };
+
+/// Parts that are read at once.
+const PAGE: usize = 1024;
 
 /// What changed of the files.
 #[derive(Clone, Debug)]
@@ -137,42 +142,50 @@ impl<B: Blocks, C: Compress> Files<B, C> {
     }
 
     fn parts_of(&mut self, ino: Ino, size: u64) -> Result<Parts, VaultError> {
-        let mut parts = Vec::new();
-        for (start, extent) in self.read().extents(ino, 0, size)? {
+        let (mut lists, mut list, mut filled) = (Vec::new(), Vec::new(), 0);
+        let mut from = 0;
+        loop {
+            let extents = self.read().extents_from(ino, from, PAGE)?;
+            let Some((last, _)) = extents.last() else { break };
+            from = last + 1;
             // Nothing is beyond the end.
-            let bytes = match extent.part(0, extent.size().min(size - start)) {
-                Extent::Object { id, from, size } => PartBytes::Object { id, from, size },
-                Extent::Inline(bytes) => PartBytes::Here(bytes),
-            };
-            parts.push(Part { start, bytes });
-        }
-        let sizes = parts.iter().map(|part| match &part.bytes {
-            PartBytes::Object { .. } => 64,
-            PartBytes::Here(bytes) => 16 + bytes.len(),
-        });
-        let sizes: Vec<usize> = sizes.collect();
-        if parts.len() <= PARTS_MAX && sizes.iter().sum::<usize>() <= HERE_MAX {
-            return Ok(Parts::Here(parts));
-        }
-        let room = parts.iter().map(Part::room).sum::<usize>();
-        let mut lists = Vec::new();
-        let (mut list, mut filled) = (Vec::new(), 0);
-        let count = parts.len();
-        for (number, (part, size)) in parts.into_iter().zip(sizes).enumerate() {
-            list.push(part);
-            filled += size;
-            if filled > LIST_SIZE || number + 1 == count {
-                let content = bytes_of(&PartList(core::mem::take(&mut list)));
-                let object = self.ring.newest().seal(Kind::Data, &content, &self.compress);
-                self.store.put(&object)?;
-                lists.push(object.id);
-                filled = 0;
+            for (start, extent) in extents.into_iter().filter(|(start, _)| *start < size) {
+                let bytes = match extent.part(0, extent.size().min(size - start)) {
+                    Extent::Object { id, from, size } => PartBytes::Object { id, from, size },
+                    Extent::Inline(bytes) => PartBytes::Here(bytes),
+                };
+                filled += match &bytes {
+                    PartBytes::Object { .. } => 64,
+                    PartBytes::Here(bytes) => 16 + bytes.len(),
+                };
+                list.push(Part { start, bytes });
+                if filled > LIST_SIZE {
+                    lists.push(self.put_list(&PartList(core::mem::take(&mut list)))?);
+                    filled = 0;
+                }
             }
         }
-        if lists.len() > LISTS_MAX || room > LISTED_MAX {
-            return Err(Refusal::TooLarge.into());
+        if lists.is_empty() && list.len() <= PARTS_MAX && filled <= HERE_MAX {
+            return Ok(Parts::Here(list));
         }
-        Ok(Parts::Listed(lists))
+        if !list.is_empty() {
+            lists.push(self.put_list(&PartList(list))?);
+        }
+        if lists.len() <= LISTS_MAX {
+            return Ok(Parts::Listed(lists));
+        }
+        let deep: Result<Vec<ObjectId>, _> =
+            lists.chunks(LIST_SIZE / 40).map(|lists| self.put_list(&ListList(lists.to_vec()))).collect();
+        // No image has room for as many parts.
+        deep.and_then(|deep| {
+            if deep.len() <= LISTS_MAX { Ok(Parts::Deep(deep)) } else { Err(Refusal::TooLarge.into()) }
+        })
+    }
+
+    fn put_list(&mut self, list: &impl Wire) -> Result<ObjectId, VaultError> {
+        let object = self.ring.newest().seal(Kind::Data, &allod_wire::encode(list), &self.compress);
+        self.store.put(&object)?;
+        Ok(object.id)
     }
 
     /// The content of an object that is not in the cache of contents.
@@ -270,12 +283,12 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         }
     }
 
-    /// Gives a file a content, of which all objects are here; `parts` are those of its bytes.
+    /// Gives a file a content, of which all objects are here. That of a file of bytes are zeros, until it is given
+    /// [parts](Self::put_parts).
     pub(crate) fn put_data(
         &mut self,
         ino: Ino,
         (data, modified): (&Data, Time),
-        parts: &[Part],
         now: Time,
     ) -> Result<(), VaultError> {
         let mut inode = self.inode(ino)?;
@@ -285,19 +298,15 @@ impl<B: Blocks, C: Compress> Files<B, C> {
                     return Err(Refusal::TooLarge.into());
                 }
                 self.dirty.forget(ino);
-                let extents: Vec<(u64, Extent)> = parts
-                    .iter()
-                    .map(|part| {
-                        let extent = match &part.bytes {
-                            PartBytes::Object { id, from, size } => {
-                                Extent::Object { id: *id, from: *from, size: *size }
-                            }
-                            PartBytes::Here(bytes) => Extent::Inline(bytes.clone()),
-                        };
-                        (part.start, extent)
-                    })
-                    .collect();
-                self.set_extents(ino, 0, inode.size.max(*size), &extents)?;
+                loop {
+                    let extents = self.read().extents_from(ino, 0, PAGE)?;
+                    if extents.is_empty() {
+                        break;
+                    }
+                    for (start, _) in extents {
+                        self.remove(&key::extent(ino, start))?;
+                    }
+                }
                 inode.size = *size;
             }
             Data::Symlink(target) => {
@@ -308,6 +317,17 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         }
         (inode.modified, inode.changed) = (modified, now);
         self.set(&key::inode(ino), &inode)
+    }
+
+    /// Puts parts into a file where nothing is.
+    pub(crate) fn put_parts(&mut self, ino: Ino, parts: &[Part]) -> Result<(), VaultError> {
+        parts.iter().try_for_each(|part| {
+            let extent = match &part.bytes {
+                PartBytes::Object { id, from, size } => Extent::Object { id: *id, from: *from, size: *size },
+                PartBytes::Here(bytes) => Extent::Inline(bytes.clone()),
+            };
+            self.set(&key::extent(ino, part.start), &extent)
+        })
     }
 }
 

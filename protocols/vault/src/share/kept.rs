@@ -7,11 +7,12 @@ use allod_crypto::CryptoRng;
 use allod_crypto::sign::SigningKey;
 use allod_did::{DeviceId, Did, Log};
 
-use super::{Grant, Roster, ShareError, Standing};
+use super::{Grant, Roster, ShareError, Standing, Tips, tips};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
 use crate::error::VaultError;
 use crate::files::{Files, Table};
+use crate::sync::Known;
 
 /// Where the roster is in the table of sync.
 const ROW: &[u8] = b"members";
@@ -91,17 +92,31 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         }
         match standing {
             Standing::Older => return Ok(has_more),
+            // Whoever signed it did not hear of some devices that had been let in, and that others may have
+            // heard: the founder's device says that these do not belong any more either.
+            Standing::Newer if known.is_led_by(device) && !roster.knows_devices_of(&known) => {
+                let tips = self.tips()?;
+                let joined = roster.join(&known, &self.ring().commitments(), &tips, device);
+                // Where the device itself was removed, it signs nothing.
+                self.keep(joined.as_ref().unwrap_or(roster))?;
+            }
             Standing::Newer => self.keep(roster)?,
             Standing::Apart => {
                 // The newest epoch of each may be known to somebody whom the other removed.
                 if !roster.has_same_keys(&known) {
                     self.begin_epoch(rng)?;
                 }
-                let joined = known.join(roster, &self.ring().commitments(), device)?;
+                let tips = self.tips()?;
+                let joined = known.join(roster, &self.ring().commitments(), &tips, device)?;
                 self.keep(&joined)?;
             }
         }
         Ok(true)
+    }
+
+    /// The last batches that are here of each device.
+    fn tips(&mut self) -> Result<Tips, RosterError> {
+        Ok(tips(Known::read(self)?.batches().iter()))
     }
 
     fn keep(&mut self, roster: &Roster) -> Result<(), RosterError> {
@@ -128,7 +143,7 @@ impl<B: Blocks, C: Compress> Files<B, C> {
             None => Roster::found(self.space(), name, founder, &self.ring().commitments(), device)?,
         };
         let all: Vec<Log> = core::iter::once(founder).chain(members).cloned().collect();
-        let next = known.next(&all, &[], device)?;
+        let next = known.next(&all, &[], &Tips::new(), device)?;
         if next.members() == known.members() && self.roster()?.is_some() {
             return Ok(Changed::No);
         }
@@ -137,7 +152,8 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         if is_left_out {
             self.begin_epoch(rng)?;
         }
-        let next = known.next(&all, &self.ring().commitments(), device)?;
+        let tips = self.tips()?;
+        let next = known.next(&all, &self.ring().commitments(), &tips, device)?;
         self.keep(&next)?;
         Ok(if is_left_out { Changed::Epoch } else { Changed::Yes })
     }

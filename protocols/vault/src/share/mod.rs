@@ -14,7 +14,8 @@
 //! epoch of the ring and signs a roster without them and with that epoch, and grants go to all
 //! others. Epochs that the founder's roster does not have are taken from nobody.
 //!
-//! Two devices that [meet](Hello) over a link do all this by themselves before they sync.
+//! Two devices that [meet](Hello) over a link do all this by themselves before they sync. Whose batches
+//! they take then follows from the roster ([`Writers`]).
 //!
 //! What this never does: it never hands keys to a device that its person's log does not have,
 //! never takes a roster that is not the founder's, and never seals to a key that the device
@@ -27,6 +28,7 @@ mod request;
 mod roster;
 #[cfg(test)]
 mod tests;
+mod writers;
 
 use core::fmt;
 
@@ -38,6 +40,8 @@ pub use kept::{Changed, RosterError};
 pub use meeting::{HELLO_MAX, Hello, accept, answer};
 pub use request::{REQUEST_MAX, Request};
 pub use roster::{MEMBERS_MAX, ROSTER_MAX, Roster, Standing};
+pub(crate) use writers::tips;
+pub use writers::{Tips, Writers, Writes};
 
 /// The most bytes of a person's log that takes part in sharing.
 pub const LOG_MAX: usize = 15 << 10;
@@ -50,6 +54,8 @@ pub const SPACE_NAME_MAX: usize = 255;
 pub enum ShareError {
     /// It is not what it should be, or not whole.
     Malformed,
+    /// It is in a format of this number, which this program does not read.
+    Format(u16),
     /// A person's log is not in order.
     Log(allod_did::Error),
     /// The device is not one that the log of this person has, or was removed from it.
@@ -73,6 +79,7 @@ impl fmt::Display for ShareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed => f.write_str("it is not whole, or something else"),
+            Self::Format(format) => write!(f, "it is in format {format}, which this program does not read"),
             Self::Log(why) => write!(f, "the person's log: {why}"),
             Self::NotADevice(did) => write!(f, "the device does not belong to {did}, or not any more"),
             Self::Signature(did) => write!(f, "it is not signed by a device of {did}"),

@@ -2,9 +2,13 @@
 //! says.
 //!
 //! Several devices of the founder may sign rosters without knowing of each other's. So a roster
-//! carries what must never be undone: how often each person was removed, and all epochs
+//! carries what must never be undone: how often each person was removed, which devices do not
+//! belong any more and how far what they wrote was known, and all epochs
 //! that there were. One that lacks something of that is older, whatever its number is; of two
 //! of which each lacks something neither is, and a device of the founder makes one of both.
+
+mod ended;
+mod standing;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -16,8 +20,15 @@ use allod_wire::Wire;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
+use self::ended::{Ended, LAST_MAX, ended};
+pub use self::standing::Standing;
+use super::writers::Tips;
 use super::{LOG_MAX, SPACE_NAME_MAX, ShareError, public};
 use crate::ring::{Commitment, EPOCHS_MAX, SpaceId};
+use crate::sync::batch::DEVICES_MAX;
+
+/// The format that is written.
+const FORMAT: u16 = 2;
 
 /// The most members of a space.
 pub const MEMBERS_MAX: usize = 64;
@@ -26,7 +37,11 @@ pub const MEMBERS_MAX: usize = 64;
 const REMOVED_MAX: usize = 512;
 
 /// The most bytes of a roster.
-pub const ROSTER_MAX: usize = MEMBERS_MAX * (LOG_MAX + 16) + REMOVED_MAX * 48 + EPOCHS_MAX * 36 + 1024;
+pub const ROSTER_MAX: usize = MEMBERS_MAX * (LOG_MAX + 16)
+    + REMOVED_MAX * 48
+    + EPOCHS_MAX * 36
+    + DEVICES_MAX * (LAST_MAX + 1) * 36
+    + 1024;
 
 /// Who the members of a space are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,17 +50,6 @@ pub struct Roster {
     /// The logs of the members, the founder's first.
     members: Vec<Log>,
     signature: Signature,
-}
-
-/// How two rosters of one space stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// This one takes the place of the other.
-    Newer,
-    /// This one is no newer than the other.
-    Older,
-    /// Each has a removal, an epoch, a member or a part of a log that the other does not know of.
-    Apart,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -71,6 +75,9 @@ struct Content {
     /// The founder's device that signs.
     #[cbor(n(6), with = "minicbor::bytes")]
     by: [u8; 32],
+    /// The devices that belonged and do not any more, in ascending order.
+    #[n(7)]
+    ended: Vec<Ended>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -84,12 +91,19 @@ struct Removed {
 #[derive(Encode, Decode)]
 struct Encoded {
     #[n(0)]
-    content: Content,
+    format: u16,
+    /// As this format has it.
     #[cbor(n(1), with = "minicbor::bytes")]
+    content: Vec<u8>,
+    #[cbor(n(2), with = "minicbor::bytes")]
     signature: [u8; 64],
 }
 
 impl Wire for Encoded {
+    const SIZE_MAX: usize = ROSTER_MAX;
+}
+
+impl Wire for Content {
     const SIZE_MAX: usize = ROSTER_MAX;
 }
 
@@ -114,12 +128,15 @@ impl Roster {
             removed,
             epochs,
             by: device.verifying_key().0,
+            ended: Vec::new(),
         };
         Self::sign(content, alloc::vec![founder.clone()], device)
     }
 
     /// The next one, with these members, and these epochs beside those that are known; the founder
-    /// is a member always. Of each person the longest log that is known is taken.
+    /// is a member always. Of each person the longest log that is known is taken. `tips` are the last
+    /// batches that the signer has of each device: of those that do not belong any more, what
+    /// these had seen is taken by others, and no more.
     ///
     /// # Errors
     /// [`ShareError::NotTheFounder`], where the device is not the founder's; [`ShareError`].
@@ -127,6 +144,7 @@ impl Roster {
         &self,
         members: &[Log],
         epochs: &[Commitment],
+        tips: &Tips,
         device: &SigningKey,
     ) -> Result<Self, ShareError> {
         let founder = self.members.first().ok_or(ShareError::Malformed)?;
@@ -149,15 +167,23 @@ impl Roster {
                 *times = times.checked_add(1).ok_or(ShareError::TooLarge)?;
             }
         }
-        self.sign_next(all, removed, epochs, self.content.number, device)
+        let ended = ended(&[self], &all, tips);
+        self.sign_next(all, removed, ended, epochs, self.content.number, device)
     }
 
     /// One of two that stand [apart](Standing::Apart): with what either removed, and the epochs
-    /// of both and these. Who was removed by either is not a member.
+    /// of both and these. Who was removed by either is not a member, and what either remover
+    /// knew of their devices is taken. `tips` are as for [`Self::next`].
     ///
     /// # Errors
     /// [`ShareError`].
-    pub fn join(&self, other: &Self, epochs: &[Commitment], device: &SigningKey) -> Result<Self, ShareError> {
+    pub fn join(
+        &self,
+        other: &Self,
+        epochs: &[Commitment],
+        tips: &Tips,
+        device: &SigningKey,
+    ) -> Result<Self, ShareError> {
         let mut removed: BTreeMap<ByteArray<32>, u32> = BTreeMap::new();
         for entry in self.content.removed.iter().chain(&other.content.removed) {
             let times = removed.entry(entry.did).or_insert(0);
@@ -176,13 +202,16 @@ impl Roster {
             }
         }
         let epochs = [epochs, &other.content.epochs].concat();
-        self.sign_next(all, removed, &epochs, self.content.number.max(other.content.number), device)
+        let ended = ended(&[self, other], &all, tips);
+        let number = self.content.number.max(other.content.number);
+        self.sign_next(all, removed, ended, &epochs, number, device)
     }
 
     fn sign_next(
         &self,
         members: Vec<Log>,
         removed: BTreeMap<ByteArray<32>, u32>,
+        ended: Vec<Ended>,
         epochs: &[Commitment],
         number: u64,
         device: &SigningKey,
@@ -194,6 +223,7 @@ impl Roster {
         let content = Content {
             number: number.checked_add(1).ok_or(ShareError::TooLarge)?,
             removed,
+            ended,
             epochs: all,
             by: device.verifying_key().0,
             ..self.content.clone()
@@ -210,7 +240,8 @@ impl Roster {
 
     /// The bytes to be handed to members.
     pub fn encode(&self) -> Vec<u8> {
-        allod_wire::encode(&Encoded { content: self.content.clone(), signature: self.signature.0 })
+        let content = allod_wire::encode(&self.content);
+        allod_wire::encode(&Encoded { format: FORMAT, content, signature: self.signature.0 })
     }
 
     /// What somebody handed here, verified. Whether it is the founder's whom one knows is found out
@@ -220,14 +251,17 @@ impl Roster {
     /// [`ShareError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, ShareError> {
         let encoded: Encoded = allod_wire::decode(bytes).map_err(|_| ShareError::Malformed)?;
-        if encoded.content.members.len() > MEMBERS_MAX {
+        if encoded.format != FORMAT {
+            return Err(ShareError::Format(encoded.format));
+        }
+        let content: Content = allod_wire::decode(&encoded.content).map_err(|_| ShareError::Malformed)?;
+        if content.members.len() > MEMBERS_MAX {
             return Err(ShareError::TooLarge);
         }
-        let logs = encoded.content.members.iter();
+        let logs = content.members.iter();
         let members: Result<Vec<Log>, _> =
             logs.map(|log| Log::decode(log).map_err(ShareError::Log)).collect();
-        let roster =
-            Self { content: encoded.content, members: members?, signature: Signature(encoded.signature) };
+        let roster = Self { content, members: members?, signature: Signature(encoded.signature) };
         roster.verify().map(|()| roster)
     }
 
@@ -256,9 +290,9 @@ impl Roster {
         &self.members
     }
 
-    /// Whether somebody was ever removed, so that there may be changes by devices of nobody's log.
-    pub fn has_removed(&self) -> bool {
-        !self.content.removed.is_empty()
+    /// The devices that belonged and do not any more.
+    pub(super) fn ended(&self) -> &[Ended] {
+        &self.content.ended
     }
 
     /// The epochs of keys that the space has.
@@ -291,62 +325,6 @@ impl Roster {
         self.members.first().is_some_and(|log| log.state().device(&id).is_some())
     }
 
-    /// How this one stands to one that is known. Both are about the same space, by the same
-    /// founder.
-    ///
-    /// # Errors
-    /// [`ShareError::OtherSpace`]; [`ShareError::NotTheFounder`], also where the founder's log is not
-    /// one that goes on from the known one, nor one that it goes on from, and where the founder removed
-    /// the device that signed it.
-    pub fn stands_to(&self, known: &Self) -> Result<Standing, ShareError> {
-        if self.content.space != known.content.space {
-            return Err(ShareError::OtherSpace);
-        }
-        let (Some(ours), Some(theirs)) = (known.members.first(), self.members.first()) else {
-            return Err(ShareError::Malformed);
-        };
-        let did = ours.state().did();
-        if !ours.extends(theirs) && !theirs.extends(ours) {
-            return Err(ShareError::NotTheFounder(did));
-        }
-        // A device that the founder is known to have removed signs nothing any more.
-        let by = PublicKey::Ed25519(VerifyingKey(self.content.by)).device_id();
-        if longest(ours, core::slice::from_ref(theirs)).state().device(&by).is_none() {
-            return Err(ShareError::NotTheFounder(did));
-        }
-        Ok(match (self.covers(known), known.covers(self)) {
-            (true, false) => Standing::Newer,
-            (false, true) => Standing::Older,
-            (false, false) => Standing::Apart,
-            (true, true) if self.order() > known.order() => Standing::Newer,
-            (true, true) => Standing::Older,
-        })
-    }
-
-    /// Whether it knows of every removal and every epoch that the other knows of, and of every
-    /// person's log as much.
-    fn covers(&self, other: &Self) -> bool {
-        let knows_removals = other.content.removed.iter().all(|entry| {
-            self.content.removed.iter().any(|own| own.did == entry.did && own.times >= entry.times)
-        });
-        let knows_epochs = other.content.epochs.iter().all(|epoch| self.content.epochs.contains(epoch));
-        let knows_logs = other.members.iter().all(|log| {
-            let own = self.members.iter().find(|own| own.state().did() == log.state().did());
-            let did = log.state().did();
-            own.map_or(self.times(&did) > other.times(&did), |own| own.extends(log))
-        });
-        knows_removals && knows_epochs && knows_logs
-    }
-
-    /// Whether the same persons were removed, and there are the same epochs.
-    pub(super) fn has_same_keys(&self, other: &Self) -> bool {
-        self.content.removed == other.content.removed && self.content.epochs == other.content.epochs
-    }
-
-    fn order(&self) -> (u64, [u8; 32]) {
-        (self.content.number, self.hash())
-    }
-
     fn times(&self, did: &Did) -> u32 {
         let entry = self.content.removed.iter().find(|entry| *entry.did == *did.as_bytes());
         entry.map_or(0, |entry| entry.times)
@@ -359,6 +337,8 @@ impl Roster {
         let is_too_large = self.members.len() > MEMBERS_MAX
             || content.name.len() > SPACE_NAME_MAX
             || content.removed.len() > REMOVED_MAX
+            || content.ended.len() > DEVICES_MAX
+            || content.ended.iter().any(|ended| ended.last.len() > LAST_MAX)
             || content.epochs.len() > EPOCHS_MAX
             || content.members.iter().any(|log| log.len() > LOG_MAX);
         if is_too_large {
@@ -369,6 +349,8 @@ impl Roster {
         let is_sound = dids.windows(2).all(|pair| pair[0] != pair[1])
             && content.removed.windows(2).all(|pair| pair[0].did < pair[1].did)
             && content.epochs.windows(2).all(|pair| pair[0] < pair[1])
+            && content.ended.windows(2).all(|pair| pair[0].device < pair[1].device)
+            && content.ended.iter().all(|ended| ended.last.windows(2).all(|pair| pair[0] < pair[1]))
             && !content.epochs.is_empty();
         if !is_sound {
             return Err(ShareError::Malformed);
@@ -388,5 +370,5 @@ fn longest<'a>(log: &'a Log, others: &'a [Log]) -> &'a Log {
 }
 
 fn signed(content: &Content) -> [u8; 32] {
-    tagged("allod 2026 vault, roster of a space", &[&allod_wire::encode(content)])
+    tagged("allod 2026 vault, roster of a space, format 2", &[&allod_wire::encode(content)])
 }

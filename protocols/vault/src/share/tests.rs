@@ -9,6 +9,7 @@ use allod_wire::Instant;
 
 use super::*;
 use crate::ring::{Commitment, Ring, SpaceId};
+use crate::sync::batch::{BatchId, Device as Writer};
 use crate::tests::rng;
 
 mod meeting;
@@ -52,7 +53,7 @@ fn found(founder: &Person) -> Roster {
 
 fn next(roster: &Roster, logs: &[&Log], device: &SigningKey) -> Result<Roster, ShareError> {
     let logs: Vec<Log> = logs.iter().map(|log| (*log).clone()).collect();
-    roster.next(&logs, &[], device)
+    roster.next(&logs, &[], &Tips::new(), device)
 }
 
 fn grant(founder: &Person, members: &[&Person]) -> Grant {
@@ -190,7 +191,7 @@ fn of_rosters_that_stand_apart_one_is_made_with_both_s_removals_and_members() {
     let there = next(&all, &[&friend.log, &one.log], &founder.device).unwrap();
     assert_eq!(here.stands_to(&there), Ok(Standing::Apart));
     assert_eq!(there.stands_to(&here), Ok(Standing::Apart));
-    let joined = here.join(&there, &[], &founder.device).unwrap();
+    let joined = here.join(&there, &[], &Tips::new(), &founder.device).unwrap();
     for before in [&here, &there, &all] {
         assert_eq!(joined.stands_to(before), Ok(Standing::Newer));
     }
@@ -201,7 +202,63 @@ fn of_rosters_that_stand_apart_one_is_made_with_both_s_removals_and_members() {
     let there = next(&found(&founder), &[&other.log], &founder.device).unwrap();
     assert_eq!(here.stands_to(&there), Ok(Standing::Apart));
     assert!(here.has_same_keys(&there));
-    assert_eq!(here.join(&there, &[], &founder.device).unwrap().members().len(), 3);
+    assert_eq!(here.join(&there, &[], &Tips::new(), &founder.device).unwrap().members().len(), 3);
+}
+
+/// What somebody has of a device.
+fn known(of: &SigningKey, batch: u8) -> Tips {
+    [(Writer::of(of), alloc::vec![BatchId([batch; 32])])].into()
+}
+
+fn until(roster: &Roster, of: &SigningKey) -> Option<Writes> {
+    Writers::of(roster).get(&Writer::of(of)).cloned()
+}
+
+#[test]
+fn a_roster_says_how_far_those_who_left_are_believed_and_all_removers_are_heard() {
+    let (founder, friend, mut leaver) = (person(1), person(2), person(3));
+    let second = device(77);
+    leaver.log.add_device(&leaver.root, public(&second), "second", Instant(2)).unwrap();
+    let all = next(&found(&founder), &[&friend.log, &leaver.log], &founder.device).unwrap();
+    assert_eq!(until(&all, &leaver.device), Some(Writes::All));
+    assert_eq!(until(&all, &device(99)), None);
+    let stay = core::slice::from_ref(&friend.log);
+    let here = all.next(stay, &[], &known(&leaver.device, 5), &founder.device).unwrap();
+    let there = all.next(stay, &[], &known(&leaver.device, 8), &founder.device).unwrap();
+    let ids =
+        |numbers: &[u8]| Some(Writes::Until(numbers.iter().map(|number| BatchId([*number; 32])).collect()));
+    assert_eq!(until(&here, &leaver.device), ids(&[5]));
+    assert_eq!(until(&here, &second), ids(&[]));
+    assert_eq!(here.stands_to(&there), Ok(Standing::Apart));
+    let joined = here.join(&there, &[], &known(&second, 2), &founder.device).unwrap();
+    for before in [&here, &there] {
+        assert_eq!(joined.stands_to(before), Ok(Standing::Newer));
+    }
+    assert_eq!(until(&joined, &leaver.device), ids(&[5, 8]));
+    assert_eq!(until(&joined, &second), ids(&[2]));
+    assert_eq!(Roster::decode(&joined.encode()).unwrap(), joined);
+    // A device that only its person's log gave up, and one that is let in again.
+    leaver.log.remove_device(&leaver.root, public(&second).device_id(), Instant(3)).unwrap();
+    let again = next(&joined, &[&friend.log, &leaver.log], &founder.device).unwrap();
+    assert_eq!(until(&again, &leaver.device), Some(Writes::All));
+    assert_eq!(until(&again, &second), ids(&[2]));
+    // More ends than are kept: those of the signer stay, and the roster is the newer one.
+    let mut roster = here;
+    for number in 10..30 {
+        let newer = roster.next(&[], &[], &known(&leaver.device, number), &founder.device).unwrap();
+        assert_eq!(newer.stands_to(&roster), Ok(Standing::Newer));
+        roster = newer;
+    }
+    let Some(Writes::Until(last)) = until(&roster, &leaver.device) else { panic!("it has ended") };
+    assert!(last.len() == 8 && last.contains(&BatchId([29; 32])));
+}
+
+#[test]
+fn a_roster_of_another_format_is_told_apart() {
+    let mut bytes = found(&person(1)).encode();
+    assert_eq!(bytes[..2], [0x83, 2]);
+    bytes[1] = 1;
+    assert_eq!(Roster::decode(&bytes), Err(ShareError::Format(1)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::batch::Device;
 use super::collect::permissions_of;
 use super::here::{Here, Name};
 use super::operation::{Content, Data, Id};
-use super::parts::{objects, whole};
+use super::parts::{is_whole, objects, parts};
 use super::replica::{Replica, Tree};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
@@ -117,30 +117,30 @@ impl Target<'_> {
                         None => false,
                     };
                     let is_first = old.is_none_or(|(ino, _)| !used.contains(&ino));
-                    let parts =
-                        if is_same || !is_first { Some(Vec::new()) } else { whole(files, &content.data)? };
-                    if parts.is_none() {
+                    let is_whole = is_same || !is_first || is_whole(files, &content.data)?;
+                    if !is_whole {
                         pending.push(file);
                     }
-                    let ino = match (inos.get(&file), old, &parts) {
+                    let ino = match (inos.get(&file), old, is_whole) {
                         (_, Some((ino, _)), _) => ino,
                         // It stays what it was.
-                        (Some((ino, kind)), None, None) => {
+                        (Some((ino, kind)), None, false) => {
                             places.push(*ino);
                             used.insert(*ino);
                             let parent = places.get(node.parent).copied().unwrap_or(Ino::ROOT);
                             names.insert((parent, node.name.clone()), Entry { ino: *ino, kind: *kind });
                             continue;
                         }
-                        (None, None, None) => {
+                        (None, None, false) => {
                             places.push(Ino::ROOT);
                             continue;
                         }
-                        (_, None, Some(_)) => files.make_inode(kind, permissions_of(kind), now)?,
+                        (_, None, true) => files.make_inode(kind, permissions_of(kind), now)?,
                     };
                     used.insert(ino);
-                    if let Some(parts) = parts.filter(|_| is_first && !is_same) {
-                        files.put_data(ino, (&content.data, content.modified), &parts, now)?;
+                    if is_whole && is_first && !is_same {
+                        files.put_data(ino, (&content.data, content.modified), now)?;
+                        parts(files, &content.data, &mut |files, parts| files.put_parts(ino, parts))?;
                         is_changed = true;
                     }
                     if is_first {

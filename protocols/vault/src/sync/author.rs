@@ -1,7 +1,7 @@
 //! From what somebody did to the files that they were shown, to operations: each names all
 //! that it replaces or removes, which is what was shown.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::batch::{Device, operation_id};
@@ -25,6 +25,25 @@ pub struct Author<'a> {
     /// Entries and files of which something was said.
     said: BTreeSet<Id>,
     pending: &'a BTreeSet<Id>,
+    /// Names of files that were looked at, to see whether the last one goes.
+    #[cfg(test)]
+    pub(crate) looked: usize,
+}
+
+/// Entries that are removed together.
+#[derive(Clone, Debug, Default)]
+pub struct Gone {
+    entries: BTreeSet<Id>,
+    /// Of files that have been looked at: the contents that go, which are some where all names do. So a file
+    /// of many names is looked at once, not at each.
+    contents: BTreeMap<Id, Vec<Id>>,
+}
+
+impl Gone {
+    /// These.
+    pub fn new(entries: BTreeSet<Id>) -> Self {
+        Self { entries, contents: BTreeMap::new() }
+    }
 }
 
 /// The operations of a batch.
@@ -51,7 +70,19 @@ impl<'a> Author<'a> {
         pending: &'a BTreeSet<Id>,
     ) -> Self {
         let (done, operations, said) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Self { shown, device, number, nonce, done, operations, size: 0, said, pending }
+        Self {
+            shown,
+            device,
+            number,
+            nonce,
+            done,
+            operations,
+            size: 0,
+            said,
+            pending,
+            #[cfg(test)]
+            looked: 0,
+        }
     }
 
     /// Whose batches they are.
@@ -104,18 +135,36 @@ impl<'a> Author<'a> {
     /// What these are shown as is removed; what is edited or moved at the same time comes
     /// before. `gone` has all entries that are removed with it; of a
     /// file of which they are all names, the contents go.
-    pub fn remove(&mut self, members: &[Member], gone: &BTreeSet<Id>) {
+    pub fn remove(&mut self, members: &[Member], gone: &mut Gone) {
         for member in members {
-            let shown = self.shown;
-            let is_last = |file: &Id| shown.entries(file).all(|entry| gone.contains(entry));
-            let last = member.file.filter(is_last);
-            let contents = last.map(|file| self.contents(&file)).unwrap_or_default();
-            // Copies beside it stay, and stay copies.
-            for (entry, copy, id, content) in last.iter().flat_map(|file| shown.copies(file)) {
+            let contents = member.file.map(|file| self.contents_of(&file, gone)).unwrap_or_default();
+            self.add(Operation::Remove {
+                entry: member.entry,
+                places: few(self.shown.places(&member.entry)),
+                contents,
+            });
+        }
+    }
+
+    /// The contents that go with a file's names, if all of them go. Copies beside it stay, and stay
+    /// copies.
+    fn contents_of(&mut self, file: &Id, gone: &mut Gone) -> Vec<Id> {
+        if let Some(contents) = gone.contents.get(file) {
+            return contents.clone();
+        }
+        let shown = self.shown;
+        #[cfg(test)]
+        {
+            self.looked += shown.entries(file).count();
+        }
+        let mut contents = Vec::new();
+        if shown.entries(file).all(|entry| gone.entries.contains(entry)) {
+            contents = self.contents(file);
+            for (entry, copy, id, content) in shown.copies(file) {
                 // One of which something is said anyway is a file of its own by that. A device of others
                 // is not told again as this one's: it gets the name that becomes free.
                 if !content.data.is_device()
-                    && !gone.contains(&entry)
+                    && !gone.entries.contains(&entry)
                     && !self.said.contains(&entry)
                     && !self.said.contains(&copy)
                 {
@@ -123,12 +172,9 @@ impl<'a> Author<'a> {
                     self.add(Operation::Content { file: copy, content, instead });
                 }
             }
-            self.add(Operation::Remove {
-                entry: member.entry,
-                places: few(self.shown.places(&member.entry)),
-                contents,
-            });
         }
+        gone.contents.insert(*file, contents.clone());
+        contents
     }
 
     /// The batches, none of them empty.
@@ -147,7 +193,7 @@ impl<'a> Author<'a> {
         let others = members.get(1..).unwrap_or_default();
         if others.iter().any(|member| member.file.is_some()) {
             let gone = others.iter().map(|member| member.entry).collect();
-            self.remove(others, &gone);
+            self.remove(others, &mut Gone::new(gone));
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::author::Author;
+use super::author::{Author, Gone};
 use super::here::{Here, Name};
 use super::operation::{Content, Id, Operation, Target};
 use super::replica::{Member, Tree};
@@ -98,8 +98,9 @@ pub(super) fn collect<B: Blocks, C: Compress>(
     place(files, here, tree, placed, author)?;
     let entries: BTreeSet<Id> =
         gone.iter().flat_map(|name| here.members(tree, name)).map(|member| member.entry).collect();
+    let mut going = Gone::new(entries);
     for name in &gone {
-        author.remove(here.members(tree, name), &entries);
+        author.remove(here.members(tree, name), &mut going);
     }
     for (ino, inode) in changes.inodes {
         let Some(of) = here.id(ino) else { continue };

@@ -21,8 +21,8 @@ use super::collect::collect;
 use super::error::SyncError;
 use super::here::Here;
 use super::log::Log;
-use super::operation::{DEVICE_NAME_MAX, Data, Id, Operation, Parts};
-use super::parts::objects;
+use super::operation::{DEVICE_NAME_MAX, Data, Id, Operation, SEEN_MAX};
+use super::parts::{lists, objects};
 use super::replica::{Replica, Tree};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
@@ -63,6 +63,9 @@ pub struct Heard<'a> {
     pub batches: &'a [Signed],
     /// Objects that the other device does not have either.
     pub absent: &'a BTreeSet<ObjectId>,
+    /// Batches that are known, and that others would not take if this device did not vouch for
+    /// them.
+    pub vouched: &'a [BatchId],
 }
 
 /// What a merge came to.
@@ -189,6 +192,9 @@ pub fn merge<B: Blocks, C: Compress>(
     if number == 1 {
         author.add(Operation::Name { name: named(&me.name) });
     }
+    for last in heard.vouched.chunks(SEEN_MAX) {
+        author.add(Operation::Vouch { last: last.to_vec() });
+    }
     collect(files, &mut here, &shown_tree, &mut author)?;
     let mut told = Vec::new();
     for written in author.finish() {
@@ -296,11 +302,13 @@ fn keep<B: Blocks, C: Compress>(
 ) -> Result<(), VaultError> {
     let mut wanted: BTreeSet<ObjectId> = BTreeSet::new();
     for file in tree.nodes.iter().filter_map(|node| node.file()) {
-        if let Some(Data::File { parts: Parts::Listed(lists), .. }) =
-            replica.content(&file).map(|content| &content.data)
-        {
-            wanted.extend(lists);
-        }
+        let Some(content) = replica.content(&file) else { continue };
+        lists(files, &content.data, &mut |files, id| {
+            if files.has(&id)? {
+                wanted.insert(id);
+            }
+            Ok(())
+        })?;
     }
     for data in retained {
         objects(files, data, &mut |files, id| {

@@ -15,7 +15,7 @@ use crate::ring::SpaceId;
 pub const MESSAGE_MAX: usize = SEALED_MAX + 128;
 
 /// The version of the protocol.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 2;
 
 /// The most batches that one message names.
 pub(super) const BATCHES_MAX: usize = 1024;

@@ -11,12 +11,14 @@
 //! taken away that whoever did it had not seen, and what follows from a set of operations does
 //! not depend on which of them came first.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::batch::BatchId;
 use crate::files::{ATTRIBUTE_MAX, NAME_MAX, SIZE_MAX, TARGET_MAX, Time};
 use crate::object::{CONTENT_MAX, ObjectId};
 
@@ -42,12 +44,8 @@ pub const PARTS_MAX: usize = 64;
 /// The most bytes of a part that are in the part itself.
 pub const PART_MAX: usize = 4 << 10;
 
-/// The most objects that a list of parts is kept in.
-pub const LISTS_MAX: usize = 2048;
-
-/// The most room that all parts of a content take in memory, by [`Part::room`]. That is 4,194,304
-/// parts, or 1 TiB in chunks of the average size.
-pub const LISTED_MAX: usize = 256 << 20;
+/// The most objects that an operation names as lists of parts, or as lists of such lists.
+pub const LISTS_MAX: usize = if cfg!(test) { 16 } else { 2048 };
 
 /// Something that a device did.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -127,6 +125,14 @@ pub enum Operation {
         #[cbor(n(2), with = "minicbor::bytes")]
         value: Option<Vec<u8>>,
     },
+    /// Says that the device had these batches, and those before them, when it did not know yet that
+    /// their devices do not belong any more: so others take them, too.
+    #[n(6)]
+    Vouch {
+        /// The last of them.
+        #[n(0)]
+        last: Vec<BatchId>,
+    },
 }
 
 /// What has a name.
@@ -190,6 +196,9 @@ pub enum Parts {
     /// Objects that list them, one after the other; see [`PartList`].
     #[n(1)]
     Listed(#[n(0)] Vec<ObjectId>),
+    /// Objects that list such objects, where these are too many; see [`ListList`].
+    #[n(2)]
+    Deep(#[n(0)] Vec<ObjectId>),
 }
 
 /// A part of a file's bytes.
@@ -224,10 +233,19 @@ pub enum PartBytes {
     Here(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
 }
 
-/// The content of an object that lists parts of a large file.
+/// The content of an object that lists parts of a large file: one at least.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct PartList(#[n(0)] pub Vec<Part>);
+
+/// The content of an object that lists objects with a [`PartList`] each: one at least.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct ListList(#[n(0)] pub Vec<ObjectId>);
+
+impl allod_wire::Wire for ListList {
+    const SIZE_MAX: usize = CONTENT_MAX;
+}
 
 impl allod_wire::Wire for PartList {
     const SIZE_MAX: usize = CONTENT_MAX;
@@ -252,6 +270,7 @@ impl Operation {
             Self::Place { entry, name, instead, .. } => *entry != Id::TOP && is_name(name) && few(instead),
             Self::Remove { entry, places, contents } => *entry != Id::TOP && few(places) && few(contents),
             Self::Content { content, instead, .. } => few(instead) && content.check().is_ok(),
+            Self::Vouch { last } => last.len() <= SEEN_MAX,
             Self::Permit { permissions, .. } => *permissions <= 0o7777,
             Self::Attribute { name, value, .. } => {
                 let is_name = !name.is_empty() && name.len() <= NAME_MAX && !name.contains(&0);
@@ -259,16 +278,6 @@ impl Operation {
             }
         };
         is_sound.then_some(()).ok_or(Senseless)
-    }
-}
-
-impl Part {
-    /// How many bytes of memory it takes, about.
-    pub fn room(&self) -> usize {
-        match &self.bytes {
-            PartBytes::Object { .. } => 64,
-            PartBytes::Here(bytes) => 64 + bytes.len(),
-        }
     }
 }
 
@@ -281,7 +290,11 @@ impl Content {
                         Parts::Here(parts) => {
                             parts.len() <= PARTS_MAX && check_parts(parts, 0, *size).is_ok()
                         }
-                        Parts::Listed(lists) => !lists.is_empty() && lists.len() <= LISTS_MAX,
+                        Parts::Listed(lists) | Parts::Deep(lists) => {
+                            // What is named twice is read twice, and nobody has to send it twice.
+                            let different: BTreeSet<&ObjectId> = lists.iter().collect();
+                            !lists.is_empty() && lists.len() <= LISTS_MAX && different.len() == lists.len()
+                        }
                     }
             }
             Data::Symlink(target) => !target.is_empty() && target.len() <= TARGET_MAX && !target.contains(&0),

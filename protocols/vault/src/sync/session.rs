@@ -29,26 +29,23 @@
 //! Hand in each message by [`Session::handle`]; after each, and at the start, send what
 //! [`Session::poll`] gives until it gives nothing; stop when [`Session::is_done`].
 
+mod asking;
+mod serving;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::batch::{BatchId, Device, Signed};
 use super::error::SyncError;
-use super::log::{Log, Taken};
-use super::merge::{Heard, Known, Me, Merged, Now, merge};
-use super::message::{BATCHES_MAX, Head, Message, OBJECTS_MAX, VERSION};
+use super::merge::{Known, Me, Now};
+use super::message::{Head, Message, VERSION};
 use super::reconcile::{Answering, Asking, Item, Items, MESSAGE_MAX, NEED_MAX};
 use crate::blocks::Blocks;
 use crate::compress::Compress;
 use crate::error::VaultError;
 use crate::files::Files;
 use crate::object::{ObjectId, Sealed};
-
-/// Bytes of batches that are taken before they are merged.
-const STAGED_MAX: usize = 256 << 20;
-
-/// Bytes of objects after which they are made durable.
-const DURABLE: usize = 32 << 20;
+use crate::share::Writers;
 
 /// Which side this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +75,14 @@ pub enum Event {
         /// Which.
         device: Device,
         /// The number that two of its batches have.
+        number: u64,
+    },
+    /// The other device sent what a device did that does not belong any more, and nobody says that it
+    /// did this before. It was not taken.
+    Refused {
+        /// Which.
+        device: Device,
+        /// The number of the first batch that was not taken.
         number: u64,
     },
 }
@@ -112,8 +117,8 @@ pub struct With<'a> {
     pub me: &'a Me,
     /// The time, and the like.
     pub now: Now<'a>,
-    /// Whether what a device did is taken.
-    pub may_write: &'a dyn Fn(&Device) -> bool,
+    /// What is taken of what devices did.
+    pub writers: &'a Writers,
 }
 
 /// What is due next.
@@ -324,235 +329,5 @@ impl Session {
     fn reindex(&mut self) {
         let batches = self.known.batches().iter().enumerate();
         self.index = batches.map(|(place, signed)| (signed.id(), place)).collect();
-    }
-
-    fn hello<B: Blocks, C: Compress>(
-        &mut self,
-        files: &mut Files<B, C>,
-        with: &With<'_>,
-        other: Device,
-        heads: &[Head],
-    ) -> Result<(), SyncError> {
-        let me = Device::of(&with.me.key);
-        let number = |log: &Log, device: &Device| log.head(device).map_or(0, |(number, _)| number);
-        let theirs = |device: &Device| heads.iter().find(|head| head.device == *device);
-        if theirs(&other).map_or(0, |head| head.number) < number(self.known.log(), &other) {
-            self.events.push(Event::OtherPutBack { device: other });
-        }
-        self.claimed = theirs(&me).map(|head| head.number);
-        self.claimed = self.claimed.filter(|claimed| *claimed > number(self.known.log(), &me));
-        if self.claimed.is_none() {
-            self.tell(files, with)?;
-        }
-        self.reindex();
-        self.state = State::Serving;
-        if self.role == Role::Begins {
-            let (asking, first) = Asking::new(self.items(), MESSAGE_MAX)?;
-            self.state = State::Reconciling(asking);
-            self.out.push_back(Message::Reconcile(first));
-        }
-        Ok(())
-    }
-
-    /// Makes batches of what was done here.
-    fn tell<B: Blocks, C: Compress>(
-        &mut self,
-        files: &mut Files<B, C>,
-        with: &With<'_>,
-    ) -> Result<(), SyncError> {
-        let mut absent = BTreeSet::new();
-        loop {
-            let heard = Heard { batches: &[], absent: &absent };
-            match merge(files, &mut self.known, heard, with.me, &with.now)? {
-                Merged::Done { is_changed, .. } => {
-                    self.summary.is_changed |= is_changed;
-                    return Ok(());
-                }
-                // What was not here before is not here now.
-                Merged::Missing(ids) => absent.extend(ids),
-            }
-        }
-    }
-
-    fn reconciled<B: Blocks, C: Compress>(
-        &mut self,
-        files: &mut Files<B, C>,
-        with: &With<'_>,
-    ) -> Result<(), SyncError> {
-        let State::Reconciling(asking) = core::mem::replace(&mut self.state, State::Batches) else {
-            return Err(SyncError::Message);
-        };
-        let differences = asking.differences();
-        self.wanted = differences.need.into_iter().map(BatchId).collect();
-        self.have = differences.have.into_iter().map(BatchId).collect();
-        self.ask_batches(files, with)
-    }
-
-    /// Asks for the next batches, or goes on.
-    fn ask_batches<B: Blocks, C: Compress>(
-        &mut self,
-        files: &mut Files<B, C>,
-        with: &With<'_>,
-    ) -> Result<(), SyncError> {
-        let count = self.wanted.len().min(BATCHES_MAX);
-        let ids: Vec<BatchId> = self.wanted.drain(..count).collect();
-        if !ids.is_empty() {
-            self.state = State::Batches;
-            self.asked_batches = ids.iter().copied().collect();
-            self.out.push_back(Message::AskBatches(ids));
-            return Ok(());
-        }
-        self.stage(with)?;
-        match self.role {
-            Role::Answers => self.merge(files, with),
-            Role::Begins => {
-                for ids in core::mem::take(&mut self.have).chunks(BATCHES_MAX) {
-                    self.out.push_back(Message::Offer(ids.to_vec()));
-                }
-                self.out.push_back(Message::Turn);
-                self.state = State::Serving;
-                Ok(())
-            }
-        }
-    }
-
-    fn batch<B: Blocks, C: Compress>(
-        &mut self,
-        files: &Files<B, C>,
-        with: &With<'_>,
-        bytes: &[u8],
-    ) -> Result<(), SyncError> {
-        let signed = Signed::check(bytes, files.space())?;
-        if !self.asked_batches.remove(&signed.id()) {
-            return Err(SyncError::Message);
-        }
-        if !(with.may_write)(&signed.batch().device) {
-            return Err(SyncError::Stranger(signed.batch().device));
-        }
-        self.arrived_size += bytes.len();
-        if self.arrived_size > STAGED_MAX {
-            return Err(SyncError::TooMuch);
-        }
-        self.summary.batches_received += 1;
-        self.arrived.push(signed);
-        Ok(())
-    }
-
-    /// Puts what arrived in its order, and sees whether it follows on what is known.
-    fn stage(&mut self, with: &With<'_>) -> Result<(), SyncError> {
-        self.arrived.sort_by_key(|signed| (signed.batch().lamport, signed.id()));
-        let mut log = self.known.log().clone();
-        let me = Device::of(&with.me.key);
-        for signed in &self.arrived {
-            let batch = signed.batch();
-            if log.take(signed)? == Taken::Copied {
-                self.events.push(Event::Copied { device: batch.device, number: batch.number });
-            }
-        }
-        if let Some(claimed) = self.claimed {
-            let number = log.head(&me).map_or(0, |(number, _)| number);
-            if number < claimed {
-                return Err(SyncError::Unproven);
-            }
-            self.events.push(Event::PutBack { number });
-            self.claimed = None;
-            self.summary.is_more = true;
-        }
-        Ok(())
-    }
-
-    /// Merges, or asks for objects without which that cannot be done.
-    fn merge<B: Blocks, C: Compress>(
-        &mut self,
-        files: &mut Files<B, C>,
-        with: &With<'_>,
-    ) -> Result<(), SyncError> {
-        let heard = Heard { batches: &self.arrived, absent: &self.absent };
-        match merge(files, &mut self.known, heard, with.me, &with.now)? {
-            Merged::Missing(ids) => {
-                self.missing = ids.into();
-                self.ask_objects();
-            }
-            Merged::Done { told, is_changed, pending } => {
-                self.summary.is_more |= told > 0;
-                self.summary.is_changed |= is_changed;
-                self.summary.files_pending = pending;
-                self.arrived.clear();
-                self.reindex();
-                match self.role {
-                    Role::Answers => {
-                        self.out.push_back(Message::Turn);
-                        self.state = State::Serving;
-                    }
-                    Role::Begins => {
-                        self.out.push_back(Message::Done);
-                        self.state = State::Done;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks for the next objects that are missing.
-    fn ask_objects(&mut self) {
-        let count = self.missing.len().min(OBJECTS_MAX);
-        let ids: Vec<ObjectId> = self.missing.drain(..count).collect();
-        self.asked_objects = ids.iter().copied().collect();
-        self.out.push_back(Message::AskObjects(ids));
-        self.state = State::Objects;
-    }
-
-    fn object<B: Blocks, C: Compress>(
-        &mut self,
-        files: &mut Files<B, C>,
-        object: Sealed,
-    ) -> Result<(), SyncError> {
-        if !self.asked_objects.remove(&object.id) {
-            return Err(SyncError::Message);
-        }
-        if files.ring().check(&object, files.compress()).is_err() {
-            return Err(SyncError::Object(object.id));
-        }
-        files.put(&object)?;
-        self.summary.objects_received += 1;
-        self.objects_size += object.bytes.len();
-        if self.objects_size > DURABLE {
-            files.keep_objects()?;
-            self.objects_size = 0;
-        }
-        Ok(())
-    }
-
-    fn serve(&mut self, batches: Vec<BatchId>, objects: Vec<ObjectId>) -> Result<(), SyncError> {
-        // The other side asks again only when it has all that it asked for.
-        if self.is_answering {
-            return Err(SyncError::Message);
-        }
-        self.batches_out = batches.into();
-        self.objects_out = objects.into();
-        self.is_answering = true;
-        Ok(())
-    }
-
-    fn answer<B: Blocks, C: Compress>(&mut self, files: &mut Files<B, C>) -> Result<Message, SyncError> {
-        if let Some(id) = self.batches_out.pop_front() {
-            let signed = self.index.get(&id).and_then(|place| self.known.batches().get(*place));
-            let Some(signed) = signed else { return Ok(Message::Absent) };
-            self.summary.batches_sent += 1;
-            return Ok(Message::Batch(signed.bytes().to_vec()));
-        }
-        if let Some(id) = self.objects_out.pop_front() {
-            return match files.sealed(&id) {
-                Ok(object) => {
-                    self.summary.objects_sent += 1;
-                    Ok(Message::object(object))
-                }
-                Err(VaultError::Missing(_)) => Ok(Message::Absent),
-                Err(why) => Err(why.into()),
-            };
-        }
-        self.is_answering = false;
-        Ok(Message::End)
     }
 }

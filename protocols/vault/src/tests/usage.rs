@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use allod_crypto::Secret;
 
 use super::disk::Disk;
-use super::{SMALL, object, rng, root};
+use super::{SMALL, noise, object, rng, root};
 use crate::error::VaultError;
 use crate::object::ObjectId;
 use crate::store::{Geometry, Store};
@@ -158,4 +158,20 @@ fn an_image_looks_like_random_bytes() {
         // Sixteen of each are expected.
         assert!(counts.iter().all(|count| *count < 48), "block {block}");
     }
+}
+
+#[test]
+fn a_record_that_no_segment_has_room_for_is_refused() {
+    let disk = Disk::new(64 * u64::from(SMALL.segment_size));
+    let mut store = Store::create(disk.clone(), SMALL, &root(), b"", &mut rng()).unwrap();
+    let size_max = SMALL.segment_size as usize - 2 * crate::BLOCK;
+    let refused = Err(VaultError::TooLarge { size_max });
+    assert_eq!(store.record(&noise(1, SMALL.segment_size as usize)), refused);
+    let record = noise(2, size_max - 4096);
+    store.record(&record).unwrap();
+    store.record(b"another").unwrap();
+    store.sync().unwrap();
+    let mut seen = Vec::new();
+    Store::open(disk, &root(), &mut |record| seen.push(record.to_vec())).unwrap();
+    assert_eq!(seen, [record, b"another".to_vec()]);
 }

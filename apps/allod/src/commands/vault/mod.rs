@@ -8,6 +8,7 @@ pub(super) mod gc;
 pub(super) mod get;
 pub(super) mod history;
 pub(super) mod holder;
+pub(super) mod image;
 pub(crate) mod keep;
 pub(super) mod ls;
 mod meter;

@@ -20,6 +20,7 @@ use allod_crypto::Secret;
 
 use super::*;
 use crate::compress::Uncompressed;
+use crate::store::Geometry;
 use crate::tests::disk::Disk;
 
 const CAPACITY: u64 = 256 * (2 << 20);

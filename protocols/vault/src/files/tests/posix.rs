@@ -1,6 +1,7 @@
 //! What POSIX says, case by case.
 
 use super::*;
+use crate::files::durable::DIRTY_MAX;
 
 fn refused(files: &mut Vault, operation: &Operation) -> Refusal {
     match files.apply(operation) {

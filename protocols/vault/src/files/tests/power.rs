@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::model::{Model, Step};
 use super::random::{Act, act, acts};
 use super::*;
+use crate::files::durable::PIECE;
 use crate::tests::disk::{Event, Image, apply};
 
 /// A large write as the writes that it is recorded as: any number of them may be left.

@@ -171,6 +171,33 @@ fn two_devices_of_the_founder_that_removed_somebody_apart_shut_out_both() {
 }
 
 #[test]
+fn devices_that_the_remover_never_heard_of_have_ended_too() {
+    let (mut founder, friend, mut leaver) = (person(1), person(2), person(3));
+    let second = device(77);
+    founder.log.add_device(&founder.root, public(&second), "second", Instant(2)).unwrap();
+    let there = Person { log: founder.log.clone(), device: second, root: founder.root.clone() };
+    let mut files = space_of(&founder);
+    let logs = [friend.log.clone(), leaver.log.clone()];
+    files.set_members(&founder.log, &logs, b"", &founder.device, &mut rng()).unwrap();
+    let mut beside = join(&there, &mut files, &founder).unwrap();
+    // Another device of the leaver, which only the founder's second device let in.
+    let more = device(60);
+    leaver.log.add_device(&leaver.root, public(&more), "more", Instant(5)).unwrap();
+    let newer = core::slice::from_ref(&leaver.log);
+    assert_eq!(beside.renew_members(newer, &there.device, &mut rng()).unwrap(), Changed::Yes);
+    files.set_members(&founder.log, &logs[..1], b"", &founder.device, &mut rng()).unwrap();
+    assert_eq!(until(&files.roster().unwrap().unwrap(), &more), None);
+    assert!(greet(&mut beside, &there, &mut files, &founder).unwrap());
+    assert!(greet(&mut files, &founder, &mut beside, &there).unwrap());
+    assert!(same(&mut files, &mut beside));
+    let roster = files.roster().unwrap().unwrap();
+    assert_eq!(roster.members().len(), 2);
+    for key in [&more, &leaver.device] {
+        assert_eq!(until(&roster, key), Some(Writes::Until(Vec::new())));
+    }
+}
+
+#[test]
 fn nobody_founds_a_space_that_is_somebody_else_s() {
     let (owner, stranger) = (person(1), person(3));
     let root = Secret::from([1; 32]);
@@ -193,7 +220,7 @@ fn nobody_founds_a_space_that_is_somebody_else_s() {
 fn a_roster_does_no_harm_to_what_sync_and_backup_keep_beside_it() {
     let (founder, friend) = (person(1), person(2));
     let mut files = space_of(&founder);
-    files.table(crate::files::Table::Sync).insert(b"b1", b"a batch").unwrap();
+    files.table(crate::files::Table::Sync).insert(b"x1", b"something").unwrap();
     files.settle().unwrap();
     files.commit().unwrap();
     let logs = [friend.log.clone()];

@@ -63,6 +63,8 @@ impl Replica {
                     said.contents.entry(*file).or_default().push(Version::new(rank, id, content));
                     said.replaced.extend(instead.iter().map(|other| (*file, *other)));
                 }
+                // It is about batches, not about files.
+                Operation::Vouch { .. } => {}
                 Operation::Permit { of, permissions } => {
                     self.permissions.insert(*of, (*permissions, batch.device));
                 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::compress::Uncompressed;
 use crate::files::{Existing, FileKind, Files, Ino, Operation};
 use crate::ring::{Ring, SpaceId};
+use crate::share::Writers;
 use crate::store::Geometry;
 use crate::sync::batch::Device;
 use crate::sync::{Event, Me, Now, Role, Session, Summary, SyncError, With};
@@ -28,6 +29,8 @@ pub(super) struct Home {
     pub(super) files: Vault,
     pub(super) me: Me,
     pub(super) now: i64,
+    /// Whose batches it takes.
+    pub(super) writers: Writers,
 }
 
 /// What somebody sees of a file.
@@ -59,7 +62,8 @@ pub(super) fn homes_of<const N: usize>(space: SpaceId) -> [Home; N] {
         let of = (space, ring.clone());
         let files = Files::join(disk.clone(), Uncompressed, &root(), GEOMETRY, of, by, rng).unwrap();
         let name = ["laptop", "phone", "tablet"][number].to_string();
-        Home { disk, files, me: Me { key: key(number as u8 + 1), name }, now: 1_000_000 }
+        let me = Me { key: key(number as u8 + 1), name };
+        Home { disk, files, me, now: 1_000_000, writers: Writers::anybody() }
     })
 }
 
@@ -74,7 +78,7 @@ impl Home {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).unwrap();
         let now = Now { time: at(self.now), nonce, is_open: &|_| false };
-        act(&mut self.files, &With { me: &self.me, now, may_write: &|_| true })
+        act(&mut self.files, &With { me: &self.me, now, writers: &self.writers })
     }
 
     pub(super) fn find(&mut self, path: &str) -> Option<Ino> {

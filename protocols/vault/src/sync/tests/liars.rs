@@ -29,7 +29,7 @@ fn sent(side: &mut Side<'_>) -> Vec<Message> {
 }
 
 /// A batch of a device that does these.
-fn batch(by: u8, operations: Vec<Operation>) -> Signed {
+pub(super) fn batch(by: u8, operations: Vec<Operation>) -> Signed {
     let batch = Batch {
         space: SPACE,
         device: Device::of(&key(by)),
@@ -46,7 +46,7 @@ fn batch(by: u8, operations: Vec<Operation>) -> Signed {
 
 /// Answers a side that begins with these batches as if they were all that there is. With what it
 /// asks for, or why it stopped.
-fn feed(home: &mut Home, batches: &[Signed]) -> Result<Vec<Message>, SyncError> {
+pub(super) fn feed(home: &mut Home, batches: &[Signed]) -> Result<Vec<Message>, SyncError> {
     let mut side = Side::new(home, Role::Begins);
     sent(&mut side);
     side.handle(&hello(Device::of(&key(9)), Vec::new()))?;

@@ -8,6 +8,7 @@ mod month;
 pub(crate) mod person;
 mod powers;
 mod reference;
+mod removed;
 mod unusual;
 mod used;
 mod vaults;

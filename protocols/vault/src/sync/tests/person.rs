@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::sync::author::Author;
+use crate::sync::author::{Author, Gone};
 use crate::sync::batch::{Device, Signed};
 use crate::sync::log::Log;
 use crate::sync::operation::{Content, Data, Id, Operation, Part, PartBytes, Parts, Target};
@@ -157,7 +157,8 @@ impl Person {
             let nodes: Vec<&Node> = gone.iter().rev().map(|path| node(tree, path)).collect();
             let entries =
                 nodes.iter().flat_map(|node| node.members.iter().map(|member| member.entry)).collect();
-            nodes.iter().for_each(|node| author.remove(&node.members, &entries));
+            let mut gone = Gone::new(entries);
+            nodes.iter().for_each(|node| author.remove(&node.members, &mut gone));
         });
     }
 }

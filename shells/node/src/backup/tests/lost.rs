@@ -230,3 +230,30 @@ async fn what_is_backed_up_is_learned_anew_where_the_table_of_it_is_gone() {
     assert!(audited.iter().all(|peer| peer.faults.0.is_empty()), "{audited:?}");
     assert!(Backup::new(&mut vault, &secret()).audited().unwrap() > 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_does_not_count_as_safe_by_peers_that_were_just_caught() {
+    let mut circle = Circle::start(3).await;
+    let mut vault = filled(&Memory::default());
+    circle.join(&mut vault).await;
+    let report = run(&mut vault).await;
+    assert!(report.is_safe && report.acknowledged == (3, 3), "{report:?}");
+    // Two of them lost all, and take nothing any more.
+    for peer in [1, 2] {
+        circle.stop(peer).await;
+        fs::remove_dir_all(circle.state(peer).join("storage").join("accounts")).unwrap();
+        circle.come_back_with(peer, StorageConfig { bytes_max: 0, ..StorageConfig::default() }).await;
+    }
+    let report = run(&mut vault).await;
+    assert_eq!((report.is_safe, report.acknowledged), (false, (1, 3)), "{report:?}");
+    for address in &circle.addresses[1..] {
+        assert!(report.faults.lies().any(|(lied, _)| lied == address), "{report:?}");
+    }
+    // Once they take it again, it is.
+    for peer in [1, 2] {
+        circle.stop(peer).await;
+        circle.come_back(peer).await;
+    }
+    let report = run(&mut vault).await;
+    assert!(report.is_safe && report.acknowledged == (3, 3), "{report:?}");
+}

@@ -181,10 +181,14 @@ impl Circle {
 
     /// A peer that was away comes back at the same address.
     async fn come_back(&mut self, peer: usize) {
+        self.come_back_with(peer, StorageConfig::default()).await;
+    }
+
+    /// The same, and serves in another way.
+    async fn come_back_with(&mut self, peer: usize, config: StorageConfig) {
         let address: crate::person::Address = self.addresses[peer].parse().unwrap();
         let listen = address.authority().parse().unwrap();
         let state = self.state(peer);
-        let config = StorageConfig::default();
         self.running[peer] = Some(storage::run(listen, &state, &Tls::SelfSigned, config).await.unwrap());
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::files::SYNCED;
 
 fn open(path: &Path) -> Shelf {
     Shelf::open(path, StorageConfig::default()).unwrap()
@@ -75,6 +76,33 @@ fn a_shard_that_was_harmed_or_lost_is_mended_by_sending_it_again() {
     shelf.put(&one, &id, &bytes).unwrap();
     assert_eq!(shelf.get(&one, &id).unwrap(), bytes);
     assert_eq!(shelf.total(), used);
+}
+
+#[test]
+fn what_is_there_already_is_acknowledged_only_when_its_names_are_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = account(1).id();
+    let (bytes, newest) = (noise(1, 9000), catalogue(&account(1), 1, 10));
+    let id = ShardId::of(&bytes);
+    let shelf = open(folder.path());
+    shelf.put(&one, &id, &bytes).unwrap();
+    shelf.put_catalogue(&one, &newest).unwrap();
+    drop(shelf);
+    // The one who brought it may have been stopped after the rename: nobody knows that now.
+    let shelf = open(folder.path());
+    let accounts = folder.path().join("accounts");
+    let own = fs::read_dir(&accounts).unwrap().next().unwrap().unwrap().path();
+    let shards = own.join("shards");
+    let prefix = shards.join(&HEXLOWER.encode(&id.0)[..2]);
+    let synced = |act: &dyn Fn()| {
+        SYNCED.take();
+        act();
+        SYNCED.take()
+    };
+    let by_shard = synced(&|| shelf.put(&one, &id, &bytes).unwrap());
+    assert_eq!(by_shard, [prefix, shards, own.clone(), accounts.clone()]);
+    let by_catalogue = synced(&|| shelf.put_catalogue(&one, &newest).unwrap());
+    assert_eq!(by_catalogue, [own, accounts]);
 }
 
 #[test]

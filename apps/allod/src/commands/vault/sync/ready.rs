@@ -1,11 +1,8 @@
 //! What has to be known before a sync: who belongs to a vault, and whose changes are taken.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use allod_crypto::CryptoRng;
-use allod_did::Kind;
-use allod_did::PublicKey;
 use allod_node::person::{Home, Person};
 use allod_vault::files::Access;
 use allod_vault::share::{Changed, Roster, ShareError};
@@ -56,41 +53,11 @@ pub(super) fn me(person: &Person) -> Me {
     Me { key: person.device.clone(), name: this.map_or("a device", |device| device.name()).into() }
 }
 
-/// Every device that a member ever had: one that was removed cannot connect, and what it did
-/// before has to come along.
-pub(super) struct Writers {
-    known: BTreeSet<Device>,
-    /// Somebody was a member once, whose devices no log of a member has. Members hand on what these did.
-    had_others: bool,
-}
-
-impl Writers {
-    pub(super) fn of(roster: Option<&Roster>) -> Self {
-        let operations = roster.into_iter().flat_map(Roster::members).flat_map(|log| log.operations());
-        let known = operations.filter_map(|operation| match operation.kind() {
-            Kind::Genesis { device, .. } | Kind::AddDevice { device } => device_of(device.key()),
-            _ => None,
-        });
-        Self { known: known.collect(), had_others: roster.is_some_and(Roster::has_removed) }
-    }
-
-    pub(super) fn may_write(&self, device: &Device) -> bool {
-        self.had_others || self.known.contains(device)
-    }
-}
-
 /// What a device is called, and whose it is.
 pub(super) fn named(roster: Option<&Roster>, device: &Device) -> String {
     let found = roster.and_then(|roster| roster.device(&allod_crypto::sign::VerifyingKey(device.0)));
     match found {
         Some((did, device)) => format!("{:?} of {did}", device.name()),
         None => format!("{device}"),
-    }
-}
-
-fn device_of(key: &PublicKey) -> Option<Device> {
-    match key {
-        PublicKey::Ed25519(key) => Some(Device(key.0)),
-        _ => None,
     }
 }

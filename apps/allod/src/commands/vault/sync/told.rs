@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use allod_disk::{LinkError, Use, Who};
 use allod_node::person::Person;
-use allod_vault::share::Hello;
+use allod_vault::share::{Hello, Writers};
 use allod_vault::sync::{Event, Role, Summary, SyncError};
 use serde_json::{Value, json};
 
 use super::carries::Carries;
-use super::ready::{Writers, me, named};
+use super::ready::{me, named};
 use crate::commands::vault::meter::{amount, count};
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
@@ -42,9 +42,9 @@ pub(super) fn tell(
     screen: &Screen,
 ) -> Result<Told, Failure> {
     let roster = vault.with(|files| files.roster())?;
-    let writers = Writers::of(roster.as_ref());
-    let (me, may_write) = (me(person), |device: &_| writers.may_write(device));
-    let who = Who { me: &me, may_write: &may_write };
+    let writers = roster.as_ref().map(Writers::of).unwrap_or_default();
+    let me = me(person);
+    let who = Who { me: &me, writers: &writers };
     link.set_patience(AT_WORK).map_err(broken)?;
     let name = readable(other.device_name());
     let mut seen = Vec::new();
@@ -123,6 +123,10 @@ fn in_words(event: Event, name: impl Fn(&allod_vault::sync::batch::Device) -> St
         Event::Copied { device, number } => format!(
             "the state of {} was copied, and both copies were used (batch {number}). What both did is kept; use one of \
              them only, and add the other machine as a device of its own",
+            name(&device)
+        ),
+        Event::Refused { device, number } => format!(
+            "the other device sent what {} did after it was removed (from batch {number} on). None of that was taken",
             name(&device)
         ),
     }
