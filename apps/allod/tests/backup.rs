@@ -6,6 +6,8 @@
 mod folders;
 #[path = "backup/mended.rs"]
 mod mended;
+#[path = "backup/mounted.rs"]
+mod mounted;
 mod process;
 #[path = "backup/scene.rs"]
 mod scene;

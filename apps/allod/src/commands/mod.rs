@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use allod_node::person::{Home, Person};
 use clap::{CommandFactory, Parser};
 
+use crate::cli::backup::{Backup, BackupCommand};
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -85,7 +86,9 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Command::Restore(args) if args.from_peers => {
                 vault::backup::restore::run(&home, space, args.from_peer, screen).await
             }
-            Command::Backup(args) => vault::backup::run(&vault, space, args, screen).await,
+            Command::Backup(Backup { command: BackupCommand::Restore { from_peer } }) => {
+                vault::backup::restore::run(&home, space, from_peer, screen).await
+            }
             Command::Name(args) => ledger::name::run(&home, args, screen).await,
             Command::Title(args) => ledger::title::run(&home, args, screen).await,
             Command::Asset(args) => ledger::asset::run(&home, args, screen).await,
@@ -125,6 +128,7 @@ pub(crate) async fn do_with_vault(
         Command::Anchor(args) => vault::anchor::run(vault, &args, screen).await,
         Command::Share(args) => vault::share::run(vault, &args, screen),
         Command::Sync(args) => vault::sync::run(vault, args, screen).await,
+        Command::Backup(args) => vault::backup::run(vault, args, screen).await,
         _ => unreachable!("all others are done elsewhere"),
     }
 }

@@ -5,7 +5,6 @@ use std::fs::{File, Metadata};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use allod_node::backup::Audited;
 use allod_node::network::{Plan, State};
 use allod_node::person::{Check, GuardianCheck, Heal, Home, PersonError};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -15,7 +14,7 @@ use super::ending::Ending;
 use super::ledger::waiting;
 use super::local::{self, View};
 use super::testnet::program;
-use super::vault::backup::by_itself::{self, Outcome};
+use super::vault::backup::by_itself::{self, Found, Outcome};
 use super::vault::open::VaultHome;
 use crate::cli::Up;
 use crate::failure::Failure;
@@ -197,7 +196,7 @@ async fn backup(vault: &VaultHome) -> (Vec<News>, bool) {
             let (count, all) = report.acknowledged;
             let known = format!("{name}: {count} of {all} peers know of backup {}", report.generation);
             let mut news = vec![News::Well(known)];
-            if report.repaired > 0 {
+            if report.has_repaired {
                 news.push(News::Healed(format!("{name}: lost parts of its backup are kept again")));
             }
             (news, true)
@@ -232,12 +231,12 @@ async fn audit(home: &Home) -> (Vec<News>, Duration) {
 }
 
 /// What an audit found, in words.
-fn found(name: &str, audited: &[Audited]) -> Vec<News> {
-    let faults = audited.iter().flat_map(|one| one.faults.0.iter().take(FAULTS_TOLD));
+fn found(name: &str, found: &Found) -> Vec<News> {
+    let faults = found.faults.iter().take(FAULTS_TOLD);
     let warnings: Vec<News> = faults
         .map(|(address, why)| News::Warning(format!("the backup of {name}: your peer {address} {why}")))
         .collect();
-    match (warnings.is_empty(), audited.len()) {
+    match (warnings.is_empty(), found.peers) {
         (true, 1) => vec![News::Well(format!("the backup of {name}: its peer showed what it was asked for"))],
         (true, all) => {
             vec![News::Well(format!("the backup of {name}: all {all} peers showed what they were asked for"))]

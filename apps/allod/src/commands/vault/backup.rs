@@ -8,16 +8,16 @@ mod verify;
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use allod_crypto::Secret;
-use allod_disk::Vault;
 use allod_node::backup::{Backup, Faults, How, PURPOSE, Progress, Report, purpose_of};
 use allod_node::person::{Home, Person};
 use allod_vault::backup::{Code, FolderRecord};
 use serde_json::{Value, json};
 
 use super::meter::count;
-use super::open::{VaultHome, open_existing, place};
+use super::open::{VaultHome, VaultReach, place, reach};
 use super::spaces::{self, Space};
 use crate::cli::backup::{Backup as Args, BackupCommand};
 use crate::commands::load;
@@ -25,12 +25,11 @@ use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
 
-pub(crate) async fn run(
-    home: &VaultHome,
-    space: Option<&str>,
-    args: Args,
-    screen: &Screen,
-) -> Result<(), Failure> {
+/// How often it is looked whether somebody still waits for what is done.
+const LOOKED: Duration = Duration::from_millis(100);
+
+/// Does all but bringing back a vault that is lost.
+pub(crate) async fn run(home: &VaultHome, args: Args, screen: &Screen) -> Result<(), Failure> {
     match args.command {
         BackupCommand::AddPeer { urls, guardians } => peers::add(home, urls, guardians, screen).await,
         BackupCommand::RemovePeer { url } => peers::remove(home, &url, screen).await,
@@ -40,7 +39,7 @@ pub(crate) async fn run(
         }
         BackupCommand::Status => status(home, screen),
         BackupCommand::Verify { every, whole } => verify::run(home, every, whole, screen).await,
-        BackupCommand::Restore { from_peer } => restore::run(home, space, from_peer, screen).await,
+        BackupCommand::Restore { .. } => unreachable!("it is done where no vault is at hand"),
         command @ BackupCommand::Serve { .. } => serve::run(home, command, screen).await,
     }
 }
@@ -60,9 +59,9 @@ fn folders(home: &Home) -> Result<Vec<FolderRecord>, Failure> {
 }
 
 /// The vault, which must be there, and the secret of its backup.
-fn open(home: &VaultHome, screen: &Screen) -> Result<(Vault, Secret<32>), Failure> {
+fn open(home: &VaultHome, screen: &Screen) -> Result<(VaultReach, Secret<32>), Failure> {
     let secret = secret_of(home, &load(home)?);
-    Ok((open_existing(home, screen)?, secret))
+    Ok((reach(home, screen)?, secret))
 }
 
 async fn back_up(home: &VaultHome, code: Option<&str>, how: How, screen: &Screen) -> Result<(), Failure> {
@@ -79,10 +78,10 @@ async fn back_up(home: &VaultHome, code: Option<&str>, how: How, screen: &Screen
     }
     let waiting = Waiting::new(screen);
     waiting.say("asking your backup peers");
-    let done = backup.run(how, &mut teller(&waiting)).await;
+    let done = unless_stopped(screen, backup.run(how, &mut teller(&waiting))).await;
     waiting.end();
     drop(backup);
-    let done = done?;
+    let done = done??;
     if let Some(space) = home.space()
         && !is_known(home, space).await
     {
@@ -93,6 +92,18 @@ async fn back_up(home: &VaultHome, code: Option<&str>, how: How, screen: &Screen
         ));
     }
     told(&done, screen)
+}
+
+/// Waits for something, unless whoever asked for it went away. What is stored by then is known to
+/// the next run.
+async fn unless_stopped<T>(screen: &Screen, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(LOOKED) => screen.go_on()?,
+        }
+    }
 }
 
 /// Has the backup of the person's own vault know of a shared folder that was backed up.
@@ -180,6 +191,7 @@ fn told(report: &Report, screen: &Screen) -> Result<(), Failure> {
 fn status(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
     let (mut vault, secret) = open(home, screen)?;
     let status = Backup::new(&mut vault, &secret).status()?;
+    let audited = Backup::new(&mut vault, &secret).audited()?;
     let peers: Vec<Value> = status
         .peers
         .iter()
@@ -199,7 +211,7 @@ fn status(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
     let value = json!({
         "generation": status.generation, "made": status.made, "packs": status.packs, "bytes": status.bytes,
         "missing": status.missing, "endangered": status.endangered, "unpacked": status.unpacked,
-        "code": code, "peers": peers,
+        "code": code, "peers": peers, "audited": audited,
     });
     let last = match status.generation {
         0 => "none yet".to_owned(),

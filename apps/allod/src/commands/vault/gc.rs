@@ -1,6 +1,5 @@
 //! `allod gc`: making room of what nothing needs any more.
 
-use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
 use allod_disk::Use;
@@ -22,8 +21,8 @@ pub(crate) fn run(home: &VaultHome, screen: &Screen) -> Result<(), Failure> {
     let _turn = home.turn(screen)?;
     let mut vault = reach(home, screen)?;
     stop_at_signals(screen, "stopping; what was done is kept")?;
-    let image = place(home).image();
-    let room = || std::fs::metadata(&image).map_or(0, |metadata| metadata.blocks() * 512);
+    let place = place(home);
+    let room = || place.room().unwrap_or_default();
     let before = room();
     let (line, begun) = (Waiting::new(screen), Instant::now());
     let mut collecting = vault.with(|files| files.begin_collecting(PERCENT))?;

@@ -1,11 +1,13 @@
 //! What is done for a backup without being asked: a run when a vault changed and nobody is at work
-//! on it, and an audit of the peers each day.
+//! on it, and an audit of the peers each day. Where a vault is mounted, the process that has it
+//! mounted is asked to do so.
 
 use std::fs::{Metadata, metadata};
 use std::time::{Duration, SystemTime};
 
 use allod_disk::{DiskError, PlaceError, Vault};
 use allod_node::backup::{Audit, Audited, Backup, How, Report, RunError};
+
 use allod_node::person::{Home, Person};
 
 use super::super::open::{VaultHome, place};
@@ -13,8 +15,12 @@ use super::super::spaces;
 use super::verify::SAMPLE;
 use super::{folders, secret_of};
 
+mod asked;
+
 /// How often peers are audited, in milliseconds.
 const AUDITED_EVERY: u64 = 24 * 60 * 60 * 1000;
+
+const DAY: Duration = Duration::from_millis(AUDITED_EVERY);
 
 /// What came of it.
 #[derive(Debug)]
@@ -27,6 +33,54 @@ pub(crate) enum Outcome<T> {
     Done(T),
     /// It is not, for this reason.
     Failed(String),
+}
+
+impl<T> Outcome<T> {
+    /// What was done, or why nothing was.
+    fn done<U>(self) -> Result<T, Outcome<U>> {
+        match self {
+            Self::Done(done) => Ok(done),
+            Self::Nothing => Err(Outcome::Nothing),
+            Self::Later => Err(Outcome::Later),
+            Self::Failed(why) => Err(Outcome::Failed(why)),
+        }
+    }
+}
+
+/// What a backup did.
+#[derive(Debug)]
+pub(crate) struct BackedUp {
+    /// Which one it is.
+    pub(crate) generation: u64,
+    /// How many peers know of it, of how many.
+    pub(crate) acknowledged: (u64, u64),
+    /// Whether parts that were lost are kept again.
+    pub(crate) has_repaired: bool,
+}
+
+/// What an audit found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Peers that were asked.
+    pub(crate) peers: usize,
+    /// What was wrong with whom.
+    pub(crate) faults: Vec<(String, String)>,
+}
+
+impl From<Report> for BackedUp {
+    fn from(report: Report) -> Self {
+        let (count, all) = report.acknowledged;
+        let (generation, has_repaired) = (report.generation, report.repaired > 0);
+        Self { generation, acknowledged: (count as u64, all as u64), has_repaired }
+    }
+}
+
+impl From<Vec<Audited>> for Found {
+    fn from(audited: Vec<Audited>) -> Self {
+        let faults = audited.iter().flat_map(|one| &one.faults.0);
+        let faults = faults.map(|(address, why)| (address.clone(), why.to_string())).collect();
+        Self { peers: audited.len(), faults }
+    }
 }
 
 /// The person's own vault and the shared folders.
@@ -47,16 +101,15 @@ pub(crate) fn changed(home: &VaultHome) -> Option<SystemTime> {
 }
 
 /// Backs a vault up, if there are peers.
-pub(crate) async fn back_up(home: &VaultHome) -> Outcome<Report> {
-    let (mut vault, person) = match open(home) {
-        Outcome::Done(opened) => opened,
-        Outcome::Nothing => return Outcome::Nothing,
-        Outcome::Later => return Outcome::Later,
-        Outcome::Failed(why) => return Outcome::Failed(why),
+pub(crate) async fn back_up(home: &VaultHome) -> Outcome<BackedUp> {
+    let (mut vault, person) = match open(home).done() {
+        Ok(opened) => opened,
+        Err(Outcome::Later) => return asked::back_up(home).await,
+        Err(not_done) => return not_done,
     };
     let mut backup = Backup::new(&mut vault, &secret_of(home, &person));
     match run(home, &mut backup).await {
-        Ok(Some(report)) if report.is_safe => Outcome::Done(report),
+        Ok(Some(report)) if report.is_safe => Outcome::Done(report.into()),
         Ok(Some(report)) => {
             let (count, all) = report.acknowledged;
             Outcome::Failed(format!("only {count} of {all} peers know of what is new"))
@@ -78,13 +131,12 @@ async fn run(home: &VaultHome, backup: &mut Backup<&mut Vault>) -> Result<Option
 
 /// Audits a sample of what the peers of a vault keep, if that is due at this time (milliseconds
 /// since 1970). With when the next one is.
-pub(crate) async fn audit(home: &VaultHome, now: u64) -> (Outcome<Vec<Audited>>, Duration) {
-    let day = Duration::from_millis(AUDITED_EVERY);
-    let (mut vault, person) = match open(home) {
-        Outcome::Done(opened) => opened,
-        Outcome::Nothing => return (Outcome::Nothing, day),
-        Outcome::Later => return (Outcome::Later, Duration::ZERO),
-        Outcome::Failed(why) => return (Outcome::Failed(why), day),
+pub(crate) async fn audit(home: &VaultHome, now: u64) -> (Outcome<Found>, Duration) {
+    let day = DAY;
+    let (mut vault, person) = match open(home).done() {
+        Ok(opened) => opened,
+        Err(Outcome::Later) => return asked::audit(home, now).await,
+        Err(not_done) => return (not_done, day),
     };
     let mut backup = Backup::new(&mut vault, &secret_of(home, &person));
     let wait = match backup.audited().and_then(|last| Ok((last, backup.peer_addresses()?))) {
@@ -96,7 +148,7 @@ pub(crate) async fn audit(home: &VaultHome, now: u64) -> (Outcome<Vec<Audited>>,
         return (Outcome::Nothing, Duration::from_millis(wait));
     }
     match backup.verify(Audit::Sample(SAMPLE)).await {
-        Ok(audited) => (Outcome::Done(audited), day),
+        Ok(audited) => (Outcome::Done(audited.into()), day),
         Err(why) => (Outcome::Failed(why.to_string()), day),
     }
 }

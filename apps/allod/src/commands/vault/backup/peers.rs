@@ -1,13 +1,13 @@
 //! Taking up peers, and giving them up.
 
 use allod_crypto::Secret;
-use allod_disk::Vault;
 use allod_node::backup::Backup;
+use allod_vault::files::Access;
 use serde_json::json;
 
-use super::super::open::{VaultHome, open as open_or_make, place};
+use super::super::open::{VaultHome, place, reach_or_make};
 use super::super::spaces;
-use super::{announce, open, secret_of, size, teller, told};
+use super::{announce, open, secret_of, size, teller, told, unless_stopped};
 use crate::commands::load;
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
@@ -21,7 +21,7 @@ pub(super) async fn add(
 ) -> Result<(), Failure> {
     let person = load(home)?;
     let secret = secret_of(home, &person);
-    let mut vault = open_or_make(home, screen)?;
+    let mut vault = reach_or_make(home, screen)?;
     let mut rows = Vec::new();
     let mut lines = Vec::new();
     let mut failed = None;
@@ -65,7 +65,9 @@ pub(super) async fn remove(home: &VaultHome, url: &str, screen: &Screen) -> Resu
     let before = addresses(&mut vault, &secret)?;
     let waiting = Waiting::new(screen);
     waiting.say("having others keep what this peer kept");
-    let done = Backup::new(&mut vault, &secret).remove_peer(url, &mut teller(&waiting)).await;
+    let mut backup = Backup::new(&mut vault, &secret);
+    let done = unless_stopped(screen, backup.remove_peer(url, &mut teller(&waiting))).await;
+    drop(backup);
     waiting.end();
     let addresses = addresses(&mut vault, &secret)?;
     drop(vault);
@@ -73,7 +75,7 @@ pub(super) async fn remove(home: &VaultHome, url: &str, screen: &Screen) -> Resu
     let mut gone = before;
     gone.retain(|peer| !addresses.contains(peer) && !is_used_elsewhere(home, peer));
     announce(home, &addresses, &gone, screen).await?;
-    let report = done?;
+    let report = done??;
     if is_last {
         screen
             .result(&json!({ "peers": 0 }), "It was the last one: nobody keeps a backup of this vault now.");
@@ -105,7 +107,7 @@ fn is_used_elsewhere(home: &VaultHome, peer: &String) -> bool {
     })
 }
 
-fn addresses(vault: &mut Vault, secret: &Secret<32>) -> Result<Vec<String>, Failure> {
+fn addresses<A: Access>(vault: &mut A, secret: &Secret<32>) -> Result<Vec<String>, Failure> {
     let peers = Backup::new(vault, secret).peer_addresses()?;
     Ok(peers)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::meter::count;
 use super::super::open::VaultHome;
-use super::{faults_of, open};
+use super::{faults_of, open, unless_stopped};
 use crate::failure::{Failure, Kind};
 use crate::progress::Waiting;
 use crate::screen::Screen;
@@ -22,9 +22,10 @@ pub(super) async fn run(home: &VaultHome, every: bool, whole: bool, screen: &Scr
     };
     let waiting = Waiting::new(screen);
     waiting.say("asking your backup peers for parts of what they keep");
-    let audited = Backup::new(&mut vault, &secret).verify(audit).await;
+    let mut backup = Backup::new(&mut vault, &secret);
+    let audited = unless_stopped(screen, backup.verify(audit)).await;
     waiting.end();
-    let audited = audited?;
+    let audited = audited??;
     let rows: Vec<_> = audited
         .iter()
         .map(|one| {

@@ -22,6 +22,7 @@ pub(in crate::commands) use hand_over::{ask, hand_over};
 pub(super) use serve::Holder;
 
 use crate::cli::Command;
+use crate::cli::backup::{Backup, BackupCommand};
 use crate::cli::share::{Share, ShareCommand};
 
 /// Whether the holder of a vault does this for others.
@@ -37,6 +38,9 @@ pub(in crate::commands) fn is_done_by_holders(command: &Command) -> bool {
         | Command::Gc
         | Command::Anchor(_) => true,
         command @ Command::Restore(_) => !command.restores_from_peers(),
+        Command::Backup(Backup { command }) => {
+            !matches!(command, BackupCommand::Restore { .. } | BackupCommand::Serve { .. })
+        }
         Command::Share(Share { command }) => {
             matches!(command, ShareCommand::Add { .. } | ShareCommand::Members | ShareCommand::Remove { .. })
         }
