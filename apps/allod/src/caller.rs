@@ -19,4 +19,6 @@ pub(crate) struct Caller {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// Whether its environment lets colours be.
     pub(crate) wants_colour: bool,
+    /// Which permissions it gives to nobody.
+    pub(crate) umask: u32,
 }

@@ -65,6 +65,11 @@ impl Screen {
         }
     }
 
+    /// The permissions of a directory that is made for whoever typed.
+    pub(crate) fn directory_mode(&self) -> u32 {
+        0o777 & !self.caller.as_ref().map_or(0, |caller| caller.umask)
+    }
+
     /// Standard output.
     pub(crate) fn out(&self) -> Out {
         match &self.caller {

@@ -59,7 +59,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             if !vault::holder::is_done_by_holders(&command) {
                 break;
             }
-            if let Some(code) = vault::holder::hand_over(&vault::open::place(&vault), screen).await? {
+            if let Some(code) = vault::holder::hand_over(&vault, screen).await? {
                 return Ok(code);
             }
             match do_with_vault(&vault, command, screen).await {

@@ -3,12 +3,17 @@
 //! nothing is tested.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 use crate::scene::{Scene, noise, see};
 
 const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
+
+/// How long the node may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process that is killed in the end, and its vault unmounted.
 struct Held<'a>(&'a Scene, Child);
@@ -60,16 +65,28 @@ fn a_vault_that_is_mounted_is_backed_up_when_asked_and_by_the_node() {
         .args(["up", "--plain", "--port-base", "0"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = BufReader::new(node.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let mut heard = Vec::new();
-    let is_backed_up =
-        said.inspect(|line| heard.push(line.clone())).any(|line| line.contains("peers know of backup 3"));
+    let (tell, told) = channel();
+    let streams: [Box<dyn Read + Send>; 2] =
+        [Box::new(node.stdout.take().unwrap()), Box::new(node.stderr.take().unwrap())];
+    for stream in streams {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| drop(tell.send(line)));
+        });
+    }
+    let (begun, mut heard) = (Instant::now(), Vec::new());
+    while let Ok(line) = told.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
+        heard.push(line);
+        if heard.last().is_some_and(|line| line.contains("peers know of backup 3")) {
+            break;
+        }
+    }
     node.kill().unwrap();
     node.wait().unwrap();
-    assert!(is_backed_up, "{heard:#?}");
+    assert!(heard.last().is_some_and(|line| line.contains("peers know of backup 3")), "{heard:#?}");
 
     let wanted = see(&tree);
     drop(held);

@@ -117,6 +117,11 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         for (_, info) in self.list_snapshots()? {
             rest.extend(info.root().map(|root| (root, Below::Files)));
         }
+        if let Some(held) = self.held_roots() {
+            rest.extend(self.file_roots(&held)?.into_iter().map(|root| (root, Below::Files)));
+            rest.extend(held.snapshots.map(|root| (root, Below::Nothing)));
+            rest.extend(held.sync.map(|root| (root, Below::Rows)));
+        }
         let stage = Stage::Marking { needed: 0 };
         Ok(Collecting { run, percent, stage, rest, emptied: 0, cleaned: Cleaned::default() })
     }

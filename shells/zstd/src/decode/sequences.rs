@@ -180,7 +180,7 @@ fn value(code: u8, more: u32, codes: &[Code], bits: &mut Backward<'_>) -> Option
 /// How far back it goes: the first three stand for the last ones that there were (section 3.1.1.5).
 fn distance_of(value: u32, literals: u32, recent: &mut [u32; 3]) -> Option<u32> {
     let [first, second, third] = *recent;
-    let place = if literals == 0 { value + 1 } else { value };
+    let place = if literals == 0 { value.checked_add(1)? } else { value };
     let distance = match (value, place) {
         (4.., _) => value - 3,
         (_, 1) => return Some(first),

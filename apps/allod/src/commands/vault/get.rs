@@ -1,9 +1,11 @@
 //! `allod get`: bringing files out of the vault.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use allod_disk::{ExportError, Exported, Use, Vault, export};
@@ -12,7 +14,7 @@ use allod_vault::files::{Ino, Reader, Snapshot};
 use serde_json::json;
 
 use super::meter::{Meter, amount, count};
-use super::open::{VaultHome, VaultReach, reach};
+use super::open::{VaultHome, VaultReach, place, reach};
 use super::path::VaultPath;
 use super::threads;
 use crate::cli::vault::Get;
@@ -29,6 +31,7 @@ const PAGE: usize = 1024;
 const NAMED_MAX: usize = 20;
 
 pub(crate) fn run(home: &VaultHome, args: &Get, screen: &Screen) -> Result<(), Failure> {
+    outside(home, &args.to, screen)?;
     let mut vault = reach(home, screen)?;
     let paths: Vec<VaultPath> = args.paths.iter().map(|typed| VaultPath::typed(typed)).collect();
     bring_out(&mut vault, None, &paths, &args.to, screen)
@@ -58,8 +61,14 @@ pub(super) fn bring_out(
         return write_out(vault, snapshot, paths, screen);
     }
     let place = screen.path(to);
-    let targets = vault.look(|files| targets(files, snapshot, paths, (to, &place)))?;
-    DirBuilder::new().recursive(true).create(&place).map_err(|why| failed(to, &why))?;
+    // What is outside is looked at when nobody waits for the vault: it may be in a mount of it.
+    let targets = vault.look(|files| targets(files, snapshot, paths, &place))?;
+    nothing_is_there(&targets, to)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(screen.directory_mode())
+        .create(&place)
+        .map_err(|why| failed(to, &why))?;
     let mut meter = Meter::new("getting", screen);
     if screen.is_live() {
         let mut sum = 0;
@@ -108,12 +117,12 @@ pub(super) fn bring_out(
         .data(data))
 }
 
-/// What is to be brought, and where to, of which nothing may be there.
+/// What is to be brought, and where to.
 fn targets(
     vault: &mut Vault,
     snapshot: Option<&Snapshot>,
     paths: &[VaultPath],
-    (to, place): (&Path, &Path),
+    place: &Path,
 ) -> Result<Vec<(Ino, PathBuf)>, Failure> {
     let mut targets: Vec<(Ino, PathBuf)> = Vec::new();
     for path in paths {
@@ -129,15 +138,33 @@ fn targets(
             }
         }
     }
-    let mut taken = std::collections::BTreeSet::new();
-    for (_, target) in &targets {
+    Ok(targets)
+}
+
+/// Nothing may be where something is brought, nor two things at one place.
+fn nothing_is_there(targets: &[(Ino, PathBuf)], to: &Path) -> Result<(), Failure> {
+    let mut taken = BTreeSet::new();
+    for (_, target) in targets {
         if fs::symlink_metadata(target).is_ok() || !taken.insert(target) {
             let shown = target.file_name().map_or_else(|| to.to_owned(), |name| to.join(name));
             let message = format!("{} is there already; nothing was written", shown.display());
             return Err(Failure::new(Kind::Failed, message).next("choose another place with --to"));
         }
     }
-    Ok(targets)
+    Ok(())
+}
+
+/// Refuses a place that is in the vault itself, where it is mounted: what is brought out would come
+/// in again.
+pub(super) fn outside(home: &VaultHome, to: &Path, screen: &Screen) -> Result<(), Failure> {
+    let Some(mounted) = place(home).mounted().filter(|_| home.is_mounted()) else { return Ok(()) };
+    let typed = screen.path(to);
+    let there = typed.ancestors().find_map(|path| path.canonicalize().ok());
+    if to != Path::new("-") && there.is_some_and(|path| path.starts_with(&mounted)) {
+        let message = format!("{} is in the vault itself", to.display());
+        return Err(Failure::new(Kind::Failed, message).next("choose a place outside with --to"));
+    }
+    Ok(())
 }
 
 fn failed(path: &Path, why: &io::Error) -> Failure {

@@ -14,6 +14,7 @@ use super::holder::Holder;
 use super::open::{VaultHome, open, place};
 use crate::cli::vault::Mount;
 use crate::commands::ending::Ending;
+use crate::commands::load;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
@@ -46,7 +47,7 @@ pub(crate) async fn run(home: &VaultHome, args: &Mount, screen: &Screen) -> Resu
         place.was_mounted();
         refused(&why)
     })?;
-    let holder = Holder::begin(&home.mounted_as(mounted.handle()), &place);
+    let holder = Holder::begin(&home.mounted_as(mounted.handle()), &place, &home.root(&load(home)?));
     if let Err(why) = &holder {
         screen.warn(&format!("other commands cannot be done while this is mounted: {why}"));
     }

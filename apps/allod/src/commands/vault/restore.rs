@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use allod_disk::{IsOpen, Use, Vault, put_back};
 use serde_json::{Value, json};
 
-use super::get::bring_out;
+use super::get::{bring_out, outside};
 use super::meter::count;
 use super::now;
 use super::open::{VaultHome, place, reach};
@@ -35,6 +35,8 @@ pub(crate) fn run(home: &VaultHome, args: &Restore, screen: &Screen) -> Result<(
         screen.result(&done.0, &done.1);
         return Ok(());
     }
+    // Nothing of the snapshot goes meanwhile, if somebody forgets it and makes room.
+    let _turn = home.turn(screen)?;
     let (name, snapshot) = vault.look(|files| {
         let name = named(files, name)?;
         let snapshot = files.open_snapshot(&name)?;
@@ -46,6 +48,7 @@ pub(crate) fn run(home: &VaultHome, args: &Restore, screen: &Screen) -> Result<(
         (None, true) => PathBuf::from(OsStr::from_bytes(&name)),
         (None, false) => PathBuf::from("."),
     };
+    outside(home, &to, screen)?;
     bring_out(&mut vault, Some(&snapshot), &[path], &to, screen)
 }
 

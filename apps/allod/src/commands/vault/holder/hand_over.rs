@@ -11,10 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use allod_disk::Place;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::sync::oneshot;
 
-use super::message::{Answer, Request, VERSION, greeted, is_of_this_user, socket};
+use super::message::{Answer, Proving, Request, VERSION, challenged, greeted, is_of_this_user, socket};
 use crate::commands::ending::Ending;
+use crate::commands::load;
+use crate::commands::vault::open::{VaultHome, place};
 use crate::failure::{Failure, Kind};
 use crate::screen::{Screen, wants_colour};
 
@@ -29,11 +33,11 @@ const TRIED: Duration = Duration::from_millis(50);
 
 /// Has the holder of this vault do what was typed, if there is one. With the exit code.
 pub(in crate::commands) async fn hand_over(
-    place: &Place,
+    home: &VaultHome,
     screen: &Screen,
 ) -> Result<Option<ExitCode>, Failure> {
     let arguments = std::env::args_os().map(OsStringExt::into_vec).collect();
-    let Some(link) = ask_on(place, arguments, [&io::stdin(), &io::stdout(), &io::stderr()])? else {
+    let Some(link) = ask_on(home, arguments, [&io::stdin(), &io::stdout(), &io::stderr()])? else {
         return Ok(None);
     };
     let mut ending = Ending::new(false)?;
@@ -64,22 +68,23 @@ pub(in crate::commands) async fn hand_over(
 /// Has the holder of this vault do something on these streams, if there is one, and waits for it. With
 /// the exit code.
 pub(in crate::commands) fn ask(
-    place: &Place,
+    home: &VaultHome,
     arguments: &[&str],
     streams: [&dyn AsFd; 3],
 ) -> Result<Option<u8>, Failure> {
     let arguments = arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect();
-    let Some(link) = ask_on(place, arguments, streams)? else { return Ok(None) };
+    let Some(link) = ask_on(home, arguments, streams)? else { return Ok(None) };
     answered(Answer::receive(&link).map_err(broken)?).map(Some)
 }
 
 /// A link on which a holder was asked for something, if there is one.
 fn ask_on(
-    place: &Place,
+    home: &VaultHome,
     arguments: Vec<Vec<u8>>,
     streams: [&dyn AsFd; 3],
 ) -> Result<Option<UnixStream>, Failure> {
-    let Some(link) = connect(place) else { return Ok(None) };
+    let place = place(home);
+    let Some(link) = connect(&place) else { return Ok(None) };
     if !is_of_this_user(&link) {
         return Err(Failure::new(Kind::Failed, "another user's program listens in the folder of your vault")
             .next(format!("look at who may write in {}", place.folder().display())));
@@ -100,8 +105,10 @@ fn ask_on(
             None => "end that program, and try again".into(),
         }));
     }
+    let challenge = challenged(&link).map_err(broken)?;
     link.set_read_timeout(None).map_err(broken)?;
-    match request(arguments)?.send(&link, streams) {
+    let proof = Proving::new(&home.root(&load(home)?)).prove(&challenge);
+    match request(arguments, proof)?.send(&link, streams) {
         // Why the holder takes no more is in its answer.
         Err(why) if why.kind() == ErrorKind::BrokenPipe => {}
         Err(why) if why.kind() == ErrorKind::ArgumentListTooLong => {
@@ -127,7 +134,7 @@ fn connect(place: &Place) -> Option<UnixStream> {
     }
 }
 
-fn request(arguments: Vec<Vec<u8>>) -> Result<Request, Failure> {
+fn request(arguments: Vec<Vec<u8>>, proof: Vec<u8>) -> Result<Request, Failure> {
     let directory = std::env::current_dir()
         .map_err(|why| Failure::new(Kind::Failed, format!("the current directory: {why}")))?;
     Ok(Request {
@@ -135,7 +142,16 @@ fn request(arguments: Vec<Vec<u8>>) -> Result<Request, Failure> {
         directory: directory.as_os_str().as_bytes().to_vec(),
         environment: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
         wants_colour: wants_colour(),
+        umask: umask_here(),
+        proof,
     })
+}
+
+/// The umask of this process, which can only be seen by setting it.
+fn umask_here() -> u32 {
+    let mask = umask(Mode::from_raw_mode(0o077));
+    umask(mask);
+    mask.as_raw_mode()
 }
 
 /// The exit code that a holder answered with.

@@ -1,8 +1,11 @@
 //! What holder and caller say to each other.
 //!
-//! The holder: `allod` and its version, a line. The caller: the size of its request (4 bytes, little
+//! The holder: `allod` and its version, a line, and a challenge. The caller: the size of its request (4 bytes, little
 //! endian; with them its standard input, output and error), and the request, as JSON. The holder: its
 //! answer, as JSON, and the end.
+//!
+//! In its request the caller proves that it has the key that opens the vault: whoever reaches the
+//! socket, in a container with nothing but the vault's folder, say, gets no more by it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
@@ -11,6 +14,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use allod_crypto::hash::{blake3_keyed, tagged};
+use allod_crypto::{ConstantTimeEq, Secret};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -34,6 +39,30 @@ const ANSWER_MAX: u64 = 64 << 10;
 /// Standard input, output and error.
 const STREAMS: usize = 3;
 
+/// What a caller proves its key for, once.
+pub(super) type Challenge = [u8; 32];
+
+/// By what callers show that they could open the vault themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Proving(Secret<32>);
+
+impl Proving {
+    /// For the vault that this key opens.
+    pub(super) fn new(root: &Secret<32>) -> Self {
+        Self(Secret::from(tagged("allod 2026, key of those who ask the holder of a vault", &[root.expose()])))
+    }
+
+    /// The proof for a challenge: 32 bytes.
+    pub(super) fn prove(&self, challenge: &Challenge) -> Vec<u8> {
+        blake3_keyed(&self.0, &[challenge]).to_vec()
+    }
+
+    /// Whether this is one.
+    pub(super) fn is_proven(&self, challenge: &Challenge, proof: &[u8]) -> bool {
+        self.prove(challenge).ct_eq(proof).into()
+    }
+}
+
 /// A command that is handed over.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +75,10 @@ pub(super) struct Request {
     pub(super) environment: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether it lets colours be.
     pub(super) wants_colour: bool,
+    /// Which permissions it gives to nobody.
+    pub(super) umask: u32,
+    /// That it could open the vault itself.
+    pub(super) proof: Vec<u8>,
 }
 
 /// What came of it.
@@ -70,8 +103,15 @@ pub(super) fn is_of_this_user(link: &UnixStream) -> bool {
     socket_peercred(link).is_ok_and(|other| other.uid.is_root() || other.uid == getuid())
 }
 
-pub(super) fn greet(mut link: &UnixStream) -> io::Result<()> {
-    link.write_all(format!("{VERSION}\n").as_bytes())
+pub(super) fn greet(mut link: &UnixStream, challenge: &Challenge) -> io::Result<()> {
+    link.write_all(&[format!("{VERSION}\n").as_bytes(), challenge].concat())
+}
+
+/// What is to be proven, which follows the greeting.
+pub(super) fn challenged(mut link: &UnixStream) -> io::Result<Challenge> {
+    let mut challenge = [0; 32];
+    link.read_exact(&mut challenge)?;
+    Ok(challenge)
 }
 
 /// What the holder calls itself.
@@ -162,6 +202,8 @@ mod tests {
             directory: b"/somewhere".to_vec(),
             environment: vec![(b"A".to_vec(), b"B\xfe".to_vec())],
             wants_colour: true,
+            umask: 0o022,
+            proof: vec![7; 32],
         }
     }
 
@@ -214,17 +256,28 @@ mod tests {
         for bytes in [&[][..], &size[..3], &size, &whole[..whole.len() - 1], &too_large] {
             assert!(send(bytes, 3).is_err(), "{bytes:?}");
         }
-        let other = br#"{"arguments":[],"directory":[],"environment":[],"wants_colour":true,"more":1}"#;
+        let other = br#"{"arguments":[],"directory":[],"environment":[],"wants_colour":true,"umask":18,"proof":[],"more":1}"#;
         assert!(send(&[&(other.len() as u32).to_le_bytes()[..], other].concat(), 3).is_err());
     }
 
     #[test]
     fn a_greeting_is_bounded_and_does_nothing_to_a_terminal() {
         let (here, there) = UnixStream::pair().unwrap();
-        greet(&there).unwrap();
+        greet(&there, &[9; 32]).unwrap();
         assert_eq!(greeted(&here).unwrap(), VERSION);
+        assert_eq!(challenged(&here).unwrap(), [9; 32]);
         (&there).write_all(&[b'\x1b'; 64]).unwrap();
         (&there).write_all(&[b'x'; 300]).unwrap();
         assert_eq!(greeted(&here).unwrap(), "x".repeat(64));
+    }
+
+    #[test]
+    fn only_who_has_the_vaults_key_proves_it_and_for_one_challenge() {
+        let proving = Proving::new(&Secret::from([1; 32]));
+        let proof = proving.prove(&[2; 32]);
+        assert!(proving.is_proven(&[2; 32], &proof));
+        assert!(!proving.is_proven(&[3; 32], &proof));
+        assert!(!Proving::new(&Secret::from([4; 32])).is_proven(&[2; 32], &proof));
+        assert!(!proving.is_proven(&[2; 32], &proof[..31]) && !proving.is_proven(&[2; 32], &[]));
     }
 }

@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use allod_crypto::Secret;
 use allod_disk::Place;
 use clap::Parser;
 use tokio::runtime::Handle;
 
 use super::is_done_by_holders;
-use super::message::{Answer, Request, greet, is_of_this_user, socket};
+use super::message::{Answer, Challenge, Proving, Request, greet, is_of_this_user, socket};
 use crate::caller::Caller;
 use crate::cli::Cli;
 use crate::commands::do_with_vault;
@@ -44,6 +45,7 @@ pub(in crate::commands::vault) struct Holder {
 
 struct Shared {
     home: VaultHome,
+    proving: Proving,
     runtime: Handle,
     callers: AtomicUsize,
     /// What is to be told when this ends.
@@ -54,7 +56,11 @@ struct Shared {
 impl Holder {
     /// Begins, for a vault that this process has mounted. Whatever listened here before is gone,
     /// since the vault was free.
-    pub(in crate::commands::vault) fn begin(home: &VaultHome, place: &Place) -> io::Result<Self> {
+    pub(in crate::commands::vault) fn begin(
+        home: &VaultHome,
+        place: &Place,
+        root: &Secret<32>,
+    ) -> io::Result<Self> {
         let folder = File::open(place.folder())?;
         let socket = socket(&folder);
         match fs::remove_file(&socket) {
@@ -65,6 +71,7 @@ impl Holder {
         fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
         let shared = Arc::new(Shared {
             home: home.clone(),
+            proving: Proving::new(root),
             runtime: Handle::current(),
             callers: AtomicUsize::new(0),
             at_work: Mutex::default(),
@@ -108,7 +115,8 @@ impl Shared {
         let shared = Arc::clone(self);
         self.callers.fetch_add(1, Ordering::Relaxed);
         let met = Met { shared, link };
-        std::thread::spawn(move || {
+        // Where there can be no more threads, the caller sees the end of the link.
+        let _ = std::thread::Builder::new().spawn(move || {
             // Whoever went away needs no answer.
             let _ = met.shared.answer(&met.link).send(&met.link);
         });
@@ -123,8 +131,12 @@ impl Shared {
             return refused(link, "it does much for others just now; try again");
         }
         let timed = link.set_read_timeout(Some(SAYS)).and_then(|()| link.set_write_timeout(Some(SAYS)));
-        let came = timed.and_then(|()| greet(link)).and_then(|()| Request::receive(link));
+        let challenge: Challenge = *Secret::random(&mut allod_node::entropy()).expose();
+        let came = timed.and_then(|()| greet(link, &challenge)).and_then(|()| Request::receive(link));
         match came {
+            Ok((request, _)) if !self.proving.is_proven(&challenge, &request.proof) => {
+                Answer::Refused("you do not show the key that opens this vault".into())
+            }
             Ok((request, streams)) => self.carry_out(request, streams, link),
             Err(why) => Answer::Refused(why.to_string()),
         }
@@ -144,6 +156,7 @@ impl Shared {
             directory: PathBuf::from(string(request.directory)),
             environment: environment.map(|(name, value)| (string(name), string(value))).collect(),
             wants_colour: request.wants_colour,
+            umask: request.umask,
         };
         let screen = Screen::of(caller, cli.json);
         self.will_stop(&screen, link);

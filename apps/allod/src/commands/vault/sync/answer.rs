@@ -194,10 +194,9 @@ impl Answering {
         if self.screen.is_json() {
             arguments.insert(1, "--json");
         }
-        let place = place(home);
         std::thread::scope(|scope| {
             let asked = scope.spawn(move || {
-                let asked = holder::ask(&place, &arguments, [&there, &out, &err]);
+                let asked = holder::ask(home, &arguments, [&there, &out, &err]);
                 // The holder has its own end of it, if there is one.
                 let _ = there.shutdown(Shutdown::Both);
                 asked

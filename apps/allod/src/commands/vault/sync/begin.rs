@@ -3,6 +3,7 @@
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ impl Other {
                     .stdout(Stdio::from(OwnedFd::from(other_end)));
                 if let Some(caller) = screen.caller() {
                     let err = caller.err.try_clone().map_err(failed)?;
+                    // Where it asks somebody at a terminal, this program does not stop with it.
+                    command.process_group(0);
                     command.current_dir(&caller.directory).env_clear().stderr(err);
                     command.envs(caller.environment.iter().map(|(name, value)| (name, value)));
                 }

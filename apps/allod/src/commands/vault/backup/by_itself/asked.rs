@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::time::Duration;
 
-use allod_disk::Place;
 use serde_json::Value;
 
 use super::super::super::holder;
-use super::super::super::open::{VaultHome, place};
+use super::super::super::open::VaultHome;
 use super::{BackedUp, DAY, Found, Outcome, until_due};
 
 /// The largest answer that is read.
@@ -85,8 +84,8 @@ async fn said(home: &VaultHome, arguments: &[&str]) -> Outcome<(u8, Value)> {
         .chain(arguments)
         .map(|argument| (*argument).to_owned())
         .collect();
-    let place = place(home);
-    let asked = tokio::task::spawn_blocking(move || ask(&place, &arguments)).await;
+    let home = home.clone();
+    let asked = tokio::task::spawn_blocking(move || ask(&home, &arguments)).await;
     match asked {
         Ok(Ok(Some(said))) => Outcome::Done(said),
         // Another command is at work on it, and no mount.
@@ -96,12 +95,12 @@ async fn said(home: &VaultHome, arguments: &[&str]) -> Outcome<(u8, Value)> {
     }
 }
 
-fn ask(place: &Place, arguments: &[String]) -> Result<Option<(u8, Value)>, String> {
+fn ask(home: &VaultHome, arguments: &[String]) -> Result<Option<(u8, Value)>, String> {
     let failed = |why: &dyn std::fmt::Display| why.to_string();
     let nothing = File::open("/dev/null").map_err(|why| failed(&why))?;
     let [mut out, mut err] = [memory()?, memory()?];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let code = holder::ask(place, &arguments, [&nothing, &out, &err]).map_err(|why| failed(&why))?;
+    let code = holder::ask(home, &arguments, [&nothing, &out, &err]).map_err(|why| failed(&why))?;
     let Some(code) = code else { return Ok(None) };
     // What succeeds says so on the standard output, and what fails on the other.
     let said = [&mut out, &mut err].into_iter().find_map(|file| last_object(file).transpose());
