@@ -129,7 +129,7 @@ fn waypoints(random: &mut Random) -> Meetings {
         (0..PEOPLE).map(|_| (somewhere(random), somewhere(random), 1.0)).collect();
     let mut all = Vec::new();
     for _ in 0..DAYS * STEPS_A_DAY {
-        let mut cells: HashMap<(i64, i64), Vec<u16>> = HashMap::new();
+        let mut cells: BTreeMap<(i64, i64), Vec<u16>> = BTreeMap::new();
         for (number, (at, to, speed)) in people.iter_mut().enumerate() {
             let way = [to[0] - at[0], to[1] - at[1]];
             let (left, goes) = (way[0].hypot(way[1]), *speed * STEP_MS as f64 / 1000.0);
@@ -366,10 +366,7 @@ fn give(
         if taker.take(number, &copy, origin, messages, now) {
             outcome.transmissions += 1;
             left -= 1;
-            if carried.terms.copies > 0 && kept == 0 {
-                giver.store.remove(&message.id);
-                giver.has.set(number, false);
-            } else if kept != carried.terms.copies {
+            if kept != carried.terms.copies {
                 giver.store.set_copies(&message.id, kept);
             }
         }

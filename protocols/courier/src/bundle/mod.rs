@@ -94,11 +94,12 @@ impl Bundle {
     /// A whole one of a sealed message, which begins with its tag.
     ///
     /// # Errors
-    /// [`BundleError::Malformed`] where the message has no tag, [`BundleError::TooLarge`].
+    /// [`BundleError::Malformed`] where the message has no tag, [`BundleError::TooLarge`],
+    /// [`BundleError::Inconsistent`] where it is of the second 0.
     pub fn new(message: &[u8], terms: Terms) -> Result<Self, BundleError> {
         let (tag, payload) = message.split_first_chunk().ok_or(BundleError::Malformed)?;
-        let total = size_of(payload.len())?;
-        Ok(Self { tag: Tag(*tag), terms, part: Part { offset: 0, total }, payload: payload.to_vec() })
+        let part = Part { offset: 0, total: size_of(payload.len())? };
+        Self { tag: Tag(*tag), terms, part, payload: payload.to_vec() }.checked()
     }
 
     /// The sealed message, if all of it is here.
@@ -148,7 +149,9 @@ impl Bundle {
         let is_in_bounds = end <= self.part.total && self.part.total as usize <= PAYLOAD_MAX;
         // A fragment without bytes would be as many as one likes.
         let has_bytes = size > 0 || self.part.total == 0;
-        if is_in_bounds && has_bytes { Ok(self) } else { Err(BundleError::Inconsistent) }
+        // In RFC 9171 (section 4.2.7), time 0 is that of a source without a clock.
+        let has_time = self.terms.created.0 > 0;
+        if is_in_bounds && has_bytes && has_time { Ok(self) } else { Err(BundleError::Inconsistent) }
     }
 }
 

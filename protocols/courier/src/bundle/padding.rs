@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 
 use super::compact::HEADER;
-use crate::ratchet::{OVERHEAD, Tag};
+use crate::ratchet::Tag;
 
 /// Bytes of a packet on the links that compact bundles are for.
 pub const PACKET: usize = 230;
@@ -29,8 +29,9 @@ fn bucket(size: usize) -> usize {
 }
 
 /// What is to be sealed, with so many bytes behind it that the sealed message has a usual size.
-pub fn pad(plain: &[u8]) -> Vec<u8> {
-    let size = bucket(plain.len() + 1 + OVERHEAD) - OVERHEAD;
+/// `overhead` is how many bytes sealing adds.
+pub fn pad(plain: &[u8], overhead: usize) -> Vec<u8> {
+    let size = bucket(plain.len() + 1 + overhead) - overhead;
     let mut padded = Vec::with_capacity(size);
     padded.extend_from_slice(plain);
     padded.push(END);

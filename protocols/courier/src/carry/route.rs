@@ -22,8 +22,8 @@ const UNCOUNTED: u8 = u8::MAX;
 pub enum Giving {
     /// Nothing, unless they ask for it.
     Nothing,
-    /// A copy, with so many for others; whoever gives it keeps as many as are said second. None
-    /// means that it is theirs to carry from now on.
+    /// A copy, with so many for others; whoever gives it keeps as many as are said second. With
+    /// none it stays a cover copy, so that nobody can make a bundle vanish by taking the last one.
     Copies(u8, u8),
 }
 

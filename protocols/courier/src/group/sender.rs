@@ -13,6 +13,7 @@ use allod_crypto::aead::{open_once, seal_once};
 use allod_crypto::hash::{blake3_keyed, tagged};
 use allod_crypto::sign::{Signature, SigningKey, VerifyingKey};
 use allod_crypto::{CryptoRng, Secret, SecretBytes};
+use allod_did::Did;
 use allod_wire::Instant;
 use minicbor::{Decode, Encode};
 
@@ -35,7 +36,7 @@ pub struct SenderKey {
 /// The chain of a device, as it has it itself.
 #[derive(Clone, Debug)]
 pub struct SenderChain {
-    group: GroupId,
+    bound: [u8; 32],
     chain: Chain,
     key: SigningKey,
 }
@@ -44,7 +45,7 @@ pub struct SenderChain {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Listener {
     #[cbor(n(0), with = "minicbor::bytes")]
-    group: [u8; 32],
+    bound: [u8; 32],
     #[n(1)]
     key: SenderKey,
     #[n(2)]
@@ -52,10 +53,11 @@ pub struct Listener {
 }
 
 impl SenderChain {
-    /// A new one, for messages to this group.
-    pub fn new(group: GroupId, rng: &mut impl CryptoRng) -> Self {
+    /// A new one of this device, for messages to this group.
+    pub fn new(group: GroupId, (author, device): (Did, VerifyingKey), rng: &mut impl CryptoRng) -> Self {
         let chain = Chain::new(Secret::random(rng), HeaderKey(Secret::random(rng)));
-        Self { group, chain, key: SigningKey::from_seed(&Secret::random(rng)) }
+        let bound = bound(group, author, device);
+        Self { bound, chain, key: SigningKey::from_seed(&Secret::random(rng)) }
     }
 
     /// What others need to read what is sent from now on, and nothing before.
@@ -80,17 +82,18 @@ impl SenderChain {
         let tag = self.chain.token(self.chain.next()).tag();
         let mut message = Vec::with_capacity(plain.len() + SENDER_OVERHEAD);
         message.extend_from_slice(&tag.0);
-        message.extend_from_slice(&seal_once(sealing_key(&self.chain.step(), self.group, tag), plain));
-        let signature = self.key.sign(&signed(self.group, &message));
+        message.extend_from_slice(&seal_once(sealing_key(&self.chain.step(), &self.bound, tag), plain));
+        let signature = self.key.sign(&signed(&self.bound, &message));
         message.extend_from_slice(&signature.0);
         Ok(message)
     }
 }
 
 impl Listener {
-    /// To the chain of a device that sends to this group.
-    pub fn new(group: GroupId, key: SenderKey) -> Self {
-        Self { group: group.0, key, skipped: Skipped::default() }
+    /// To the chain of a device that sends to this group, and that gave its key itself: one that
+    /// somebody else gives opens nothing.
+    pub fn new(group: GroupId, (author, device): (Did, VerifyingKey), key: SenderKey) -> Self {
+        Self { bound: bound(group, author, device), key, skipped: Skipped::default() }
     }
 
     /// Opens a message. The state has to be durable before it is acknowledged.
@@ -99,7 +102,6 @@ impl Listener {
     /// [`CourierError::Malformed`], [`CourierError::NotExpected`], [`CourierError::Forged`];
     /// nothing changed then.
     pub fn open(&mut self, message: &[u8], now: Instant) -> Result<SecretBytes, CourierError> {
-        let group = GroupId(self.group);
         let (body, signature) = message.split_last_chunk().ok_or(CourierError::Malformed)?;
         let (tag, sealed) = body.split_first_chunk().ok_or(CourierError::Malformed)?;
         let tag = Tag(*tag);
@@ -108,10 +110,10 @@ impl Listener {
         if late.is_none() && found.is_none() {
             return Err(CourierError::NotExpected);
         }
-        let verified = VerifyingKey(self.key.key).verify(&signed(group, body), &Signature(*signature));
+        let verified = VerifyingKey(self.key.key).verify(&signed(&self.bound, body), &Signature(*signature));
         verified.map_err(|_| CourierError::Forged)?;
         let open = |key: &Secret<32>| {
-            open_once(&sealing_key(key, group, tag), sealed).map_err(|_| CourierError::Forged)
+            open_once(&sealing_key(key, &self.bound, tag), sealed).map_err(|_| CourierError::Forged)
         };
         if let Some(key) = late {
             let plain = open(&key)?;
@@ -137,11 +139,16 @@ impl Listener {
     }
 }
 
-/// The key that a message is sealed under once.
-fn sealing_key(message: &Secret<32>, group: GroupId, tag: Tag) -> Secret<32> {
-    Secret::from(blake3_keyed(message, &[&group.0, &tag.0]))
+/// What a chain is bound to: its group, and the device whose it is.
+fn bound(group: GroupId, author: Did, device: VerifyingKey) -> [u8; 32] {
+    tagged("allod 2026 courier, sender chain", &[&group.0, author.as_bytes(), &device.0])
 }
 
-fn signed(group: GroupId, message: &[u8]) -> [u8; 32] {
-    tagged("allod 2026 courier, message to a group", &[&group.0, message])
+/// The key that a message is sealed under once.
+fn sealing_key(message: &Secret<32>, bound: &[u8; 32], tag: Tag) -> Secret<32> {
+    Secret::from(blake3_keyed(message, &[bound, &tag.0]))
+}
+
+fn signed(bound: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    tagged("allod 2026 courier, message to a group", &[bound, message])
 }

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use allod_crypto::Secret;
-use allod_crypto::sign::SigningKey;
+use allod_crypto::sign::{SigningKey, VerifyingKey};
 use allod_did::Did;
 use allod_wire::Instant;
 use getrandom::SysRng;
@@ -29,6 +29,10 @@ fn did(number: u8) -> Did {
 
 fn device(number: u8) -> SigningKey {
     SigningKey::from_seed(&Secret::from([number; 32]))
+}
+
+fn sender(number: u8) -> (Did, VerifyingKey) {
+    (did(number), device(number).verifying_key())
 }
 
 /// A member who has some changes, and makes more.
@@ -265,8 +269,8 @@ proptest! {
         order in prop::collection::vec(any::<prop::sample::Index>(), 60),
     ) {
         let group = View::found().gathered.id();
-        let mut chain = SenderChain::new(group, &mut rng());
-        let mut listener = Listener::new(group, chain.key());
+        let mut chain = SenderChain::new(group, sender(0), &mut rng());
+        let mut listener = Listener::new(group, sender(0), chain.key());
         let mut messages: Vec<_> = (0..count).map(|number| (number, chain.seal(&[number as u8; 9]).unwrap())).collect();
         let tags: BTreeSet<_> = listener.expected().collect();
         for at in order.iter().take(count) {
@@ -282,9 +286,9 @@ proptest! {
 #[test]
 fn who_gets_a_chain_later_reads_nothing_of_before() {
     let group = View::found().gathered.id();
-    let mut chain = SenderChain::new(group, &mut rng());
+    let mut chain = SenderChain::new(group, sender(0), &mut rng());
     let before = chain.seal(b"before").unwrap();
-    let mut late = Listener::new(group, chain.key());
+    let mut late = Listener::new(group, sender(0), chain.key());
     let after = chain.seal(b"after").unwrap();
     assert_eq!(late.open(&before, NOW), Err(CourierError::NotExpected));
     assert_eq!(late.open(&after, NOW).unwrap().expose(), b"after");
@@ -294,10 +298,10 @@ fn who_gets_a_chain_later_reads_nothing_of_before() {
 #[test]
 fn a_member_cannot_write_in_anothers_name() {
     let group = View::found().gathered.id();
-    let mut chain = SenderChain::new(group, &mut rng());
-    let mut listener = Listener::new(group, chain.key());
+    let mut chain = SenderChain::new(group, sender(0), &mut rng());
+    let mut listener = Listener::new(group, sender(0), chain.key());
     // A member has the chain, and not what signs.
-    let mut forger = SenderChain::new(group, &mut rng()).with_chain_of(&chain.key());
+    let mut forger = SenderChain::new(group, sender(0), &mut rng()).with_chain_of(&chain.key());
     let forged = forger.seal(b"forged").unwrap();
     let before = listener.clone();
     assert_eq!(listener.open(&forged, NOW), Err(CourierError::Forged));
@@ -313,9 +317,18 @@ fn a_member_cannot_write_in_anothers_name() {
 }
 
 #[test]
+fn a_key_that_a_member_passes_off_as_their_own_opens_nothing() {
+    let group = View::found().gathered.id();
+    let mut chain = SenderChain::new(group, sender(0), &mut rng());
+    let mut deceived = Listener::new(group, sender(1), chain.key());
+    let message = chain.seal(b"by 0").unwrap();
+    assert_eq!(deceived.open(&message, NOW), Err(CourierError::Forged));
+}
+
+#[test]
 fn a_chain_ends_after_so_many_messages() {
     let group = View::found().gathered.id();
-    let mut chain = SenderChain::new(group, &mut rng());
+    let mut chain = SenderChain::new(group, sender(0), &mut rng());
     for _ in 0..WINDOW {
         chain.seal(b"").unwrap();
     }
