@@ -140,9 +140,12 @@ fn object(start: u64, number: u8, size: u32) -> Part {
     Part { start, bytes: PartBytes::Object { id: ObjectId(id), from: 0, size } }
 }
 
+/// How operations are said, the operations, and contents that they name.
+type Said = (u8, Vec<Operation>, Vec<ByteVec>);
+
 /// Operations of which each that is not new names those before it by their place: the fixtures'
 /// image has some before, and they are counted from the last one on.
-fn said() -> Vec<Vec<(u8, Vec<Operation>, Vec<ByteVec>)>> {
+fn said() -> Vec<Vec<Said>> {
     let here = |bytes: &[u8]| Part { start: 0, bytes: PartBytes::Here(bytes.to_vec()) };
     let list = |parts: Vec<Part>| ByteVec::from(allod_wire::encode(&PartList(parts)));
     let top = || place(OWN, Id::TOP, b"a", Target::Directory, Vec::new());
