@@ -7,10 +7,11 @@ use std::path::Path;
 use allod_courier::bundle::{Bundle, Lifetime, Priority, Seconds, Terms, fragments, pad};
 use allod_courier::contact::greet;
 use allod_courier::group::{Action, Change, GroupId, Listener};
+use allod_courier::ratchet::OVERHEAD;
 use allod_did::Did;
 use allod_fuzz::{
     FIXTURE_TODAY, fixture_device, fixture_founding, fixture_invitation, fixture_log, fixture_met,
-    fixture_own, fixture_sender, joined, stream,
+    fixture_own, fixture_sender, fixture_who, joined, stream,
 };
 use rand_core::Rng;
 
@@ -43,7 +44,7 @@ fn bundles() -> Done {
         put("bundle_full", 10 + number, part.to_full())?;
         let compact: Vec<Vec<u8>> = parts.iter().map(Bundle::to_compact).collect();
         put("bundle_fragments", number, joined(&compact))?;
-        put("padding", number, pad(message))?;
+        put("padding", number, pad(message, OVERHEAD))?;
     }
     Ok(())
 }
@@ -93,7 +94,7 @@ fn groups() -> Done {
     put("group_key", 0, allod_wire::encode(&key))?;
     messages.reverse();
     put("group_open", 0, joined(&messages))?;
-    let mut listener = Listener::new(GroupId(founding.id().0), key);
+    let mut listener = Listener::new(GroupId(founding.id().0), fixture_who(), key);
     listener.open(messages.first().ok_or("no message")?, FIXTURE_TODAY)?;
     put("group_key", 1, allod_wire::encode(&listener))
 }

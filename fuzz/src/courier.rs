@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use allod_courier::bundle::{Bundle, Reassembly, fragments, pad, unpad};
 use allod_courier::contact::{Greeted, Invitation, InvitationSecret, Own, welcome};
+use allod_courier::ratchet::OVERHEAD;
 use allod_crypto::Secret;
 use allod_wire::Instant;
 
@@ -72,7 +73,7 @@ pub fn padding(data: &[u8]) {
         assert!(data.starts_with(plain));
         assert!(data[plain.len() + 1..].iter().all(|byte| *byte == 0));
     }
-    assert_eq!(unpad(&pad(data)), Some(data));
+    assert_eq!(unpad(&pad(data, OVERHEAD)), Some(data));
 }
 
 /// An invitation.

@@ -46,8 +46,8 @@ pub use ledger::{
     ledger_proof, signed_answer,
 };
 pub use session::{
-    fixture_founding, fixture_met, fixture_sender, group_change, group_changes, group_key, group_open,
-    ratchet_load, ratchet_open, ratchet_session,
+    fixture_founding, fixture_met, fixture_sender, fixture_who, group_change, group_changes, group_key,
+    group_open, ratchet_load, ratchet_open, ratchet_session,
 };
 pub use share::{
     FIXTURE_SPACE, fixture_device, fixture_granted, fixture_ring, fixture_roster, share_grant, share_granted,

@@ -6,6 +6,7 @@ use allod_courier::CourierError;
 use allod_courier::group::{Action, GroupId};
 use allod_courier::group::{CHANGE_MAX, Change, Gathered, Listener, SenderChain, SenderKey, Taken};
 use allod_courier::ratchet::{Ratchet, STORED_MAX, Start};
+use allod_crypto::sign::VerifyingKey;
 use allod_crypto::{Secret, SecretBytes, exchange};
 use allod_did::Did;
 use allod_wire::Instant;
@@ -170,16 +171,21 @@ pub fn group_changes(data: &[u8]) {
     assert_eq!(gather(&mut changes.iter()), gather(&mut changes.iter().rev()));
 }
 
+/// Whose chain it is.
+pub fn fixture_who() -> (Did, VerifyingKey) {
+    (fixture_log().state().did(), fixture_device().verifying_key())
+}
+
 /// A chain of a device that sends to the group, and what it has sealed.
 pub fn fixture_sender() -> (SenderKey, Vec<Vec<u8>>) {
-    let mut chain = SenderChain::new(GroupId(fixture_founding().id().0), &mut stream());
+    let mut chain = SenderChain::new(GroupId(fixture_founding().id().0), fixture_who(), &mut stream());
     let key = chain.key();
     (key, (0..4).map(|number| made(chain.seal(&[number; 20]))).collect())
 }
 
 /// Messages to a group, joined, as somebody has them who listens.
 pub fn group_open(data: &[u8]) {
-    let mut listener = Listener::new(GroupId(fixture_founding().id().0), fixture_sender().0);
+    let mut listener = Listener::new(GroupId(fixture_founding().id().0), fixture_who(), fixture_sender().0);
     for message in pieces(data) {
         let before = listener.clone();
         match listener.open(message, FIXTURE_TODAY) {
@@ -192,7 +198,7 @@ pub fn group_open(data: &[u8]) {
 /// The key of a chain, as another member gives it, and a listener, as a disk gives it back.
 pub fn group_key(data: &[u8]) {
     let group = GroupId(fixture_founding().id().0);
-    let key = minicbor::decode::<SenderKey>(data).map(|key| Listener::new(group, key));
+    let key = minicbor::decode::<SenderKey>(data).map(|key| Listener::new(group, fixture_who(), key));
     let kept = minicbor::decode::<Listener>(data);
     for mut listener in key.into_iter().chain(kept) {
         let bytes = allod_wire::encode(&listener);
