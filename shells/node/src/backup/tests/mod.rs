@@ -5,6 +5,7 @@ mod coming_back;
 mod lost;
 mod restless;
 mod stopping;
+mod taken_over;
 
 use std::fs;
 use std::path::{Path, PathBuf};
