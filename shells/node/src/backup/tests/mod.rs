@@ -3,6 +3,7 @@
 mod caught;
 mod coming_back;
 mod lost;
+mod relearned;
 mod restless;
 mod stopping;
 mod taken_over;
