@@ -54,8 +54,10 @@ impl<A: Access> Backup<A> {
 
     async fn verify_held(&mut self, audit: Audit) -> Result<Vec<Audited>, RunError> {
         let peers = self.peers()?;
+        let (meta, records) = self.book(|book| Ok((book.meta_or_new()?, book.peers()?)))?;
+        self.see_who_is_back(&peers, &records, meta.taken_over).await?;
+        let ours = meta.generation;
         let (packs, records) = self.book(|book| Ok((book.packs()?, book.peers()?)))?;
-        let ours = self.book(|book| book.meta_or_new())?.generation;
         let sizes: BTreeMap<ShardId, u64> = packs
             .iter()
             .flat_map(|pack| pack.shards.iter().map(|shard| (shard.id, pack.shard_size() as u64)))

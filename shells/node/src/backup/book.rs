@@ -61,6 +61,9 @@ pub(super) struct Meta {
     /// When the peers were last audited, in milliseconds since 1970; 0 for never.
     #[cbor(n(10), default)]
     pub(super) audited: u64,
+    /// The newest generation that another image made, and that this one took over; 0 for none.
+    #[cbor(n(11), default)]
+    pub(super) taken_over: u64,
 }
 
 impl Meta {

@@ -96,7 +96,8 @@ pub enum RunError {
     #[error("you have no backup peers yet")]
     NoPeers,
     /// Too few peers take shards.
-    #[error("{usable} of your peers take shards, and {needed} are needed: {faults}")]
+    #[error("{usable} of your peers {} shards, and {needed} {} needed: {faults}",
+        if *usable == 1 { "takes" } else { "take" }, are(*needed))]
     TooFewPeers {
         /// How many do.
         usable: usize,
@@ -116,11 +117,27 @@ pub enum RunError {
         /// The newest that a peer has.
         theirs: u64,
     },
+    /// Those who were asked have only an older backup than this image made.
+    #[error(
+        "the newest backup that was found is {theirs}, and this vault made {ours}, so that it cannot be \
+         learned from it what is backed up. Nothing was changed; try again when the peers that have backup \
+         {ours} can be reached{}",
+        because(faults)
+    )]
+    Older {
+        /// The newest that this image made.
+        ours: u64,
+        /// The newest that somebody showed.
+        theirs: u64,
+        /// What was wrong with whom.
+        faults: Faults,
+    },
     /// No number is left for a newer backup.
     #[error("no backup can be newer than the one that your peers have")]
     Exhausted,
     /// Objects of the vault do not open, so that they cannot be backed up.
-    #[error("{} objects of this vault are damaged, the first is {}; the backup before is untouched", .0.len(), .0[0])]
+    #[error("{} of this vault {} damaged, the first is {}; the backup before is untouched",
+        counted(.0.len(), "object", "objects"), are(.0.len()), .0[0])]
     Damaged(Vec<ObjectId>),
     /// Nobody has a catalogue.
     #[error("none of those who were asked has a backup of this vault{}", because(.0))]
@@ -130,9 +147,9 @@ pub enum RunError {
     UnknownCatalogue,
     /// Packs did not come back.
     #[error(
-        "{} packs did not come back: of pack {}, {found} good shards were found and {needed} are needed. \
-         What came back is kept{}",
-        packs.len(), packs[0], because(faults)
+        "{} did not come back: of pack {}, {} found and {needed} {} needed. What came back is kept{}",
+        counted(packs.len(), "pack", "packs"), packs[0],
+        counted(*found, "good shard was", "good shards were"), are(*needed), because(faults)
     )]
     Lost {
         /// Which.
@@ -151,4 +168,12 @@ pub enum RunError {
 
 fn because(faults: &Faults) -> String {
     if faults.0.is_empty() { String::new() } else { format!(": {faults}") }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn are(number: usize) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use allod_vault::VaultError;
 use allod_vault::backup::plan::repair;
-use allod_vault::backup::{PackRecord, Packer, unpack};
+use allod_vault::backup::shard::ShardId;
+use allod_vault::backup::{PackRecord, Packer, PeerRecord, unpack};
 use allod_vault::files::Access;
 use allod_vault::object::{ObjectId, Sealed};
 
 use super::error::{Faults, RunError};
+use super::peer::Peer;
 use super::publish::shards_at;
 use super::run::Report;
 use super::store::{aside, divide, fetch, give};
@@ -92,28 +94,66 @@ impl<A: Access> Backup<A> {
         Ok(())
     }
 
-    /// Finds out what peers have no more after another device made backups, which may have had
-    /// them drop what it did not know. Nobody is to blame for it.
-    pub(super) async fn see_what_is_left(&mut self, peers: &Peers, usable: &[u32]) -> Result<(), RunError> {
+    /// Finds out what these peers have no more after another device made backups, which may have
+    /// had them drop what it did not know. Nobody is to blame for it, and who does not tell is
+    /// left as it was: two peers may have the same shard, and one of them be away. With the
+    /// numbers of those that told.
+    pub(super) async fn see_what_is_left<'p>(
+        &mut self,
+        peers: impl IntoIterator<Item = &'p Arc<Peer>>,
+    ) -> Result<BTreeSet<u32>, RunError> {
         let packs = self.book(|book| book.packs())?;
-        let mut gone = BTreeSet::new();
-        for (number, peer) in peers {
-            let should = shards_at(&packs, *number);
-            let listed = match usable.contains(number) {
-                true => peer.list(should.len()).await.unwrap_or_default(),
-                false => Vec::new(),
-            };
-            gone.extend(should.into_iter().filter(|id| listed.binary_search(id).is_err()));
+        let (mut gone, mut told) = (BTreeSet::new(), BTreeSet::new());
+        for peer in peers {
+            if peer.is_away() {
+                continue;
+            }
+            let should = shards_at(&packs, peer.number);
+            let Ok(listed) = peer.list(should.len()).await else { continue };
+            told.insert(peer.number);
+            let lacks = |id: &ShardId| listed.binary_search(id).is_err();
+            gone.extend(should.into_iter().filter(lacks).map(|id| (peer.number, id)));
         }
         self.book(|book| {
             for mut pack in book.packs()? {
-                for shard in pack.shards.iter_mut().filter(|shard| gone.contains(&shard.id)) {
-                    shard.peer = None;
+                let before = pack.clone();
+                for shard in &mut pack.shards {
+                    shard.peer = shard.peer.filter(|peer| !gone.contains(&(*peer, shard.id)));
                 }
-                book.set_pack(&pack)?;
+                if pack != before {
+                    book.set_pack(&pack)?;
+                    book.change_meta(|meta| meta.changed = true)?;
+                }
             }
             book.commit()
-        })
+        })?;
+        Ok(told)
+    }
+
+    /// Does the same for those that were away when this vault took over, and show that another
+    /// device told them more than this one did. Once each: then they have acknowledged it.
+    pub(super) async fn see_who_is_back(
+        &mut self,
+        peers: &Peers,
+        records: &[PeerRecord],
+        taken_over: u64,
+    ) -> Result<(), RunError> {
+        for record in records.iter().filter(|record| record.acknowledged < taken_over) {
+            let Some(peer) = peers.get(&record.number).filter(|peer| !peer.is_away()) else { continue };
+            let Ok(shown) = peer.signed_generation().await else { continue };
+            let is_told_more = shown > record.acknowledged && shown <= taken_over;
+            if !is_told_more || !self.see_what_is_left([peer]).await?.contains(&record.number) {
+                continue;
+            }
+            self.book(|book| {
+                if let Some(mut record) = book.peer(record.number)? {
+                    record.acknowledged = shown;
+                    book.set_peer(&record)?;
+                }
+                book.commit()
+            })?;
+        }
+        Ok(())
     }
 
     /// A pack as it was sealed, made from the objects of the vault; nothing where one of them

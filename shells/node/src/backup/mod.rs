@@ -22,6 +22,7 @@ mod publish;
 mod relearn;
 mod restore;
 mod run;
+mod salvage;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -197,11 +197,13 @@ impl<A: Access> Backup<A> {
         if is_taken_over {
             self.book(|book| {
                 book.change_meta(|meta| {
-                    meta.generation = newest;
+                    (meta.generation, meta.taken_over) = (newest, newest);
                     meta.changed = true;
                 })
             })?;
-            self.see_what_is_left(peers, &usable).await?;
+            self.see_what_is_left(peers.values()).await?;
+        } else {
+            self.see_who_is_back(peers, &records, meta.taken_over).await?;
         }
         Ok(usable)
     }

@@ -3,8 +3,10 @@
 mod caught;
 mod coming_back;
 mod lost;
+mod relearned;
 mod restless;
 mod stopping;
+mod taken_over;
 
 use std::fs;
 use std::path::{Path, PathBuf};

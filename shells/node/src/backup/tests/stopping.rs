@@ -194,3 +194,24 @@ async fn a_peer_whose_list_does_not_end_is_named() {
     assert_eq!(faults.iter().filter(|fault| **fault).count(), 1, "{audited:?}");
     serving.abort();
 }
+
+#[test]
+fn one_of_something_is_said_as_one() {
+    let lost = |packs: Vec<u64>, found, needed| {
+        RunError::Lost { packs, found, needed, faults: Faults::default() }.to_string()
+    };
+    let one = "1 pack did not come back: of pack 4, 0 good shards were found and 1 is needed. What came back is kept";
+    assert_eq!(lost(vec![4], 0, 1), one);
+    let two = "2 packs did not come back: of pack 4, 1 good shard was found and 2 are needed. What came back is kept";
+    assert_eq!(lost(vec![4, 5], 1, 2), two);
+    let damaged = |count| {
+        let all = vec![allod_vault::object::ObjectId([7; 32]); count];
+        RunError::Damaged(all).to_string().split(',').next().unwrap().to_owned()
+    };
+    assert_eq!(damaged(1), "1 object of this vault is damaged");
+    assert_eq!(damaged(2), "2 objects of this vault are damaged");
+    let few =
+        |usable, needed| RunError::TooFewPeers { usable, needed, faults: Faults::default() }.to_string();
+    assert_eq!(few(0, 1), "0 of your peers take shards, and 1 is needed: ");
+    assert_eq!(few(1, 2), "1 of your peers takes shards, and 2 are needed: ");
+}
