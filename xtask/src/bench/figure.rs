@@ -211,7 +211,7 @@ mod tests {
         ];
         assert_eq!(
             table(&figures),
-            "benchmark  figure    value  unit  aim               peer      ratio\n\
+            "benchmark  figure    value  unit  aim               peer       ratio\n\
              partials   evaluate   53.0  µs    <= 60     met     voprf 36  1.470x\n\
              partials   batch     18700  op/s  >= 20000  missed\n"
         );
