@@ -420,3 +420,26 @@ fn room_is_made_while_files_are_used_and_nobody_waits_long() {
     });
     assert!(fs::read(place.at("33")).unwrap() == kept);
 }
+
+#[test]
+fn a_mount_that_is_in_use_ends_when_it_is_not_any_more() {
+    let Some(mut place) = Place::new() else { return };
+    let mut file = File::create(place.at("held")).unwrap();
+    file.write_all(b"to the end").unwrap();
+    let holds = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(file);
+    });
+    // It ends, and is not given up because of whoever still has something open.
+    place.again();
+    holds.join().unwrap();
+    assert_eq!(fs::read(place.at("held")).unwrap(), b"to the end");
+    // Where somebody goes on using it, that is said.
+    let file = File::open(place.at("held")).unwrap();
+    let why = place.mounted.take().unwrap().end().unwrap_err();
+    assert!(
+        matches!(&why, MountError::System { source, .. } if source.kind() == ErrorKind::ResourceBusy)
+    );
+    drop(file);
+    let _ = allod_disk::unmount(&place.at(""), true);
+}

@@ -6,17 +6,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use allod_vault::files::Files;
 use allod_vault::{Blocks, Compress, VaultError};
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
+use super::end;
 use super::past::Past;
 use super::{Answers, Beside, Handle, Inside, Kernel, Shared};
 
 /// How often what was written is committed.
 const COMMITTED: Duration = Duration::from_secs(5);
+
+/// How long a mount that is in use is tried to be ended.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How often.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Threads that answer the kernel, and as many that work beside them, at most.
 const THREADS: usize = 4;
@@ -120,13 +127,30 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Mounted<B
         self.unmount()
     }
 
+    /// Unmounts. The kernel lets go of files some time after the last program has closed them, so
+    /// what is in use is tried again for a moment.
+    fn leave(&self) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            match end::unmount(&self.path, false) {
+                Err(why) if why.kind() == io::ErrorKind::ResourceBusy && begun.elapsed() < BUSY => {
+                    std::thread::sleep(AGAIN);
+                }
+                done => return done,
+            }
+        }
+    }
+
     fn unmount(&mut self) -> Result<(), MountError> {
         self.kernel.is_told_by(None);
         let unmounted = match self.session.take() {
-            Some(session) if !session.guard.is_finished() => match session.umount_and_join() {
-                // Somebody else unmounted it just now.
-                Err(why) if why.kind() == io::ErrorKind::InvalidInput => Ok(()),
-                done => done,
+            Some(session) if !session.guard.is_finished() => match self.leave() {
+                Ok(()) => session.join(),
+                Err(_) => match session.umount_and_join() {
+                    // Somebody else unmounted it just now.
+                    Err(why) if why.kind() == io::ErrorKind::InvalidInput => Ok(()),
+                    done => done,
+                },
             },
             _ => Ok(()),
         };
