@@ -437,9 +437,7 @@ fn a_mount_that_is_in_use_ends_when_it_is_not_any_more() {
     // Where somebody goes on using it, that is said.
     let file = File::open(place.at("held")).unwrap();
     let why = place.mounted.take().unwrap().end().unwrap_err();
-    assert!(
-        matches!(&why, MountError::System { source, .. } if source.kind() == ErrorKind::ResourceBusy)
-    );
+    assert!(matches!(&why, MountError::System { source, .. } if source.kind() == ErrorKind::ResourceBusy));
     drop(file);
     let _ = allod_disk::unmount(&place.at(""), true);
 }
