@@ -2,6 +2,8 @@
 //! Where the system mounts nothing, that is said and nothing is tested.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod home;
+
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
@@ -9,43 +11,19 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Log, Root};
-use allod_node::person::{Home, Person};
 use allod_wire::Instant as Moment;
-
-const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
+use home::{Ended, ended, until};
 
 /// A person at one device, and a folder for their files.
 struct Here {
     folder: tempfile::TempDir,
     mounted: Option<Child>,
-}
-
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    #[track_caller]
-    fn done(self) -> Self {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        self
-    }
-
-    #[track_caller]
-    fn failed(self, said: &str) -> Self {
-        assert_eq!(self.code, Some(1), "{self:?}");
-        assert!(self.err.contains(said) || self.out.contains(said), "{self:?}");
-        self
-    }
 }
 
 impl Here {
@@ -54,22 +32,7 @@ impl Here {
         let root = Root::from_bytes(Secret::from([3; 32]));
         let device = SigningKey::from_seed(&Secret::from([4; 32]));
         let log = Log::create(&root, device.verifying_key().into(), "laptop", Moment(1_000)).unwrap();
-        let person = Person {
-            root,
-            device,
-            log,
-            card_generation: 0,
-            sequence: 0,
-            kit: None,
-            owed: Vec::new(),
-            guarded: None,
-            coming: None,
-            told: false,
-            retired: Vec::new(),
-            approved: Vec::new(),
-            backup_peers: Vec::new(),
-        };
-        Home::new(here.home()).save(&person).unwrap();
+        home::keep(here.home(), root, device, log);
         fs::create_dir(here.at("")).unwrap();
         here
     }
@@ -84,10 +47,7 @@ impl Here {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(ALLOD);
-        command.arg("--home").arg(self.home()).args(args).current_dir(self.at(""));
-        command.env_remove("ALLOD_HOME").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        home::command(&self.home(), &self.at(""), args)
     }
 
     fn run(&self, args: &[&str]) -> Ended {
@@ -123,22 +83,6 @@ impl Drop for Here {
             let _ = mounted.kill();
             let _ = mounted.wait();
         }
-    }
-}
-
-fn ended(child: Child) -> Ended {
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -198,7 +142,7 @@ fn all_commands_do_the_same_while_the_vault_is_mounted() {
     let both = |args: &[&str]| {
         let (one, other) = (alone.run(args), mounted.run(args));
         assert_eq!(one.code, other.code, "{args:?} {one:?} {other:?}");
-        for (one, other) in [(&one.out, &other.out), (&one.err, &other.err)] {
+        for (one, other) in [(&one.text(), &other.text()), (&one.err, &other.err)] {
             let (one, other) = (without_numbers(one, &alone), without_numbers(other, &mounted));
             assert_eq!(one, other, "{args:?}");
         }
@@ -265,7 +209,7 @@ fn all_commands_do_the_same_while_the_vault_is_mounted() {
     // Where the others were, nobody listens when the mount has ended.
     mounted.run(&["mount", "--end", "vault"]).done();
     assert!(fs::symlink_metadata(mounted.home().join("vault/holder")).is_err());
-    assert_eq!(mounted.run(&["ls"]).done().out, "tree/\n");
+    assert_eq!(mounted.run(&["ls"]).done().text(), "tree/\n");
 }
 
 #[test]
@@ -360,7 +304,7 @@ fn many_commands_are_done_at_once() {
     for number in 4..20 {
         assert!(fs::read(here.at(&format!("vault/{number}"))).unwrap() == noise(number, 500_000));
     }
-    assert!(here.run(&["--json", "fsck"]).done().out.contains("\"clean\":true"));
+    assert!(here.run(&["--json", "fsck"]).done().text().contains("\"clean\":true"));
 }
 
 /// A command that goes on until it is stopped: nobody answers it.
@@ -390,7 +334,7 @@ fn a_command_stops_when_its_caller_wants_so_and_the_rest_goes_on() {
     endless.wait().unwrap();
     here.run(&["ls"]).done();
     fs::write(here.at("vault/file"), b"used").unwrap();
-    assert_eq!(here.run(&["get", "file", "--to", "-"]).done().out, "used");
+    assert_eq!(here.run(&["get", "file", "--to", "-"]).done().text(), "used");
 }
 
 #[test]
@@ -407,9 +351,9 @@ fn a_holder_that_is_killed_is_named_and_the_next_one_takes_its_place() {
     let gone = ended(endless).failed("ended in the middle");
     assert!(gone.err.contains("what was committed is kept"), "{gone:?}");
     assert!(fs::symlink_metadata(here.home().join("vault/holder")).is_ok());
-    assert_eq!(here.run(&["get", "file", "--to", "-"]).done().out, "kept");
+    assert_eq!(here.run(&["get", "file", "--to", "-"]).done().text(), "kept");
     assert!(here.mount());
-    assert_eq!(here.run(&["get", "file", "--to", "-"]).done().out, "kept");
+    assert_eq!(here.run(&["get", "file", "--to", "-"]).done().text(), "kept");
     let mode = fs::symlink_metadata(here.home().join("vault/holder")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
@@ -507,7 +451,7 @@ fn making_room_stops_when_somebody_wants_so_and_nothing_is_lost() {
         let gc = ended(gc);
         // A signal that comes before anything was begun ends it without a word.
         assert!(matches!(gc.code, Some(0 | 1) | None), "{gc:?}");
-        assert!(here.run(&["--json", "fsck"]).done().out.contains("\"clean\":true"));
+        assert!(here.run(&["--json", "fsck"]).done().text().contains("\"clean\":true"));
     }
     here.run(&["gc"]).done();
     here.run(&["get", "much", "--to", "out"]).done();

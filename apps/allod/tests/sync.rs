@@ -7,44 +7,21 @@ mod process;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Log, Root};
 use allod_wire::Instant as Moment;
+use home::{ALLOD, Ended, ended};
 use process::free_port;
 use serde_json::Value;
-
-const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
 
 /// A person at one device.
 struct Device {
     folder: tempfile::TempDir,
     did: String,
-}
-
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    #[track_caller]
-    fn done(self) -> Self {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        self
-    }
-
-    #[track_caller]
-    fn failed(self, said: &str) -> Self {
-        assert_eq!(self.code, Some(1), "{self:?}");
-        assert!(self.err.contains(said), "{self:?}");
-        self
-    }
 }
 
 /// The devices of one person, who is known by a number.
@@ -74,16 +51,11 @@ impl Device {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(ALLOD);
-        command.arg("--home").arg(self.home()).args(args).current_dir(self.at(""));
-        command.env_remove("ALLOD_HOME").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        home::command(&self.home(), &self.at(""), args)
     }
 
     fn run(&self, args: &[&str]) -> Ended {
-        let output = self.command(args).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        ended(self.command(args).spawn().unwrap())
     }
 
     /// Puts a file into the vault, or the shared folder.
@@ -93,11 +65,11 @@ impl Device {
     }
 
     fn read(&self, space: &[&str], name: &str) -> String {
-        self.run(&[space, &["get", name, "--to", "-"]].concat()).done().out
+        self.run(&[space, &["get", name, "--to", "-"]].concat()).done().text()
     }
 
     fn names(&self, space: &[&str]) -> Vec<String> {
-        self.run(&[space, &["ls", "-R"]].concat()).done().out.lines().map(str::to_owned).collect()
+        self.run(&[space, &["ls", "-R"]].concat()).done().text().lines().map(str::to_owned).collect()
     }
 
     /// Answers until it is dropped.
@@ -162,7 +134,7 @@ fn a_second_device_joins_both_are_used_apart_and_both_have_the_same_files_again(
     phone.put(&[], "report", b"of phone");
     phone.put(&[], "only there", b"2");
     let synced = phone.run(&["--json", "sync", "--with", &listening.address]).done();
-    let synced: Value = serde_json::from_str(synced.out.lines().last().unwrap()).unwrap();
+    let synced: Value = serde_json::from_str(synced.text().lines().last().unwrap()).unwrap();
     assert_eq!((synced["with"].as_str(), synced["files_changed"].as_bool()), (Some("laptop"), Some(true)));
     assert_eq!(tree(phone), tree(laptop));
     let names = phone.names(&[]);

@@ -11,55 +11,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
 use allod_did::{Log, Root};
 use allod_wire::Instant as Moment;
+use home::{ALLOD, Ended, ended, until};
 use serde_json::Value;
-
-const ALLOD: &str = env!("CARGO_BIN_EXE_allod");
 
 /// A person at one device, and a folder for their files.
 struct Here {
     folder: tempfile::TempDir,
-}
-
-/// How a command ended.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: Vec<u8>,
-    err: String,
-}
-
-impl Ended {
-    /// Its lines on standard output, which are JSON.
-    #[track_caller]
-    fn rows(&self) -> Vec<Value> {
-        let text = std::str::from_utf8(&self.out).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{self:?}"))).collect()
-    }
-
-    #[track_caller]
-    fn json(&self) -> Value {
-        self.rows().pop().unwrap_or_else(|| panic!("{self:?}"))
-    }
-
-    #[track_caller]
-    fn done(self) -> Self {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        self
-    }
-
-    /// It failed, and said this.
-    #[track_caller]
-    fn failed(self, code: i32, said: &str) -> Self {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        assert!(self.err.contains(said) || String::from_utf8_lossy(&self.out).contains(said), "{self:?}");
-        self
-    }
 }
 
 impl Here {
@@ -88,10 +50,7 @@ impl Here {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(ALLOD);
-        command.arg("--home").arg(self.home()).args(args).current_dir(self.at(""));
-        command.env_remove("ALLOD_HOME").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        home::command(&self.home(), &self.at(""), args)
     }
 
     fn run(&self, args: &[&str]) -> Ended {
@@ -106,21 +65,6 @@ impl Here {
     fn listed(&self, args: &[&str]) -> Vec<String> {
         let rows = self.run(&[&["--json", "ls", "-R"], args].concat()).done().rows();
         rows.iter().map(|row| row["path"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-fn ended(child: Child) -> Ended {
-    let output = child.wait_with_output().unwrap();
-    Ended { code: output.status.code(), out: output.stdout, err: String::from_utf8(output.stderr).unwrap() }
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -194,7 +138,7 @@ fn a_tree_goes_in_is_listed_comes_out_and_goes() {
     let here = Here::new(1);
     plant(&here.at("tree"));
     // What needs a vault says that there is none; what takes something in makes one.
-    here.run(&["ls"]).failed(1, "there is no vault here yet");
+    here.run(&["ls"]).failed_with(1, "there is no vault here yet");
     let put = here.run(&["put", "tree"]).done();
     assert!(put.err.contains("Made your vault"), "{put:?}");
     assert!(String::from_utf8(put.out).unwrap().starts_with("Put 14 things in "));
@@ -213,23 +157,23 @@ fn a_tree_goes_in_is_listed_comes_out_and_goes() {
     assert_eq!(rows.len(), 13);
     let odd = rows.iter().find(|row| row.get("path_hex").is_some()).unwrap();
     assert_eq!(odd["size"], 3);
-    here.run(&["ls", "nowhere"]).failed(1, "there is no /nowhere in the vault");
+    here.run(&["ls", "nowhere"]).failed_with(1, "there is no /nowhere in the vault");
 
     here.run(&["get", "tree", "--to", "out"]).done();
     assert_eq!(see(&here.at("tree")), see(&here.at("out/tree")));
     let room = fs::metadata(here.at("out/tree/sparse")).unwrap().blocks() * 512;
     assert!(room < 1_000_000, "{room}");
-    here.run(&["get", "tree", "--to", "out"]).failed(1, "is there already; nothing was written");
+    here.run(&["get", "tree", "--to", "out"]).failed_with(1, "is there already; nothing was written");
     // One file to standard output, and all that there is.
     assert_eq!(here.run(&["get", "tree/a/-r", "--to", "-"]).done().out, b"dash");
-    here.run(&["get", "tree/a", "--to", "-"]).failed(2, "is no file");
+    here.run(&["get", "tree/a", "--to", "-"]).failed_with(2, "is no file");
     here.run(&["get", "/", "--to", "all"]).done();
     assert_eq!(see(&here.at("tree")), see(&here.at("all/tree")));
 
     // Into a directory, and out of the vault again.
     here.run(&["put", "tree/small", "--to", "x/y"]).done();
     assert_eq!(text(&["ls", "-R", "x"]), "/x/y/\n/x/y/small\n");
-    here.run(&["rm", "tree"]).failed(2, "is a directory; nothing was removed");
+    here.run(&["rm", "tree"]).failed_with(2, "is a directory; nothing was removed");
     assert_eq!(here.json(&["rm", "-r", "tree", "tree/a", "x/y/small"])["removed"], 15);
     assert_eq!(text(&["ls", "-R"]), "/x/\n/x/y/\n");
 }
@@ -264,9 +208,9 @@ fn what_is_ignored_or_gone_is_left_out_as_wished() {
     let all = here.listed(&["backup"]);
     assert!(all.iter().any(|path| path.ends_with("person/identity")), "{all:?}");
     assert!(!all.iter().any(|path| path.contains("image")), "{all:?}");
-    here.run(&["put", "mine", "../files/mine"]).failed(2, "the same name");
-    here.run(&["put", "nowhere"]).failed(1, "No such file");
-    here.run(&["put", "mine", "--exclude", "a{"]).failed(2, "--exclude");
+    here.run(&["put", "mine", "../files/mine"]).failed_with(2, "the same name");
+    here.run(&["put", "nowhere"]).failed_with(1, "No such file");
+    here.run(&["put", "mine", "--exclude", "a{"]).failed_with(2, "--exclude");
 }
 
 /// Files of bytes without a pattern, a megabyte each.
@@ -293,7 +237,7 @@ fn a_put_that_is_interrupted_or_killed_goes_on_later() {
     let put = here.command(&["--json", "put", "much"]).spawn().unwrap();
     until_vault_has(&here, 60 << 20);
     signal(&put, "INT");
-    let stopped = ended(put).failed(1, "what is whole is in the vault").json();
+    let stopped = ended(put).failed_with(1, "what is whole is in the vault").json();
     let first = stopped["files_read"].as_u64().unwrap();
     assert!((1..120).contains(&first), "{stopped}");
     assert!(stopped["next"].as_str().unwrap().contains("goes on where this one stopped"));
@@ -353,7 +297,7 @@ fn a_full_disk_costs_nothing_that_was_there() {
         command.arg(here.home()).args(args).current_dir(here.at("")).stdin(Stdio::null());
         ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     };
-    let full = limited(&["put", "second"]).failed(1, "there is no room for more");
+    let full = limited(&["put", "second"]).failed_with(1, "there is no room for more");
     assert!(full.err.contains("what the vault has is safe"), "{full:?}");
     // On the full disk, things can be read and removed.
     limited(&["get", "first", "--to", "out"]).done();
@@ -371,11 +315,11 @@ fn a_vault_opens_only_with_its_identity() {
     fs::write(here.at("file"), b"mine").unwrap();
     here.run(&["put", "file"]).done();
     here.become_person(2);
-    let other = here.run(&["ls"]).failed(1, "does not open with this identity");
+    let other = here.run(&["ls"]).failed_with(1, "does not open with this identity");
     assert!(other.err.contains("vault/image") && other.err.contains("move"), "{other:?}");
-    here.run(&["put", "file"]).failed(1, "does not open with this identity");
+    here.run(&["put", "file"]).failed_with(1, "does not open with this identity");
     fs::remove_dir_all(here.home().join("person")).unwrap();
-    here.run(&["put", "file"]).failed(6, "there is no identity here");
+    here.run(&["put", "file"]).failed_with(6, "there is no identity here");
     here.become_person(1);
     assert_eq!(here.listed(&[]), ["/file"]);
 }
@@ -384,7 +328,7 @@ fn a_vault_opens_only_with_its_identity() {
 fn a_vault_in_parts_is_used_as_one_in_a_file_is_and_names_the_part_that_is_missing() {
     let here = Here::new(1);
     plant(&here.at("tree"));
-    here.run(&["image"]).failed(1, "there is no vault here yet");
+    here.run(&["image"]).failed_with(1, "there is no vault here yet");
     here.run(&["put", "tree"]).done();
     let image = here.home().join("vault/image");
     let shown = here.json(&["image"]);
@@ -406,15 +350,15 @@ fn a_vault_in_parts_is_used_as_one_in_a_file_is_and_names_the_part_that_is_missi
     // Tools that copy may lose a part, or leave two of one.
     let (part, away) = (image.join("0000/0002"), here.at("away"));
     fs::rename(&part, &away).unwrap();
-    here.run(&["ls"]).failed(1, "0000/0002: this part of the vault is missing");
+    here.run(&["ls"]).failed_with(1, "0000/0002: this part of the vault is missing");
     fs::copy(&away, image.join("0000/0002 (1)")).unwrap();
     fs::rename(&away, &part).unwrap();
-    here.run(&["ls"]).failed(1, "0000/0002 (1): this is a second copy");
+    here.run(&["ls"]).failed_with(1, "0000/0002 (1): this is a second copy");
     fs::remove_file(image.join("0000/0002 (1)")).unwrap();
     here.run(&["image", "--in-one"]).done();
     assert!(image.is_file());
     here.run(&["fsck"]).done();
-    here.run(&["image", "--in-one", "--in-parts"]).failed(2, "cannot be used with");
+    here.run(&["image", "--in-one", "--in-parts"]).failed_with(2, "cannot be used with");
 }
 
 #[test]
@@ -426,9 +370,9 @@ fn what_was_is_listed_brought_out_and_put_back() {
     let planted = see(&here.at("tree"));
     assert_eq!(here.json(&["snapshot"])["new"], false);
     here.run(&["snapshot", "before"]).done();
-    here.run(&["snapshot", "before"]).failed(1, "there is a snapshot before already");
-    here.run(&["snapshot", "latest"]).failed(2, "not free");
-    here.run(&["snapshot", "a/b"]).failed(2, "no `/`");
+    here.run(&["snapshot", "before"]).failed_with(1, "there is a snapshot before already");
+    here.run(&["snapshot", "latest"]).failed_with(2, "not free");
+    here.run(&["snapshot", "a/b"]).failed_with(2, "no `/`");
 
     fs::write(here.at("tree/a/middle"), noise(9, 7_000)).unwrap();
     here.run(&["put", "tree"]).done();
@@ -444,7 +388,7 @@ fn what_was_is_listed_brought_out_and_put_back() {
     assert_eq!(changes("tree/small"), [("new".into(), 100), ("gone".into(), 0)]);
     assert_eq!(changes("tree/a/b/large"), [("new".into(), 3_000_000)]);
     assert_eq!(rows(&["history", "tree/small"])[1]["snapshot"], Value::Null);
-    here.run(&["history", "nowhere"]).failed(1, "neither the vault nor a snapshot has /nowhere");
+    here.run(&["history", "nowhere"]).failed_with(1, "neither the vault nor a snapshot has /nowhere");
     assert_eq!(rows(&["history"]).len(), 3);
 
     // Out of the vault, whole and in part.
@@ -455,8 +399,8 @@ fn what_was_is_listed_brought_out_and_put_back() {
     assert_eq!(here.run(&["restore", "bef:tree/small", "--to", "-"]).done().out, noise(100, 100));
     here.run(&["restore", "before"]).done();
     assert_eq!(see(&here.at("before/tree")), planted);
-    here.run(&["restore", "nothing"]).failed(1, "there is no snapshot nothing");
-    here.run(&["restore", "before:nothing"]).failed(1, "there is no /nothing");
+    here.run(&["restore", "nothing"]).failed_with(1, "there is no snapshot nothing");
+    here.run(&["restore", "before:nothing"]).failed_with(1, "there is no /nothing");
 
     // Into the vault: a part, where it was or where nothing is, and everything. What was there
     // is kept.
@@ -492,10 +436,10 @@ fn snapshots_go_by_rules_and_their_room_is_given_back() {
         fs::write(here.at("note"), format!("{number}")).unwrap();
         here.run(&["put", "note"]).done();
     }
-    here.run(&["forget"]).failed(2, "say what stays");
-    here.run(&["forget", "--keep-last", "0"]).failed(2, "say what stays");
-    here.run(&["forget", "kept", "--keep-last", "1"]).failed(2, "cannot be used with");
-    here.run(&["forget", "--keep-within", "1w"]).failed(2, "such as 2y5m7d3h");
+    here.run(&["forget"]).failed_with(2, "say what stays");
+    here.run(&["forget", "--keep-last", "0"]).failed_with(2, "say what stays");
+    here.run(&["forget", "kept", "--keep-last", "1"]).failed_with(2, "cannot be used with");
+    here.run(&["forget", "--keep-within", "1w"]).failed_with(2, "such as 2y5m7d3h");
     let forgotten = |args: &[&str]| -> Vec<bool> {
         let rows = here.run(&[&["--json", "forget"], args].concat()).done().rows();
         rows.iter().map(|row| row["forgotten"].as_bool().unwrap()).collect()
@@ -512,7 +456,7 @@ fn snapshots_go_by_rules_and_their_room_is_given_back() {
     freed(&["gc"]);
     assert!(taken() > 20_000_000, "a snapshot has it");
     assert_eq!(forgotten(&["kept"]), [true]);
-    here.run(&["forget", "kept"]).failed(1, "there is no snapshot kept");
+    here.run(&["forget", "kept"]).failed_with(1, "there is no snapshot kept");
     freed(&["gc"]);
     assert!(taken() > 20_000_000, "the snapshots of the notes have it, too");
     here.run(&["snapshot"]).done();
@@ -551,14 +495,14 @@ impl Drop for Unmounts {
 fn a_shared_folder_is_a_vault_of_its_own_and_none_is_called_like_the_own_one() {
     let here = Here::new(12);
     fs::write(here.at("file"), b"shared").unwrap();
-    here.run(&["share", "make", "vault"]).failed(2, "your own vault");
-    here.run(&["--space", "photos", "ls"]).failed(1, "no shared folder");
+    here.run(&["share", "make", "vault"]).failed_with(2, "your own vault");
+    here.run(&["--space", "photos", "ls"]).failed_with(1, "no shared folder");
     here.run(&["share", "make", "photos"]).done();
-    here.run(&["share", "make", "photos"]).failed(1, "already");
+    here.run(&["share", "make", "photos"]).failed_with(1, "already");
     here.run(&["--space", "photos", "put", "file"]).done();
     assert_eq!(here.listed(&["--space", "photos"]), ["/file"]);
     // The person's own vault knows nothing of it.
-    here.run(&["ls"]).failed(1, "no vault here");
+    here.run(&["ls"]).failed_with(1, "no vault here");
     assert_eq!(here.json(&["share", "list"])["spaces"][0]["name"], "photos");
     assert_eq!(here.json(&["--space", "photos", "share", "members"])["members"][0]["founder"], true);
 }
@@ -572,12 +516,12 @@ fn a_mount_ends_cleanly_and_one_that_a_crash_left_is_cleared() {
     let Some(first) = mount(&here) else { return };
     fs::write(at.join("file"), b"by any program").unwrap();
     // What is not done for others says where the files are; all else is done.
-    let other = here.run(&["put", "tree"]).failed(1, "your vault is mounted at");
+    let other = here.run(&["put", "tree"]).failed_with(1, "your vault is mounted at");
     assert!(other.err.contains("its files can be used there"), "{other:?}");
-    here.run(&["mount", "vault"]).failed(1, "is mounted at");
-    here.run(&["mount", "tree"]).failed(1, "has something in it");
+    here.run(&["mount", "vault"]).failed_with(1, "is mounted at");
+    here.run(&["mount", "tree"]).failed_with(1, "has something in it");
     here.run(&["snapshot", "one"]).done();
-    here.run(&["snapshot", "one"]).failed(1, "there is a snapshot one already");
+    here.run(&["snapshot", "one"]).failed_with(1, "there is a snapshot one already");
     assert_eq!(fs::read(at.join(".snapshots/one/file")).unwrap(), b"by any program");
     signal(&first, "TERM");
     let first = ended(first).done();
@@ -600,11 +544,11 @@ fn a_mount_ends_cleanly_and_one_that_a_crash_left_is_cleared() {
 
     // Ended from elsewhere, but not while somebody uses it.
     let open = fs::File::open(at.join("synced")).unwrap();
-    here.run(&["mount", "--end", "vault"]).failed(1, "programs use");
+    here.run(&["mount", "--end", "vault"]).failed_with(1, "programs use");
     drop(open);
     here.run(&["mount", "--end", "vault"]).done();
     assert_eq!(ended(third).code, Some(0));
-    here.run(&["mount", "--end", "vault"]).failed(1, "no vault is mounted at");
+    here.run(&["mount", "--end", "vault"]).failed_with(1, "no vault is mounted at");
     // What a crash left is ended, too.
     let mut fourth = mount(&here).unwrap();
     fourth.kill().unwrap();

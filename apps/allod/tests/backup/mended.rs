@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use allod_disk::{Place, Vault};
 use allod_node::person::Home;
@@ -55,6 +56,14 @@ fn harm(place: &Place, objects: &[Sealed]) {
     }
 }
 
+/// So many objects come back from the peers, and with them the files as they were.
+fn is_mended(scene: &Scene, objects: usize, tree: &Path) {
+    let mended = scene.json(&["fsck", "--repair"]);
+    let of = (mended["mended"].as_u64(), mended["clean"].as_bool());
+    assert_eq!(of, (Some(objects as u64), Some(true)), "{mended}");
+    assert_eq!(see(&scene.get("back")), see(tree));
+}
+
 #[test]
 fn bits_that_flip_in_the_image_come_back_from_the_peers_that_are_left() {
     let mut scene = Scene::begin();
@@ -69,13 +78,7 @@ fn bits_that_flip_in_the_image_come_back_from_the_peers_that_are_left() {
         scene.peers[gone].kill();
     }
     assert_eq!(scene.story.run(&["--json", "fsck"]).code, 1);
-    let mended = scene.json(&["fsck", "--repair"]);
-    assert_eq!(
-        (mended["mended"].as_u64(), mended["clean"].as_bool()),
-        (Some(objects.len() as u64), Some(true)),
-        "{mended}"
-    );
-    assert_eq!(see(&scene.get("back")), see(&tree));
+    is_mended(&scene, objects.len(), &tree);
 }
 
 #[test]
@@ -95,13 +98,7 @@ fn what_is_harmed_comes_back_also_where_what_is_known_of_the_backup_is_harmed() 
         scene.peers[gone].kill();
     }
     assert_ne!(scene.story.run(&["backup", "status"]).code, 0);
-    let mended = scene.json(&["fsck", "--repair"]);
-    assert_eq!(
-        (mended["mended"].as_u64(), mended["clean"].as_bool()),
-        (Some(objects.len() as u64), Some(true)),
-        "{mended}"
-    );
-    assert_eq!(see(&scene.get("back")), see(&tree));
+    is_mended(&scene, objects.len(), &tree);
     // The backup goes on where it was: with what it knew, and nothing brought again.
     let after = scene.json(&["backup", "status"]);
     for what in ["generation", "packs", "bytes", "unpacked", "missing"] {

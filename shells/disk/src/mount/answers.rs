@@ -15,7 +15,7 @@ use fuser::{
 };
 
 use super::convert::{errno, kind_of_mode, time};
-use super::reply::{attribute_bytes, attribute_set, empty, entry, seek, sought};
+use super::reply::{attribute_bytes, attribute_set, attributes, data, empty, entry, seek, sought};
 use super::{Answers, GENERATION, REMEMBERED, now};
 
 /// Bytes of one write, at most.
@@ -40,10 +40,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.inside().attributes(Ino(ino.0)) {
-            Ok(attributes) => reply.attr(&REMEMBERED, &attributes),
-            Err(why) => reply.error(errno(&why)),
-        }
+        attributes(self.inside().attributes(Ino(ino.0)), reply);
     }
 
     fn setattr(
@@ -76,17 +73,11 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
             accessed: accessed.map(moment),
             modified: modified.map(moment),
         };
-        match self.inside().set(Ino(ino.0), changes) {
-            Ok(attributes) => reply.attr(&REMEMBERED, &attributes),
-            Err(why) => reply.error(errno(&why)),
-        }
+        attributes(self.inside().set(Ino(ino.0), changes), reply);
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.inside().files.read().target(Ino(ino.0)) {
-            Ok(target) => reply.data(&target),
-            Err(why) => reply.error(errno(&why)),
-        }
+        data(self.inside().files.read().target(Ino(ino.0)), reply);
     }
 
     fn mknod(

@@ -2,7 +2,7 @@
 
 use allod_vault::files::{Ino, Reader};
 use allod_vault::{Blocks, Compress, Refusal, VaultError};
-use fuser::{Errno, FileAttr, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyXattr};
+use fuser::{Errno, FileAttr, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyXattr};
 
 use super::convert::errno;
 use super::{Answer, GENERATION, REMEMBERED};
@@ -45,6 +45,20 @@ pub(super) fn sought(place: Result<u64, Errno>, reply: ReplyLseek) {
 pub(super) fn empty(done: Answer<()>, reply: ReplyEmpty) {
     match done {
         Ok(()) => reply.ok(),
+        Err(why) => reply.error(errno(&why)),
+    }
+}
+
+pub(super) fn attributes(found: Answer<FileAttr>, reply: ReplyAttr) {
+    match found {
+        Ok(attributes) => reply.attr(&REMEMBERED, &attributes),
+        Err(why) => reply.error(errno(&why)),
+    }
+}
+
+pub(super) fn data(bytes: Answer<Vec<u8>>, reply: ReplyData) {
+    match bytes {
+        Ok(bytes) => reply.data(&bytes),
         Err(why) => reply.error(errno(&why)),
     }
 }

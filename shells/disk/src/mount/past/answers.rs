@@ -14,9 +14,8 @@ use fuser::{
 };
 
 use super::{Past, Place, is_now, place};
-use crate::mount::REMEMBERED;
 use crate::mount::convert::errno;
-use crate::mount::reply::{attribute_bytes, empty, entry, seek, sought};
+use crate::mount::reply::{attribute_bytes, attributes, data, empty, entry, seek, sought};
 
 impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesystem for Past<B, C> {
     fn init(&mut self, request: &Request, config: &mut KernelConfig) -> io::Result<()> {
@@ -42,10 +41,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
             Place::Snapshots => self.directory(),
             Place::Then(snapshot, ino) => self.attributes(snapshot, ino),
         };
-        match found {
-            Ok(found) => reply.attr(&REMEMBERED, &found),
-            Err(why) => reply.error(errno(&why)),
-        }
+        attributes(found, reply);
     }
 
     fn setattr(
@@ -81,10 +77,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
             Place::Snapshots => Err(VaultError::from(Refusal::WrongKind)),
             Place::Then(snapshot, ino) => self.read(snapshot, |reader| reader.target(ino)),
         };
-        match target {
-            Ok(target) => reply.data(&target),
-            Err(why) => reply.error(errno(&why)),
-        }
+        data(target, reply);
     }
 
     fn mknod(
@@ -214,10 +207,7 @@ impl<B: Blocks + Send + 'static, C: Compress + Clone + Send + 'static> Filesyste
                 Past::read(self, snapshot, |reader| reader.read(ino, offset, size as usize))
             }
         };
-        match bytes {
-            Ok(bytes) => reply.data(&bytes),
-            Err(why) => reply.error(errno(&why)),
-        }
+        data(bytes, reply);
     }
 
     fn write(
