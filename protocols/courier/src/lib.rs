@@ -5,6 +5,7 @@
 //! - [`carry`]: what a device keeps for others, and to whom it gives it on.
 //! - [`contact`]: how two people who never exchanged a key get a session, from one invitation.
 //! - [`group`]: who belongs to a group, and what is sealed for all of it.
+//! - [`link`]: what a way from device to device is like.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod carry;
 pub mod contact;
 mod error;
 pub mod group;
+pub mod link;
 pub mod ratchet;
 mod secret;
 

@@ -1,0 +1,9 @@
+//! The Linux shell's links: ways from device to device, for what the courier carries.
+//!
+//! A link on which both sides answer gives [`Contact`]s, on which frames come and go; what is
+//! said in them is the courier's. A link on which nobody answers gives and takes bundles.
+#![forbid(unsafe_code)]
+
+mod contact;
+
+pub use contact::Contact;
