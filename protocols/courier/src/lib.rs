@@ -6,6 +6,7 @@
 //! - [`contact`]: how two people who never exchanged a key get a session, from one invitation.
 //! - [`group`]: who belongs to a group, and what is sealed for all of it.
 //! - [`link`]: what a way from device to device is like.
+//! - [`messenger`]: what one device knows of others, sends them and gets from them.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod contact;
 mod error;
 pub mod group;
 pub mod link;
+pub mod messenger;
 pub mod ratchet;
 mod secret;
 

@@ -25,6 +25,7 @@ use allod_crypto::hash::tagged;
 
 pub use fragment::{FRAGMENTS_MAX, Reassembly, fragments};
 pub use full::FULL_MAX;
+use minicbor::{Decode, Encode};
 pub use padding::{PACKET, pad, unpad};
 pub use terms::{Lifetime, Priority, Seconds, Terms};
 
@@ -61,8 +62,9 @@ pub struct Part {
 pub struct Source(pub [u8; 16]);
 
 /// Which bundle or fragment it is: a hash of all that does not change on the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BundleId(pub [u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct BundleId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
 /// Why bytes are no bundle that is carried here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

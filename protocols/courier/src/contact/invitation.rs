@@ -20,6 +20,11 @@ pub const INVITATION_MAX: usize = IDENTITY_MAX + kem::PUBLIC_KEY + 256;
 pub struct InvitationId(pub [u8; 32]);
 
 impl InvitationId {
+    /// The tag of greetings that answer it.
+    pub fn tag(&self) -> crate::ratchet::Tag {
+        self.token().tag()
+    }
+
     /// The token of greetings that answer it. Whoever has the invitation can tell them, and
     /// have carriers drop them.
     pub fn token(&self) -> Token {

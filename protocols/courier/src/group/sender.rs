@@ -15,6 +15,8 @@ use allod_crypto::sign::{Signature, SigningKey, VerifyingKey};
 use allod_crypto::{CryptoRng, Secret, SecretBytes};
 use allod_did::Did;
 use allod_wire::Instant;
+use minicbor::decode::{Decoder, Error as DecodeError};
+use minicbor::encode::{Encoder, Error as EncodeError, Write};
 use minicbor::{Decode, Encode};
 
 use super::change::GroupId;
@@ -34,10 +36,13 @@ pub struct SenderKey {
 }
 
 /// The chain of a device, as it has it itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct SenderChain {
+    #[cbor(n(0), with = "minicbor::bytes")]
     bound: [u8; 32],
+    #[n(1)]
     chain: Chain,
+    #[cbor(n(2), with = "signing_key")]
     key: SigningKey,
 }
 
@@ -65,6 +70,11 @@ impl SenderChain {
         SenderKey { chain: self.chain.clone(), key: self.key.verifying_key().0 }
     }
 
+    /// Whether another one has to be begun.
+    pub fn is_over(&self) -> bool {
+        self.chain.is_over()
+    }
+
     /// One with the chain of another device, but not its key.
     #[cfg(test)]
     pub(super) fn with_chain_of(self, key: &SenderKey) -> Self {
@@ -76,7 +86,7 @@ impl SenderChain {
     /// # Errors
     /// [`CourierError::Unanswered`] where the chain has to give way to another one.
     pub fn seal(&mut self, plain: &[u8]) -> Result<Vec<u8>, CourierError> {
-        if self.chain.is_over() {
+        if self.is_over() {
             return Err(CourierError::Unanswered);
         }
         let tag = self.chain.token(self.chain.next()).tag();
@@ -151,4 +161,21 @@ fn sealing_key(message: &Secret<32>, bound: &[u8; 32], tag: Tag) -> Secret<32> {
 
 fn signed(bound: &[u8; 32], message: &[u8]) -> [u8; 32] {
     tagged("allod 2026 courier, message to a group", &[bound, message])
+}
+
+/// A signing key as its seed.
+mod signing_key {
+    use super::{DecodeError, Decoder, EncodeError, Encoder, SigningKey, Write};
+
+    pub(super) fn encode<C, W: Write>(
+        key: &SigningKey,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        crate::secret::encode(&key.seed(), e, ctx)
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<SigningKey, DecodeError> {
+        crate::secret::decode::<C, 32>(d, ctx).map(|seed| SigningKey::from_seed(&seed))
+    }
 }
