@@ -66,6 +66,18 @@ pub struct Source(pub [u8; 16]);
 #[cbor(transparent)]
 pub struct BundleId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
+impl BundleId {
+    /// Bytes of the short form.
+    pub const SHORT: usize = 8;
+
+    /// The short form, which two devices that meet name a bundle by.
+    pub fn short(&self) -> [u8; Self::SHORT] {
+        let mut short = [0; Self::SHORT];
+        short.copy_from_slice(&self.0[..Self::SHORT]);
+        short
+    }
+}
+
 /// Why bytes are no bundle that is carried here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BundleError {

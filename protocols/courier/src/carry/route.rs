@@ -49,7 +49,8 @@ pub fn giving(terms: &Terms, size: usize, here: u32, there: u32) -> Giving {
 }
 
 /// Whether this device asks for a bundle that is not for it. `secret` is the device's own, so
-/// that it always asks for the same ones, and nobody can tell them from those that are for it.
+/// that it always asks for the same ones, and nobody can tell them from those that are for it. The
+/// [short form](BundleId::short) of the id decides.
 pub fn is_cover(secret: &Secret<32>, id: &BundleId) -> bool {
-    blake3_keyed(secret, &[&id.0])[0].is_multiple_of(COVER)
+    blake3_keyed(secret, &[&id.short()])[0].is_multiple_of(COVER)
 }
