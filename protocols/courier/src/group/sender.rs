@@ -3,8 +3,8 @@
 //!
 //! tag (8) ‖ ciphertext ‖ authenticator (16) ‖ signature (64)
 //!
-//! The tag says, to those who have the chain, which message it is, as in a session of two. A
-//! chain is not healed: it ends when somebody leaves the group, after [`WINDOW`] messages, or
+//! The tag says, to those who have the chain, which message it is, as in a session of two; but
+//! nobody can make [a token](crate::ratchet::Token) of it. A chain is not healed: it ends when somebody leaves the group, after [`WINDOW`] messages, or
 //! when its owner likes, and its key comes over sessions that are.
 
 use alloc::vec::Vec;
@@ -19,9 +19,10 @@ use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 use minicbor::{Decode, Encode};
 
+use super::chain::{Chain, Overtaken};
 use super::change::GroupId;
 use crate::CourierError;
-use crate::ratchet::{Chain, HeaderKey, Skipped, Tag};
+use crate::ratchet::{Skipped, Tag};
 
 /// Bytes that sealing adds.
 pub const SENDER_OVERHEAD: usize = Tag::SIZE + 16 + 64;
@@ -54,13 +55,13 @@ pub struct Listener {
     #[n(1)]
     key: SenderKey,
     #[n(2)]
-    skipped: Skipped,
+    skipped: Skipped<Overtaken>,
 }
 
 impl SenderChain {
     /// A new one of this device, for messages to this group.
     pub fn new(group: GroupId, (author, device): (Did, VerifyingKey), rng: &mut impl CryptoRng) -> Self {
-        let chain = Chain::new(Secret::random(rng), HeaderKey(Secret::random(rng)));
+        let chain = Chain::new(Secret::random(rng), Secret::random(rng));
         let bound = bound(group, author, device);
         Self { bound, chain, key: SigningKey::from_seed(&Secret::random(rng)) }
     }
@@ -89,10 +90,10 @@ impl SenderChain {
         if self.is_over() {
             return Err(CourierError::Unanswered);
         }
-        let tag = self.chain.token(self.chain.next()).tag();
+        let (tag, key) = self.chain.step();
         let mut message = Vec::with_capacity(plain.len() + SENDER_OVERHEAD);
         message.extend_from_slice(&tag.0);
-        message.extend_from_slice(&seal_once(sealing_key(&self.chain.step(), &self.bound, tag), plain));
+        message.extend_from_slice(&seal_once(sealing_key(&key, &self.bound, tag), plain));
         let signature = self.key.sign(&signed(&self.bound, &message));
         message.extend_from_slice(&signature.0);
         Ok(message)
@@ -132,7 +133,7 @@ impl Listener {
         }
         let mut chain = self.key.chain.clone();
         let overtaken = chain.skip_to(found.unwrap_or_default());
-        let plain = open(&chain.step())?;
+        let plain = open(&chain.step().1)?;
         self.key.chain = chain;
         self.skipped.add(overtaken, now);
         Ok(plain)

@@ -41,10 +41,9 @@ use allod_wire::Instant;
 use minicbor::{Decode, Encode};
 
 use crate::CourierError;
-pub(crate) use chain::{Chain, HeaderKey};
-use chain::{HEADER, Header};
+use chain::{Chain, HEADER, Header, HeaderKey, Overtaken};
 pub use chain::{Tag, Token};
-pub(crate) use skipped::Skipped;
+pub(crate) use skipped::{Late, Skipped};
 pub use stored::STORED_MAX;
 
 /// Bytes that sealing adds.
@@ -86,7 +85,7 @@ pub struct Ratchet {
     #[n(9)]
     before: u16,
     #[n(10)]
-    skipped: Skipped,
+    skipped: Skipped<Overtaken>,
 }
 
 /// A message that was opened.
