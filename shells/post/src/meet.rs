@@ -219,7 +219,13 @@ fn done(
     })
 }
 
-fn happened(carrier: &Carrier, bag: &mut Open<'_>, event: Event, met: &mut Met, tell: &mut impl FnMut(Happened)) {
+fn happened(
+    carrier: &Carrier,
+    bag: &mut Open<'_>,
+    event: Event,
+    met: &mut Met,
+    tell: &mut impl FnMut(Happened),
+) {
     match event {
         Event::Met { peer, .. } => {
             if let Origin::Peer(peer) = peer {

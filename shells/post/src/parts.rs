@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use allod_courier::bundle::{Bundle, Lifetime, Priority, Seconds, Terms};
-use allod_courier::carry::COPIES;
+use allod_courier::carry::{COPIES, SPREAD};
 use allod_courier::messenger::{CHUNKS_MAX, LIST_MAX, Reference};
 use allod_crypto::{CryptoRng, Secret};
 use allod_vault::Compress;
@@ -44,13 +44,14 @@ pub fn divide(
     let tags = Reference::new(secret.clone(), [0; 32], 0, 0, is_for_many);
     let keys = Keys::new(&tags.keys(), 0);
     let chunker = keys.chunker();
-    let mut out = |number: u32, object: &Sealed, rng: &mut _| {
+    let base = rng.next_u32() as u16;
+    let mut out = |number: u32, object: &Sealed| {
         let terms = Terms {
             created: Seconds::at(now()),
-            sequence: CryptoRng::next_u32(rng) as u16,
+            sequence: base.wrapping_add(number as u16),
             lifetime,
             priority: Priority::Bulk,
-            copies: if is_for_many { u8::MAX } else { COPIES },
+            copies: if is_for_many { SPREAD } else { COPIES },
             custody: false,
         };
         leave(Bundle::new(&[&tags.tag(number).0[..], &object.id.0, &object.bytes].concat(), terms)?)
@@ -65,7 +66,7 @@ pub fn divide(
         let cut = if is_end && cut == 0 { buffer.len() } else { cut.min(buffer.len()) };
         let number = u32::try_from(ids.len()).ok().filter(|number| *number < CHUNKS_MAX);
         let object = keys.seal(Kind::Data, &buffer[..cut], compress);
-        out(number.ok_or(PostError::TooLarge)?, &object, rng)?;
+        out(number.ok_or(PostError::TooLarge)?, &object)?;
         ids.push(object.id);
         size += cut as u64;
         buffer.drain(..cut);
@@ -74,11 +75,12 @@ pub fn divide(
     // The list, its last piece first, since each names the next one.
     let chunks = ids.len() as u32;
     let mut next = ObjectId([0; 32]);
-    let pieces: Vec<&[ObjectId]> = if ids.is_empty() { vec![&[]] } else { ids.chunks(LIST_MAX as usize).collect() };
+    let pieces: Vec<&[ObjectId]> =
+        if ids.is_empty() { vec![&[]] } else { ids.chunks(LIST_MAX as usize).collect() };
     for (at, piece) in pieces.iter().enumerate().rev() {
         let content: Vec<u8> = std::iter::once(&next).chain(*piece).flat_map(|id| id.0).collect();
         let object = keys.seal(Kind::Node, &content, compress);
-        out(chunks + at as u32, &object, rng)?;
+        out(chunks + at as u32, &object)?;
         next = object.id;
     }
     Ok(Reference::new(secret, next.0, size, chunks, is_for_many))

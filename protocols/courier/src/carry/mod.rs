@@ -29,7 +29,7 @@ mod tests;
 mod tombstones;
 
 pub use carried::{Carried, Custody, Origin, PeerId};
-pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, giving, is_cover};
+pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, SPREAD, giving, is_cover};
 pub use shares::Room;
 pub(crate) use store::order;
 pub use store::{Counts, Limits, Refused, Store, Took};

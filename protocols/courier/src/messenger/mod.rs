@@ -75,7 +75,7 @@ pub const PEOPLE_MAX: usize = 10_000;
 const LATE_MS: u64 = 45 * 24 * 3600 * 1000;
 
 /// One device's messages, sessions, contacts and groups.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Messenger {
     own: Own,
     people: BTreeMap<Did, Person>,

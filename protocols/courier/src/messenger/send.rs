@@ -12,13 +12,10 @@ use super::record::Name;
 use super::{Kept, MessageId, Messenger, Reached, Whom};
 use crate::CourierError;
 use crate::bundle::{Bundle, BundleId, Lifetime, Priority, Seconds, Terms, pad};
-use crate::carry::COPIES;
+use crate::carry::{COPIES, SPREAD};
 use crate::contact::greet;
 use crate::group::SENDER_OVERHEAD;
 use crate::ratchet::OVERHEAD;
-
-/// Copies of a bundle that is for many, and so is copied to everybody.
-const SPREAD: u8 = u8::MAX;
 
 /// The most messages whose coming is told at once.
 pub(super) const REACHED_MAX: usize = 256;

@@ -90,7 +90,8 @@ impl Bag {
         act: impl FnOnce(&mut Open<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.refresh()?;
-        let mut open = Open { bag: self, is_changed: false, tells: false, meets: false, dirty: BTreeSet::new() };
+        let mut open =
+            Open { bag: self, is_changed: false, tells: false, meets: false, dirty: BTreeSet::new() };
         let done = act(&mut open);
         open.end()?;
         done
@@ -226,7 +227,13 @@ impl Open<'_> {
     ///
     /// # Errors
     /// [`PostError::Refused`], [`PostError::File`].
-    pub fn put(&mut self, bundle: &Bundle, origin: Origin, wanted: bool, now: Instant) -> Result<(), PostError> {
+    pub fn put(
+        &mut self,
+        bundle: &Bundle,
+        origin: Origin,
+        wanted: bool,
+        now: Instant,
+    ) -> Result<(), PostError> {
         let days = self.bag.peers.days_of(&origin);
         let took = match wanted {
             true => self.bag.store.want(bundle, origin, now),
@@ -303,6 +310,17 @@ impl Open<'_> {
             self.is_changed = true;
         }
         Ok(())
+    }
+
+    /// A bundle that was read here is carried for others, if it is for many, and else erased.
+    ///
+    /// # Errors
+    /// [`PostError::File`].
+    pub fn pass_on(&mut self, id: &BundleId) -> Result<(), PostError> {
+        match self.bag.store.pass_on(id) {
+            Some(_) => self.update(id),
+            None => self.erase(&[*id]),
+        }
     }
 
     /// A message was opened here: its token is remembered, and what is carried of it erased.

@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use allod_courier::CourierError;
 use allod_courier::contact::Own;
 use allod_courier::messenger::{Messenger, RecordChange};
+use allod_courier::ratchet::Tag;
 use allod_crypto::SecretBytes;
 use allod_wire::Instant;
 
 use crate::bag::Bag;
 use crate::parts::Parts;
 use crate::{PostError, now};
-pub use sweep::Swept;
+pub use sweep::{Swept, name_of};
 
 /// Where the messenger's records are: on this device alone, erasable, in no backup.
 pub trait Records: Send {
@@ -57,6 +58,8 @@ pub trait Records: Send {
 pub struct Desk<R> {
     own: Own,
     inside: Mutex<Inside<R>>,
+    /// The messenger as of the last change, for contacts, which hold the bag when they ask it.
+    wanted: Mutex<Option<Messenger>>,
     bag: Arc<Mutex<Bag>>,
     parts: Parts,
 }
@@ -72,7 +75,8 @@ impl<R: Records> Desk<R> {
     /// Of this device, with its records, and the bag and the folder of files in `folder`.
     pub fn new(own: Own, records: R, bag: Arc<Mutex<Bag>>, folder: &Path) -> Self {
         let parts = Parts::new(folder.join("files"));
-        Self { own, inside: Mutex::new(Inside { records, cached: None }), bag, parts }
+        let inside = Mutex::new(Inside { records, cached: None });
+        Self { own, inside, wanted: Mutex::new(None), bag, parts }
     }
 
     /// Files that came.
@@ -106,6 +110,33 @@ impl<R: Records> Desk<R> {
         inside.held(|inside| Ok(look(inside.messenger(&self.own)?.1)))
     }
 
+    /// Whether a message with this tag is for this device, as far as was known when something was
+    /// last done here, or [looked at](Self::refresh).
+    pub fn wants(&self, tag: &Tag) -> bool {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.as_ref().is_some_and(|messenger| messenger.wants(tag))
+    }
+
+    /// Sees what other processes changed. Whether they did.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    pub fn refresh(&self) -> Result<bool, PostError> {
+        self.inside().held(|inside| {
+            let before = inside.cached.as_ref().map(|(number, _)| *number);
+            let (number, messenger) = inside.messenger(&self.own)?;
+            let is_new = before != Some(number);
+            if is_new {
+                self.show(messenger);
+            }
+            Ok(is_new)
+        })
+    }
+
+    fn show(&self, messenger: &Messenger) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(messenger.clone());
+    }
+
     /// The records that are there, messages among them.
     ///
     /// # Errors
@@ -118,10 +149,7 @@ impl<R: Records> Desk<R> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn transact<T>(
-        &self,
-        act: impl FnOnce(&mut Messenger) -> Result<T, PostError>,
-    ) -> Result<T, PostError> {
+    fn transact<T>(&self, act: impl FnOnce(&mut Messenger) -> Result<T, PostError>) -> Result<T, PostError> {
         self.inside().held(|inside| {
             let (_, messenger) = inside.messenger(&self.own)?;
             let done = match act(messenger) {
@@ -135,6 +163,9 @@ impl<R: Records> Desk<R> {
             let changes = messenger.changes();
             inside.change(&changes)?;
             self.let_leave(inside)?;
+            if let Some((_, messenger)) = &inside.cached {
+                self.show(messenger);
+            }
             Ok(done)
         })
     }

@@ -74,10 +74,14 @@ impl<R: Records> Desk<R> {
         // All of it is durable: now carriers may be told.
         self.bag().with(|bag| {
             for Taken { ids, token } in &taken {
-                bag.erase(ids)?;
-                if let Some((token, until)) = token {
-                    bag.tell(*token, *until, now)?;
-                    swept.signals.push(Signal::Delivered(*token));
+                match token {
+                    Some((token, until)) => {
+                        bag.tell(*token, *until, now)?;
+                        bag.erase(ids)?;
+                        swept.signals.push(Signal::Delivered(*token));
+                    }
+                    // What is for many is carried on for the others.
+                    None => ids.iter().try_for_each(|id| bag.pass_on(id))?,
                 }
             }
             let refused: Vec<BundleId> = refused.iter().copied().collect();
@@ -107,12 +111,9 @@ impl<R: Records> Desk<R> {
                 None => refused.extend(ids),
             }
         }
-        // Those of one bundle say the same of themselves.
         let mut groups: BTreeMap<_, Vec<Bundle>> = BTreeMap::new();
         for fragment in fragments {
-            let terms = fragment.terms;
-            let key = (terms.created, terms.sequence, fragment.part.total, terms.lifetime, terms.priority);
-            groups.entry(key).or_default().push(fragment);
+            groups.entry(fragment.whole_id()).or_default().push(fragment);
         }
         for fragments in groups.into_values() {
             let Some((first, rest)) = fragments.split_first() else { continue };
@@ -120,7 +121,7 @@ impl<R: Records> Desk<R> {
             for fragment in rest {
                 let _ = reassembly.add(fragment);
             }
-            for bundle in reassembly.candidates() {
+            for bundle in reassembly.whole() {
                 if let Some(token) = self.receive(messenger, &bundle, now, compress, rng, swept)? {
                     let ids = fragments.iter().map(Bundle::id).collect();
                     return Ok(taken.push(Taken { ids, token }));
