@@ -1,6 +1,8 @@
 //! The task that has the network: what libp2p says goes in, dials and contacts come out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use allod_courier::link::{Cost, Link};
@@ -9,9 +11,9 @@ use futures_util::StreamExt;
 use libp2p::core::transport::ListenerId;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
-use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, Swarm, identify, kad, mdns, ping};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm, identify, kad, mdns};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
 
@@ -195,7 +197,10 @@ impl<R: CryptoRng> Driver<R> {
         for to in self.targets.due(now, |peer| self.peers.is_connected(peer), &mut self.rng) {
             match &to {
                 To::Address(address) => self.dial_target(&to, at(address)),
-                To::Found(peer) => self.dial_target(&to, DialOpts::peer_id(*peer).build()),
+                To::Found(peer) => {
+                    let options = DialOpts::peer_id(*peer).condition(PeerCondition::NotDialing);
+                    self.dial_target(&to, options.build());
+                }
                 To::Key(peer) => self.find(*peer, Asked::Target(to.clone())),
             }
         }
@@ -208,6 +213,12 @@ impl<R: CryptoRng> Driver<R> {
                     self.told.failed(&circuit.address, innermost(&why));
                 }
             }
+        }
+        for (peer, connection, number) in self.peers.silent(now) {
+            // It is forgotten at once, since closing it may take the system a quarter of an hour.
+            self.peers.closed(&peer, connection);
+            self.swarm.close_connection(connection);
+            self.on_ended(Some(Ended { peer, number, end: End::Silent }));
         }
         for peer in self.peers.all() {
             self.open(peer);
@@ -262,7 +273,8 @@ impl<R: CryptoRng> Driver<R> {
                 let _ = answer.send(with_peer.map(|address| address.to_string()).collect());
             }
             Asked::Target(to) => {
-                let options = DialOpts::peer_id(peer).addresses(addresses);
+                let options = DialOpts::peer_id(peer).condition(PeerCondition::NotDialing);
+                let options = options.addresses(addresses);
                 self.dial_target(&to, options.extend_addresses_through_behaviour().build());
             }
         }
@@ -287,14 +299,13 @@ impl<R: CryptoRng> Driver<R> {
                 peer_id,
                 info,
             })) => self.on_identified(connection_id, peer_id, info),
-            SwarmEvent::Behaviour(NetworkEvent::Ping(ping::Event {
-                connection, result: Err(why), ..
-            })) if !matches!(why, ping::Failure::Unsupported) => {
-                self.swarm.close_connection(connection);
+            SwarmEvent::Behaviour(NetworkEvent::Ping(ping)) if ping.result.is_ok() => {
+                self.peers.answered(&ping.peer, ping.connection, Instant::now());
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.dials.remove(&connection_id);
-                self.peers.connected(peer_id, connection_id, endpoint.get_remote_address().clone());
+                let address = endpoint.get_remote_address().clone();
+                self.peers.connected(peer_id, connection_id, address, Instant::now());
                 self.targets.connected(peer_id, connection_id);
                 self.open(peer_id);
             }
@@ -385,12 +396,15 @@ impl<R: CryptoRng> Driver<R> {
         self.contacts += 1;
         let number = self.contacts;
         let (stop, ended) = (self.stop.subscribe(), self.ended.0.clone());
+        let moved = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&moved);
         let task = tokio::spawn(async move {
-            let end = carry(stream, from_us, to_us, stop).await;
+            let end = carry(stream, from_us, to_us, stop, &counted).await;
             // When the driver has gone, nobody wants to know.
             let _ = ended.send(Ended { peer, number, end }).await;
         });
-        let held = Held { number, connection, since: Instant::now(), task: task.abort_handle() };
+        let since = Instant::now();
+        let held = Held { number, connection, since, task: task.abort_handle(), moved, seen: (0, since) };
         if let Some(before) = self.peers.met(peer, held) {
             before.task.abort();
             let why = "another contact with it takes its place".into();
@@ -415,6 +429,7 @@ impl<R: CryptoRng> Driver<R> {
         let Some(Ended { peer, number, end }) = ended else { return };
         let now = Instant::now();
         let Some(held) = self.peers.ended(&peer, number, now) else { return };
+        held.task.abort();
         if matches!(end, End::TooLong(_)) {
             self.swarm.close_connection(held.connection);
         }
@@ -483,7 +498,10 @@ impl<R: CryptoRng> Driver<R> {
 /// To dial an address, where only the peer that it names is taken for right.
 fn at(address: &Multiaddr) -> DialOpts {
     match peer_in(address) {
-        Some(peer) => DialOpts::peer_id(peer).addresses(vec![address.clone()]).build(),
+        Some(peer) => {
+            let options = DialOpts::peer_id(peer).condition(PeerCondition::NotDialing);
+            options.addresses(vec![address.clone()]).build()
+        }
         None => DialOpts::unknown_peer_id().address(address.clone()).build(),
     }
 }

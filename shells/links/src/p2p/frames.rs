@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,8 +16,9 @@ pub const FRAME_MAX: usize = (2 << 20) + (64 << 10);
 /// How long the other direction may go on when one has ended.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// So much room is made for a frame before any of its bytes are there.
-const ROOM: usize = 64 << 10;
+/// Bytes that are read or written at once. So much room is made for a frame before any of its
+/// bytes are there.
+const PIECE: usize = 64 << 10;
 
 /// How a contact ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub(super) enum End {
     TooLong(usize),
     /// The connection broke.
     Broken(String),
+    /// Nothing came any more, not even an answer to whether somebody is there.
+    Silent,
 }
 
 impl End {
@@ -39,26 +43,28 @@ impl End {
             Self::TooLong(length) => {
                 format!("the other device sent {length} bytes at once, more than {FRAME_MAX}")
             }
+            Self::Silent => "it does not answer any more".into(),
             Self::Broken(why) => format!("the connection broke: {why}"),
         }
     }
 }
 
 /// Carries frames until one side ends the contact, or until all is to stop: then what was
-/// handed in before is still brought to them.
+/// handed in before is still brought to them. The bytes that went either way are counted.
 pub(super) async fn carry<S>(
     stream: S,
     from_us: mpsc::Receiver<Vec<u8>>,
     to_us: mpsc::Sender<Vec<u8>>,
     stop: watch::Receiver<bool>,
+    moved: &AtomicU64,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (input, output) = stream.split();
     let no_more = Notify::new();
-    let mut reading = pin!(read(input, to_us));
-    let mut writing = pin!(write(output, from_us, stop, &no_more));
+    let mut reading = pin!(read(input, to_us, moved));
+    let mut writing = pin!(write(output, from_us, stop, &no_more, moved));
     tokio::select! {
         end = &mut reading => {
             if matches!(end, End::Here | End::There) {
@@ -79,10 +85,10 @@ where
 }
 
 /// Brings frames to this side, until it has dropped its receiver.
-async fn read(mut input: impl AsyncRead + Unpin, to_us: mpsc::Sender<Vec<u8>>) -> End {
+async fn read(mut input: impl AsyncRead + Unpin, to_us: mpsc::Sender<Vec<u8>>, moved: &AtomicU64) -> End {
     loop {
         let frame = tokio::select! {
-            frame = next(&mut input) => frame,
+            frame = next(&mut input, moved) => frame,
             () = to_us.closed() => return End::Here,
         };
         match frame {
@@ -98,7 +104,7 @@ async fn read(mut input: impl AsyncRead + Unpin, to_us: mpsc::Sender<Vec<u8>>) -
 }
 
 /// The next frame; none if there comes no more.
-async fn next(input: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>, End> {
+async fn next(input: &mut (impl AsyncRead + Unpin), moved: &AtomicU64) -> Result<Option<Vec<u8>>, End> {
     let broken = |why: io::Error| End::Broken(why.to_string());
     let mut length = [0; 4];
     let (first, rest) = length.split_at_mut(1);
@@ -111,10 +117,14 @@ async fn next(input: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>, E
         return Err(End::TooLong(length));
     }
     // Room grows with what comes, not with what is announced.
-    let mut frame = Vec::with_capacity(length.min(ROOM));
-    input.take(length as u64).read_to_end(&mut frame).await.map_err(broken)?;
-    if frame.len() < length {
-        return Err(End::Broken("it ended inside a frame".into()));
+    let mut frame = Vec::new();
+    while frame.len() < length {
+        let piece = PIECE.min(length - frame.len());
+        let came = (&mut *input).take(piece as u64).read_to_end(&mut frame).await.map_err(broken)?;
+        moved.fetch_add(came as u64, Ordering::Relaxed);
+        if came < piece {
+            return Err(End::Broken("it ended inside a frame".into()));
+        }
     }
     Ok(Some(frame))
 }
@@ -124,6 +134,7 @@ async fn write(
     mut from_us: mpsc::Receiver<Vec<u8>>,
     mut stop: watch::Receiver<bool>,
     no_more: &Notify,
+    moved: &AtomicU64,
 ) -> io::Result<()> {
     loop {
         let frame = tokio::select! {
@@ -141,7 +152,10 @@ async fn write(
         let length = u32::try_from(frame.len()).ok().filter(|_| frame.len() <= FRAME_MAX);
         let length = length.ok_or_else(|| io::Error::other("a frame was longer than the link's MTU"))?;
         output.write_all(&length.to_be_bytes()).await?;
-        output.write_all(&frame).await?;
+        for piece in frame.chunks(PIECE) {
+            output.write_all(piece).await?;
+            moved.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        }
         if from_us.is_empty() {
             output.flush().await?;
         }

@@ -1,6 +1,6 @@
 //! What libp2p is put together of, and its limits.
 
-use std::num::{NonZeroU8, NonZeroU32};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -26,8 +26,9 @@ const CONNECTIONS_MAX: u32 = 64;
 const INCOMING_MAX: u32 = 48;
 /// Connections that are not yet known to be with whom.
 const PENDING_MAX: u32 = 16;
-/// Connections with one peer: over a relay, and one that each side dialled.
-const PER_PEER_MAX: u32 = 3;
+/// Connections with one peer: over a relay, one that each side dialled, and those over TCP that
+/// broke and that the system has not given up yet.
+const PER_PEER_MAX: u32 = 6;
 /// Streams on a connection.
 const STREAMS_MAX: u16 = 32;
 /// Bytes that a peer may have under way on a QUIC connection.
@@ -81,7 +82,8 @@ pub(super) fn network(keypair: Keypair, config: &Config) -> Result<Swarm<Network
             swarm
                 .with_idle_connection_timeout(IDLE)
                 .with_max_negotiating_inbound_streams(STREAMS_MAX.into())
-                .with_dial_concurrency_factor(NonZeroU8::MIN.saturating_add(3))
+                // QUIC first: a broken connection is over when it is closed.
+                .with_smart_dial()
         })
         .build();
     Ok(swarm)

@@ -1,6 +1,8 @@
 //! Those to whom there are connections, and on which of these there is a contact.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use libp2p::swarm::ConnectionId;
@@ -9,6 +11,9 @@ use tokio::task::AbortHandle;
 
 /// How long a connection is left alone after a contact on it ended. Most are gone by then.
 const REST: Duration = Duration::from_secs(15);
+
+/// How long somebody may say nothing, nor take anything, in a contact.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// A connection.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Way {
     is_foreign: bool,
     /// When a contact on it has ended.
     used: Option<Instant>,
+    /// When the other side answered last.
+    answered: Instant,
 }
 
 /// A contact.
@@ -28,6 +35,10 @@ pub(super) struct Held {
     pub(super) connection: ConnectionId,
     pub(super) since: Instant,
     pub(super) task: AbortHandle,
+    /// Bytes that went either way, and what they were when it was looked last, and when they
+    /// were not the same as before.
+    pub(super) moved: Arc<AtomicU64>,
+    pub(super) seen: (u64, Instant),
 }
 
 /// Somebody to whom there is a connection, or with whom a contact is about to end.
@@ -62,9 +73,15 @@ impl Peer {
 pub(super) struct Peers(BTreeMap<PeerId, Peer>);
 
 impl Peers {
-    pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId, address: Multiaddr) {
+    pub(super) fn connected(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        address: Multiaddr,
+        now: Instant,
+    ) {
         let is_relayed = super::name::is_relayed(&address);
-        let way = Way { address, is_relayed, is_foreign: false, used: None };
+        let way = Way { address, is_relayed, is_foreign: false, used: None, answered: now };
         self.0.entry(peer).or_default().ways.insert(connection, way);
     }
 
@@ -111,6 +128,31 @@ impl Peers {
         }
         self.tidy(peer);
         Some(held)
+    }
+
+    /// Somebody has answered on a connection.
+    pub(super) fn answered(&mut self, peer: &PeerId, connection: ConnectionId, now: Instant) {
+        if let Some(way) = self.0.get_mut(peer).and_then(|known| known.ways.get_mut(&connection)) {
+            way.answered = now;
+        }
+    }
+
+    /// The contacts in which nothing comes or goes any more, each with its number.
+    pub(super) fn silent(&mut self, now: Instant) -> Vec<(PeerId, ConnectionId, u64)> {
+        let mut silent = Vec::new();
+        for (peer, known) in &mut self.0 {
+            let Some(held) = &mut known.contact else { continue };
+            let moved = held.moved.load(Ordering::Relaxed);
+            if moved != held.seen.0 {
+                held.seen = (moved, now);
+            }
+            let answered = known.ways.get(&held.connection).map(|way| way.answered);
+            let last = answered.map_or(held.seen.1, |answered| answered.max(held.seen.1));
+            if now.duration_since(last) > SILENCE {
+                silent.push((*peer, held.connection, held.number));
+            }
+        }
+        silent
     }
 
     fn tidy(&mut self, peer: &PeerId) {
