@@ -5,5 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod contact;
+pub mod folder;
+mod narrow_error;
+pub mod parcel;
 
 pub use contact::Contact;
+pub use narrow_error::{Damage, NarrowError};
