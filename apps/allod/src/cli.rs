@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub(crate) mod backup;
+pub(crate) mod courier;
 pub(crate) mod genesis;
 pub(crate) mod ledger;
 pub(crate) mod share;
@@ -244,6 +245,42 @@ pub(crate) enum Command {
     /// Take a guardian's place among the others and vote twice
     #[command(hide = true)]
     TestnetEquivocator(TestnetEquivocator),
+    /// People you write to: invite, accept, compare safety numbers
+    #[command(after_help = "Examples:\n  allod contact invite --qr for-bob.svg\n  \
+        allod contact accept for-bob.txt --name Alice --text \"Hello!\"\n  allod contact verify Alice --number \"12345 …\"")]
+    Contact(courier::Contact),
+    /// Write to somebody, or to a group; it arrives although nothing is connected
+    #[command(
+        after_help = "Examples:\n  allod send Alice \"On my way\"\n  allod send walkers --file map.pdf \"For tomorrow\"\n  \
+        echo help | allod send Alice - --urgent"
+    )]
+    Send(courier::Send),
+    /// List conversations, and what is new in them
+    #[command(after_help = "Examples:\n  allod inbox\n  allod --json inbox --unread")]
+    Inbox(courier::Inbox),
+    /// Read what was written, and bring out files
+    #[command(
+        after_help = "Examples:\n  allod read\n  allod read Alice --all\n  allod read Alice --save ~/Downloads"
+    )]
+    Read(courier::Read),
+    /// Groups: found one, let people in, put people out
+    #[command(
+        after_help = "Examples:\n  allod group create walkers --with Alice --with Bob\n  allod group add walkers Carol\n  \
+        allod group remove walkers Bob"
+    )]
+    Group(courier::Group),
+    /// What is carried, of your own and for others; and ways that take files
+    #[command(
+        after_help = "Examples:\n  allod carry\n  allod carry folder /media/stick\n  allod carry out today.parcel\n  \
+        allod carry in today.parcel"
+    )]
+    Carry(courier::Carry),
+    /// The links over which messages come and go
+    #[command(
+        after_help = "Examples:\n  allod links run\n  allod links dial /ip4/192.0.2.1/udp/4001/quic-v1\n  \
+        allod links folder ~/Sync/courier\n  allod links serial /dev/ttyUSB0 --baud 57600"
+    )]
+    Links(courier::Links),
     /// Print a shell's completions
     #[command(
         after_help = "Examples:\n  allod completions bash > ~/.local/share/bash-completion/completions/allod"

@@ -28,7 +28,7 @@ const OUTBOX_MAX: usize = 256;
 /// What of a device its contacts share.
 pub struct Carrier {
     /// What it carries.
-    pub bag: Mutex<Bag>,
+    pub bag: Arc<Mutex<Bag>>,
     /// The key by which it is recognised.
     pub key: SigningKey,
     /// Which covers it asks for.

@@ -1,6 +1,7 @@
 //! One file for each thing that can be asked for.
 
 mod card;
+pub(crate) mod courier;
 mod devices;
 mod ending;
 mod genesis;
@@ -79,6 +80,13 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Command::Guardians(args) => guardians::run(&home, args, screen).await,
             Command::Guardian(args) => guardian::run(&home, args, screen).await,
             Command::Genesis(args) => genesis::run(args, screen),
+            Command::Contact(args) => courier::contact::run(&home, args, screen),
+            Command::Send(args) => courier::send::run(&home, &args, screen),
+            Command::Inbox(args) => courier::inbox::run(&home, &args, screen),
+            Command::Read(args) => courier::read::run(&home, &args, screen),
+            Command::Group(args) => courier::group::run(&home, args, screen),
+            Command::Carry(args) => courier::carry::run(&home, args, screen),
+            Command::Links(args) => courier::links::run(&home, args, screen).await,
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Put(args) => vault::put::run(&vault, &args, screen),
             Command::Image(args) => vault::image::run(&vault, &args, screen),

@@ -1,6 +1,7 @@
 //! How something with messages ends when it does not end well.
 
 use allod_courier::CourierError;
+use allod_links::{LinkError, NarrowError};
 use allod_post::PostError;
 
 use super::{Failure, Kind};
@@ -29,5 +30,17 @@ impl From<PostError> for Failure {
             PostError::Courier(why) => why.into(),
             why => Self::new(Kind::Failed, why.to_string()),
         }
+    }
+}
+
+impl From<NarrowError> for Failure {
+    fn from(why: NarrowError) -> Self {
+        Self::new(Kind::Failed, why.to_string())
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(why: LinkError) -> Self {
+        Self::new(Kind::Failed, why.to_string())
     }
 }

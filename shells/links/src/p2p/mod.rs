@@ -107,6 +107,14 @@ impl Default for RelayLimits {
     }
 }
 
+/// Whether somebody can be dialled at what was typed.
+///
+/// # Errors
+/// [`LinkError::Address`].
+pub fn check_address(address: &str) -> Result<(), LinkError> {
+    name::parse(address).map(|_| ())
+}
+
 /// This device on the network. It ends when this is dropped.
 #[derive(Debug)]
 pub struct P2p {

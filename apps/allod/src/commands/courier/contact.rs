@@ -12,8 +12,8 @@ use allod_wire::Instant;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};
 
-use super::who;
 use super::Office;
+use super::who;
 use crate::card::qr_svg;
 use crate::cli::courier::{Contact, ContactCommand};
 use crate::failure::{Failure, Kind};
@@ -35,7 +35,9 @@ pub(crate) fn run(home: &Home, args: Contact, screen: &Screen) -> Result<(), Fai
         }
         ContactCommand::List => list(&office, screen),
         ContactCommand::Show { who } => show(&office, &who, screen),
-        ContactCommand::Verify { who, number, undo } => verify(&office, &who, number.as_deref(), undo, screen),
+        ContactCommand::Verify { who, number, undo } => {
+            verify(&office, &who, number.as_deref(), undo, screen)
+        }
         ContactCommand::Rename { who, name } => rename(&office, &who, &name, screen),
         ContactCommand::Admit { who } => admit(&office, &who, screen),
         ContactCommand::Block { who, undo } => block(&office, &who, undo, screen),
@@ -52,13 +54,15 @@ fn invite(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let expires = Instant(allod_node::now().0 + days * DAY_MS);
-    let invitation = office.with(|messenger| Ok(messenger.invite(expires, !many, &mut allod_node::entropy())))?;
+    let invitation =
+        office.with(|messenger| Ok(messenger.invite(expires, !many, &mut allod_node::entropy())))?;
     let bytes = invitation.encode();
     let link = format!("{LINK}{}", BASE64URL_NOPAD.encode(&bytes));
     let number = HEXLOWER.encode(&invitation.id().0);
     if let Some(path) = qr {
         let svg = qr_svg(&bytes).ok_or_else(|| {
-            Failure::new(Kind::Failed, "your log of devices is too long for a code").next("use --out and hand over the file")
+            Failure::new(Kind::Failed, "your log of devices is too long for a code")
+                .next("use --out and hand over the file")
         })?;
         write(&screen.path(path), svg.as_bytes())?;
     }
@@ -74,7 +78,8 @@ fn invite(
             link
         }
         (out, qr) => {
-            let paths: Vec<String> = [out, qr].into_iter().flatten().map(|path| path.display().to_string()).collect();
+            let paths: Vec<String> =
+                [out, qr].into_iter().flatten().map(|path| path.display().to_string()).collect();
             format!("Wrote {}. {whom}, within {days} days. {way}", paths.join(" and "))
         }
     };
@@ -90,7 +95,8 @@ fn accept(
     screen: &Screen,
 ) -> Result<(), Failure> {
     let invitation = Invitation::decode(&invitation_bytes(typed, screen)?).map_err(|why| {
-        Failure::new(Kind::Failed, format!("this is no invitation: {why}")).next("nothing was answered; ask for it again")
+        Failure::new(Kind::Failed, format!("this is no invitation: {why}"))
+            .next("nothing was answered; ask for it again")
     })?;
     let did = invitation.identity().did();
     let own = office.did();
@@ -102,8 +108,12 @@ fn accept(
     })?;
     let data = json!({ "did": did.to_string(), "name": called, "is_own_device": did == own });
     let text = match did == own {
-        true => "The two devices get to know each other as soon as something is carried between them.".to_owned(),
-        false => format!("Answered {called}. It leaves with whatever goes their way: `allod links run`, or `allod carry`."),
+        true => {
+            "The two devices get to know each other as soon as something is carried between them.".to_owned()
+        }
+        false => format!(
+            "Answered {called}. It leaves with whatever goes their way: `allod links run`, or `allod carry`."
+        ),
     };
     screen.result(&data, &text);
     Ok(())
@@ -129,9 +139,9 @@ fn invitation_bytes(typed: &str, screen: &Screen) -> Result<Vec<u8>, Failure> {
     };
     let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().strip_prefix(LINK));
     match text {
-        Some(text) => BASE64URL_NOPAD
-            .decode(text.as_bytes())
-            .map_err(|_| Failure::new(Kind::Failed, "this invitation was cut or changed; nothing was answered")),
+        Some(text) => BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| {
+            Failure::new(Kind::Failed, "this invitation was cut or changed; nothing was answered")
+        }),
         // As a code has it.
         None => Ok(bytes),
     }
@@ -186,8 +196,9 @@ fn find(office: &Office, typed: &str) -> Result<Did, Failure> {
 fn show(office: &Office, typed: &str, screen: &Screen) -> Result<(), Failure> {
     let did = find(office, typed)?;
     let number = Safety::of(&office.did(), &did).to_string();
-    let (mut data, line) =
-        office.look(|messenger| messenger.person(&did).map(|person| (described(&did, person), line(&did, person))))?.unwrap_or_default();
+    let (mut data, line) = office
+        .look(|messenger| messenger.person(&did).map(|person| (described(&did, person), line(&did, person))))?
+        .unwrap_or_default();
     data["safety_number"] = json!(number);
     let text = format!(
         "{line}\n\nSafety number\n  {number}\n\nRead it to each other, face to face or in a call in which you know the voice. If it is \
@@ -197,14 +208,23 @@ fn show(office: &Office, typed: &str, screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
-fn verify(office: &Office, typed: &str, number: Option<&str>, undo: bool, screen: &Screen) -> Result<(), Failure> {
+fn verify(
+    office: &Office,
+    typed: &str,
+    number: Option<&str>,
+    undo: bool,
+    screen: &Screen,
+) -> Result<(), Failure> {
     let did = find(office, typed)?;
     let Some(number) = number else {
         if !undo {
             return show(office, typed, screen);
         }
         office.with(|messenger| messenger.set_verified(&did, false))?;
-        screen.result(&json!({ "did": did.to_string(), "verified": false }), "They count as not verified again.");
+        screen.result(
+            &json!({ "did": did.to_string(), "verified": false }),
+            "They count as not verified again.",
+        );
         return Ok(());
     };
     let said: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
@@ -229,14 +249,21 @@ fn rename(office: &Office, typed: &str, name: &str, screen: &Screen) -> Result<(
 fn admit(office: &Office, typed: &str, screen: &Screen) -> Result<(), Failure> {
     let did = find(office, typed)?;
     office.with(|messenger| messenger.admit(&did, allod_node::now(), &mut allod_node::entropy()))?;
-    screen.result(&json!({ "did": did.to_string(), "standing": "contact" }), "Admitted: they are a contact now.");
+    screen.result(
+        &json!({ "did": did.to_string(), "standing": "contact" }),
+        "Admitted: they are a contact now.",
+    );
     Ok(())
 }
 
 fn block(office: &Office, typed: &str, undo: bool, screen: &Screen) -> Result<(), Failure> {
     let did = find(office, typed)?;
     office.with(|messenger| messenger.block(&did, !undo))?;
-    let text = if undo { "What they write is taken again." } else { "What they write is dropped from now on. They are not told." };
+    let text = if undo {
+        "What they write is taken again."
+    } else {
+        "What they write is dropped from now on. They are not told."
+    };
     screen.result(&json!({ "did": did.to_string(), "blocked": !undo }), text);
     Ok(())
 }

@@ -59,7 +59,11 @@ fn find_all(office: &Office, typed: &[String]) -> Result<Vec<Did>, Failure> {
     office.look(|messenger| typed.iter().map(|typed| who::person(messenger, typed)).collect())?
 }
 
-fn change_all(office: &Office, id: GroupId, actions: impl IntoIterator<Item = Action>) -> Result<(), Failure> {
+fn change_all(
+    office: &Office,
+    id: GroupId,
+    actions: impl IntoIterator<Item = Action>,
+) -> Result<(), Failure> {
     for action in actions {
         office.with(|messenger| {
             messenger.change_group(id, action, allod_node::now(), &mut allod_node::entropy())

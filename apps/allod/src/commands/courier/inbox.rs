@@ -24,7 +24,8 @@ pub(crate) fn run(home: &Home, args: &Inbox, screen: &Screen) -> Result<(), Fail
         *last = at;
         *unread += usize::from(said.is_unread(kept));
     }
-    let mut rows: Vec<_> = conversations.into_iter().filter(|(_, (_, unread))| *unread > 0 || !args.unread).collect();
+    let mut rows: Vec<_> =
+        conversations.into_iter().filter(|(_, (_, unread))| *unread > 0 || !args.unread).collect();
     rows.sort_by_key(|(_, (last, _))| std::cmp::Reverse(*last));
     let lines = office.look(|messenger| {
         rows.iter()
@@ -37,7 +38,12 @@ pub(crate) fn run(home: &Home, args: &Inbox, screen: &Screen) -> Result<(), Fail
                 });
                 let news = if *unread > 0 { format!("{unread} new") } else { String::new() };
                 let from = if kept.from == own { "me: " } else { "" };
-                let text = format!("{:24} {news:8} {}  {from}{}", printable(&with), time(kept.at), one_line(&kept.body));
+                let text = format!(
+                    "{:24} {news:8} {}  {from}{}",
+                    printable(&with),
+                    time(kept.at),
+                    one_line(&kept.body)
+                );
                 Some((data, text))
             })
             .collect::<Vec<_>>()

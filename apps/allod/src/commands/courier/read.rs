@@ -21,7 +21,8 @@ use crate::screen::Screen;
 pub(crate) fn run(home: &Home, args: &Read, screen: &Screen) -> Result<(), Failure> {
     let office = Office::open(home)?;
     office.sweep()?;
-    let with = args.with.as_deref().map(|typed| office.look(|messenger| who::whom(messenger, typed))).transpose()?;
+    let with =
+        args.with.as_deref().map(|typed| office.look(|messenger| who::whom(messenger, typed))).transpose()?;
     let with = with.transpose()?;
     let (said, own) = (Said::load(&office)?, office.did());
     let is_meant = |kept: &&Kept| {
@@ -41,7 +42,8 @@ pub(crate) fn run(home: &Home, args: &Read, screen: &Screen) -> Result<(), Failu
             }
             _ => None,
         };
-        let (data, text) = office.look(|messenger| told(messenger, &office, &said, kept, saved.as_deref()))?;
+        let (data, text) =
+            office.look(|messenger| told(messenger, &office, &said, kept, saved.as_deref()))?;
         screen.result(&data, &text);
     }
     let unread: Vec<Kept> = shown.into_iter().filter(|kept| said.is_unread(kept)).cloned().collect();
@@ -58,7 +60,13 @@ pub(crate) fn run(home: &Home, args: &Read, screen: &Screen) -> Result<(), Failu
 }
 
 /// A message, for programs and for people.
-fn told(messenger: &Messenger, office: &Office, said: &Said, kept: &Kept, saved: Option<&Path>) -> (Value, String) {
+fn told(
+    messenger: &Messenger,
+    office: &Office,
+    said: &Said,
+    kept: &Kept,
+    saved: Option<&Path>,
+) -> (Value, String) {
     let own = messenger.did();
     let from = who::name_of(messenger, &kept.from);
     let is_group = matches!(kept.to, Whom::Group(_));
@@ -87,7 +95,8 @@ fn told(messenger: &Messenger, office: &Office, said: &Said, kept: &Kept, saved:
         }
         Body::File { name, note, reference } => {
             let missing = missing(messenger, office, kept);
-            data["file"] = json!({ "name": name, "size": reference.size(), "parts_missing": missing, "note": note });
+            data["file"] =
+                json!({ "name": name, "size": reference.size(), "parts_missing": missing, "note": note });
             let state = match (saved, missing) {
                 (Some(path), _) => {
                     data["file"]["saved"] = json!(path);
@@ -124,7 +133,8 @@ fn save(office: &Office, kept: &Kept, folder: &Path, screen: &Screen) -> Result<
     if office.look(|messenger| missing(messenger, office, kept))? > 0 {
         return Ok(None);
     }
-    std::fs::create_dir_all(folder).map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", folder.display())))?;
+    std::fs::create_dir_all(folder)
+        .map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", folder.display())))?;
     let path = free_name(folder, name);
     let line = Waiting::new(screen);
     let told = |done| line.say(&format!("{name}: {} of {}", amount(done), amount(reference.size())));

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
-use allod_crypto::{Secret, SecretBytes, Zeroizing};
 use allod_courier::messenger::RecordChange;
+use allod_crypto::{Secret, SecretBytes, Zeroizing};
 use allod_disk::{DiskError, Place, PlaceError, Vault};
 use allod_post::PostError;
 use allod_post::desk::Records;
@@ -114,7 +114,8 @@ impl Records for ImageRecords {
             let count = match value {
                 Some(value) => {
                     let size = value.expose().len() + 2;
-                    let count = u16::try_from(size.div_ceil(LOCAL_MAX)).map_err(|_| said("a record is too large"))?;
+                    let count =
+                        u16::try_from(size.div_ceil(LOCAL_MAX)).map_err(|_| said("a record is too large"))?;
                     let mut bytes = Zeroizing::new(Vec::with_capacity(size));
                     bytes.extend_from_slice(&count.to_be_bytes());
                     bytes.extend_from_slice(value.expose());

@@ -29,7 +29,9 @@ pub(crate) fn run(home: &Home, args: &Send, screen: &Screen) -> Result<(), Failu
         return Err(Failure::usage("there is nothing to send: say a text, or name a file with --file"));
     }
     if text.as_ref().is_some_and(|text| text.len() > TEXT_MAX) {
-        return Err(Failure::usage(format!("a text has at most {TEXT_MAX} bytes; send a longer one as a file")));
+        return Err(Failure::usage(format!(
+            "a text has at most {TEXT_MAX} bytes; send a longer one as a file"
+        )));
     }
     let lifetime = Lifetime::at_least(args.days * 24 * 3600);
     let priority = if args.urgent { Priority::Urgent } else { Priority::Normal };
@@ -70,10 +72,14 @@ fn file_body(
     let about = std::fs::metadata(path)
         .map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", path.display())))?;
     if !about.is_file() {
-        return Err(Failure::usage(format!("{} is no file; a folder can be packed first, as by tar", path.display())));
+        return Err(Failure::usage(format!(
+            "{} is no file; a folder can be packed first, as by tar",
+            path.display()
+        )));
     }
     let name = path.file_name().and_then(|name| name.to_str()).filter(|name| name.len() <= FILE_NAME_MAX);
-    let name = name.ok_or_else(|| Failure::usage("the file's name is too long, or no text; give it another one"))?;
+    let name =
+        name.ok_or_else(|| Failure::usage("the file's name is too long, or no text; give it another one"))?;
     let (used, limits) = office.desk.bag().with(|bag| {
         let used = bag.store().size().1;
         Ok::<_, allod_post::PostError>((used, bag.limits()))

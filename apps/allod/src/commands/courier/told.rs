@@ -17,7 +17,9 @@ pub(super) fn time(at: Instant) -> String {
 
 /// What somebody else wrote, without what could move about on a terminal.
 pub(super) fn printable(text: &str) -> String {
-    let is_shown = |letter: &char| *letter == '\n' || *letter == '\t' || !(letter.is_control() || is_formatting(*letter));
+    let is_shown = |letter: &char| {
+        *letter == '\n' || *letter == '\t' || !(letter.is_control() || is_formatting(*letter))
+    };
     text.chars().map(|letter| if is_shown(&letter) { letter } else { '\u{FFFD}' }).collect()
 }
 
@@ -28,7 +30,7 @@ fn is_formatting(letter: char) -> bool {
 
 /// News, in a line; `None` for what is not worth one.
 pub(super) fn news(messenger: &Messenger, news: &News) -> Option<String> {
-    let name = |did| printable(&who::name_of(messenger, did));
+    let name = |did: &allod_did::Did| printable(&who::name_of(messenger, did));
     Some(match news {
         News::Met { did, standing: Standing::Asking } => {
             format!("{} asks to write to you: `allod contact admit {did}`, or `block`", name(did))
@@ -49,7 +51,7 @@ pub(super) fn news(messenger: &Messenger, news: &News) -> Option<String> {
         News::Reached { by, reached: Reached::Read, .. } => format!("read by {}", name(by)),
         News::Group { group, joined, left } => {
             let group = messenger.group(group).map(|group| group.name).unwrap_or_default();
-            let names = |dids: &[allod_did::Did]| dids.iter().map(name).collect::<Vec<_>>().join(", ");
+            let names = |dids: &[allod_did::Did]| dids.iter().map(&name).collect::<Vec<_>>().join(", ");
             let mut parts = Vec::new();
             if !joined.is_empty() {
                 parts.push(format!("in: {}", names(joined)));
@@ -65,6 +67,8 @@ pub(super) fn news(messenger: &Messenger, news: &News) -> Option<String> {
              ask them",
             name(did)
         ),
-        News::Unreadable { from } => format!("{} sent something that this version does not understand", name(from)),
+        News::Unreadable { from } => {
+            format!("{} sent something that this version does not understand", name(from))
+        }
     })
 }

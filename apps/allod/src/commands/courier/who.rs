@@ -22,11 +22,13 @@ pub(super) fn person(messenger: &Messenger, typed: &str) -> Result<Did, Failure>
             None => Err(nobody(typed)),
         };
     }
-    let named: Vec<Did> = others().filter(|(_, person)| person.name() == typed).map(|(did, _)| *did).collect();
+    let named: Vec<Did> =
+        others().filter(|(_, person)| person.name() == typed).map(|(did, _)| *did).collect();
     let begun = || {
         let begins = |did: &&Did| {
             let text = did.to_string();
-            typed.len() >= SHORTEST && (text.starts_with(typed) || text["did:allod:".len()..].starts_with(typed))
+            typed.len() >= SHORTEST
+                && (text.starts_with(typed) || text["did:allod:".len()..].starts_with(typed))
         };
         others().map(|(did, _)| did).filter(begins).copied().collect::<Vec<Did>>()
     };
@@ -43,9 +45,11 @@ pub(super) fn person(messenger: &Messenger, typed: &str) -> Result<Did, Failure>
 /// A group, by its name, its number, or the beginning of that.
 pub(super) fn group(messenger: &Messenger, typed: &str) -> Result<GroupId, Failure> {
     let all: Vec<_> = messenger.groups().collect();
-    let mut found: Vec<GroupId> = all.iter().filter(|group| group.name == typed).map(|group| group.id).collect();
+    let mut found: Vec<GroupId> =
+        all.iter().filter(|group| group.name == typed).map(|group| group.id).collect();
     if found.is_empty() && typed.len() >= SHORTEST {
-        found = all.iter().map(|group| group.id).filter(|id| HEXLOWER.encode(&id.0).starts_with(typed)).collect();
+        found =
+            all.iter().map(|group| group.id).filter(|id| HEXLOWER.encode(&id.0).starts_with(typed)).collect();
     }
     match found.as_slice() {
         [one] => Ok(*one),

@@ -116,12 +116,12 @@ impl Drop for Meter {
 }
 
 /// Bytes, as a person reads them.
-pub(super) fn amount(bytes: u64) -> String {
+pub(in crate::commands) fn amount(bytes: u64) -> String {
     BinaryBytes(bytes).to_string()
 }
 
 /// So many of something.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub(in crate::commands) fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 

@@ -11,7 +11,7 @@ pub(super) mod holder;
 pub(super) mod image;
 pub(crate) mod keep;
 pub(super) mod ls;
-mod meter;
+pub(super) mod meter;
 pub(super) mod mount;
 pub(crate) mod open;
 pub(crate) mod path;

@@ -1,0 +1,321 @@
+//! `allod carry`: what is carried for oneself and for others, and ways that take files.
+
+use std::path::Path;
+
+use allod_courier::bundle::Bundle;
+use allod_courier::carry::{Carried, Giving, Origin, PeerId, Refused, giving};
+use allod_links::folder::{Arrived, Folder, Given, Taken};
+use allod_links::parcel::{Entry, Reader, Record, Writer};
+use allod_node::person::Home;
+use allod_post::PostError;
+use allod_post::bag::Open;
+use serde_json::json;
+
+use super::{Office, told};
+use crate::cli::courier::{Carry, CarryCommand};
+use crate::commands::vault::meter::{amount, count};
+use crate::failure::{Failure, Kind};
+use crate::screen::Screen;
+
+pub(crate) fn run(home: &Home, args: Carry, screen: &Screen) -> Result<(), Failure> {
+    let office = Office::open(home)?;
+    match args.command.unwrap_or(CarryCommand::Status) {
+        CarryCommand::Status => status(&office, screen),
+        CarryCommand::Out { file, at_most, .. } => out(&office, &screen.path(&file), at_most, screen),
+        CarryCommand::In { file, .. } => take_in(&office, &screen.path(&file), screen),
+        CarryCommand::Folder { folder } => once(&office, &screen.path(&folder), screen),
+        CarryCommand::Empty => empty(&office, screen),
+    }
+}
+
+fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
+    let (own, others, delivered, limits, peers) = office.desk.bag().with(|bag| {
+        let sum = |bag: &mut Open<'_>, is_own: bool| {
+            let of = bag.store().iter().filter(|(_, carried)| (carried.origin == Origin::Own) == is_own);
+            of.fold((0_u64, 0_u64), |(count, bytes), (_, carried)| {
+                (count + 1, bytes + u64::from(carried.size))
+            })
+        };
+        let (own, others) = (sum(bag, true), sum(bag, false));
+        let delivered = bag.store().delivered().count();
+        Ok::<_, PostError>((own, others, delivered, bag.limits(), bag.peers().count()))
+    })?;
+    let data = json!({
+        "own": { "bundles": own.0, "bytes": own.1 },
+        "of_others": { "bundles": others.0, "bytes": others.1 },
+        "delivered_remembered": delivered, "bytes_max": limits.bytes, "met": peers,
+    });
+    let text = format!(
+        "of your own   {}, {}\nof others     {}, {}\nat most       {}\nmet           {}",
+        count(own.0, "bundle", "bundles"),
+        amount(own.1),
+        count(others.0, "bundle", "bundles"),
+        amount(others.1),
+        amount(limits.bytes),
+        count(peers as u64, "carrier", "carriers"),
+    );
+    screen.result(&data, &text);
+    Ok(())
+}
+
+/// Whether a bundle is given to a way of which nobody knows who takes it.
+fn is_given(carried: &Carried) -> bool {
+    !carried.is_wanted && (carried.origin == Origin::Own || carried.terms.copies > 0)
+}
+
+/// A bundle with the copies that go along, which are counted here.
+fn with_copies(bag: &mut Open<'_>, id: &allod_courier::bundle::BundleId) -> Option<Bundle> {
+    let mut bundle = bag.load(id).ok().flatten()?;
+    let carried = *bag.store().get(id)?;
+    let given = match giving(&carried.terms, carried.size as usize, 1, 1) {
+        Giving::Copies(given, _) => given,
+        Giving::Nothing => 0,
+    };
+    bundle.terms.copies = given;
+    // Those that are copied to everybody are not counted.
+    let counted = if giving(&carried.terms, carried.size as usize, 1, 1) == Giving::Copies(given, given) {
+        0
+    } else {
+        given
+    };
+    bag.store().gave(id, counted, false);
+    bag.update(id).ok()?;
+    Some(bundle)
+}
+
+fn out(office: &Office, path: &Path, at_most: Option<u64>, screen: &Screen) -> Result<(), Failure> {
+    let (now, key) = (allod_node::now(), office.carrier_key());
+    let head = office.desk.bag().with(|bag| {
+        bag.expire(now)?;
+        let mut writer = Writer::create(path, &key, now)?;
+        let tokens: Vec<_> = bag.store().delivered().collect();
+        tokens.into_iter().try_for_each(|(token, until)| writer.delivered(token, until))?;
+        let ids: Vec<_> =
+            bag.store().in_order().into_iter().filter(|(_, carried)| is_given(carried)).collect();
+        for (id, carried) in ids {
+            if at_most.is_some_and(|most| writer.size() + u64::from(carried.size) > most) {
+                continue;
+            }
+            if let Some(bundle) = with_copies(bag, &id) {
+                writer.add(&bundle)?;
+            }
+        }
+        Ok::<_, Failure>(writer.finish()?)
+    })?;
+    let data =
+        json!({ "file": path, "bundles": head.bundles, "bytes": head.length, "delivered": head.tokens });
+    let text = format!(
+        "Wrote {}: {}, {}. Whoever takes it in learns sizes, times and urgency, and nothing else that is not theirs.",
+        path.display(),
+        count(head.bundles.into(), "bundle", "bundles"),
+        amount(head.length),
+    );
+    screen.result(&data, &text);
+    Ok(())
+}
+
+/// What came of something that was taken in.
+#[derive(Default)]
+pub(super) struct TakenIn {
+    pub(super) wanted: u64,
+    pub(super) carried: u64,
+    pub(super) known: u64,
+    pub(super) delivered: u64,
+    pub(super) refused: Vec<(&'static str, u64)>,
+}
+
+impl TakenIn {
+    fn refuse(&mut self, why: &'static str) {
+        match self.refused.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, count)) => *count += 1,
+            None => self.refused.push((why, 1)),
+        }
+    }
+
+    /// Takes a bundle that somebody brought. Whether it is done with.
+    fn bundle(
+        &mut self,
+        office: &Office,
+        bag: &mut Open<'_>,
+        from: PeerId,
+        bundle: &Bundle,
+    ) -> Result<bool, PostError> {
+        let is_wanted = office.desk.wants(&bundle.tag);
+        match bag.put(bundle, Origin::Peer(from), is_wanted, allod_node::now()) {
+            Ok(()) if is_wanted => self.wanted += 1,
+            Ok(()) => self.carried += 1,
+            Err(PostError::Refused(Refused::Known | Refused::Delivered)) => self.known += 1,
+            Err(PostError::Refused(why)) => {
+                self.refuse(because(why));
+                return Ok(!matches!(why, Refused::NoRoom | Refused::OverQuota));
+            }
+            Err(why) => return Err(why),
+        }
+        Ok(true)
+    }
+
+    fn told(&self) -> (serde_json::Value, String) {
+        let refused: serde_json::Map<_, _> =
+            self.refused.iter().map(|(why, count)| ((*why).to_owned(), json!(count))).collect();
+        let data = json!({
+            "for_you": self.wanted, "for_others": self.carried, "known": self.known,
+            "delivered": self.delivered, "refused": refused,
+        });
+        let mut text = format!("{} for you, {} for others", self.wanted, self.carried);
+        if self.known > 0 {
+            text.push_str(&format!(", {} known already", self.known));
+        }
+        for (why, count) in &self.refused {
+            text.push_str(&format!(", {count} refused ({why})"));
+        }
+        (data, text)
+    }
+}
+
+fn because(why: Refused) -> &'static str {
+    match why {
+        Refused::Expired => "expired",
+        Refused::Ahead => "from the future",
+        Refused::Known => "known",
+        Refused::Delivered => "delivered",
+        Refused::NoRoom => "no room",
+        Refused::OverQuota => "too much from one carrier",
+    }
+}
+
+fn take_in(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure> {
+    office.desk.refresh()?;
+    let mut reader = Reader::open(path)?;
+    let head = *reader.head();
+    screen.note(&format!(
+        "{}: {}, {}, written {}",
+        path.display(),
+        count(head.bundles.into(), "bundle", "bundles"),
+        amount(head.length),
+        told::time(head.made),
+    ));
+    let mut taken = TakenIn::default();
+    let damage = office.desk.bag().with(|bag| {
+        loop {
+            match reader.read() {
+                Ok(Some(Record::Bundle(bundle))) => drop(taken.bundle(office, bag, head.carrier, &bundle)?),
+                Ok(Some(Record::Delivered(token, _))) => {
+                    let gone = bag.store().deliver(token, allod_node::now());
+                    taken.delivered += gone.len() as u64;
+                    bag.erase(&gone)?;
+                    bag.has_tokens();
+                }
+                Ok(Some(Record::Refused(_))) => taken.refuse("no bundle"),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok::<_, PostError>(None),
+                // What came before it was signed, and stays.
+                Err(why) => return Ok(Some(why)),
+            }
+        }
+    })?;
+    let news = office.sweep()?;
+    let (data, text) = taken.told();
+    say_news(office, &news.news, screen)?;
+    match damage {
+        None => {
+            screen.result(&data, &format!("Took in {text}."));
+            Ok(())
+        }
+        Some(why) => Err(Failure::new(
+            Kind::Failed,
+            format!("{}: {why}; what was whole was taken in: {text}", path.display()),
+        )
+        .next("have it brought again: what is here already is not taken twice")
+        .data(data)),
+    }
+}
+
+fn once(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure> {
+    office.desk.refresh()?;
+    let mut folder = Folder::open(path, &office.carrier_key())?;
+    let (taken, report) = take_from(office, &mut folder)?;
+    let news = office.sweep()?;
+    // Answers to what came go along.
+    let given = give_to(office, &mut folder)?;
+    say_news(office, &news.news, screen)?;
+    for (why, times) in &report.skipped {
+        screen.warn(&format!("{}: skipped {why} ({times})", path.display()));
+    }
+    let (mut data, text) = taken.told();
+    data["left_there"] = json!(given.bundles);
+    data["lies_there"] = json!(given.there);
+    let state = match (given.is_read_only, given.is_full) {
+        (true, _) => "; nothing can be written there, so nothing was left",
+        (_, true) => "; it is full, so not all could be left",
+        _ => "",
+    };
+    let left = count(given.bundles as u64, "bundle", "bundles");
+    screen.result(&data, &format!("Took {text}. Left {left} for others{state}."));
+    Ok(())
+}
+
+/// Takes what others left in a folder.
+pub(super) fn take_from(office: &Office, folder: &mut Folder) -> Result<(TakenIn, Taken), Failure> {
+    let mut taken = TakenIn::default();
+    let mut failed = None;
+    let report = office.desk.bag().with(|bag| {
+        let known: std::collections::BTreeSet<_> = bag.store().iter().map(|(id, _)| *id).collect();
+        let mut sink = |arrived| match arrived {
+            Arrived::Bundle(from, bundle) => match taken.bundle(office, bag, from, &bundle) {
+                Ok(is_done) => is_done,
+                Err(why) => {
+                    failed.get_or_insert(why);
+                    false
+                }
+            },
+            Arrived::Delivered(_, token, _) => {
+                let gone = bag.store().deliver(token, allod_node::now());
+                taken.delivered += gone.len() as u64;
+                bag.has_tokens();
+                bag.erase(&gone).is_ok()
+            }
+        };
+        Ok::<_, Failure>(folder.take(&|id| known.contains(id), &mut sink, allod_node::now())?)
+    })?;
+    match failed {
+        Some(why) => Err(why.into()),
+        None => Ok((taken, report)),
+    }
+}
+
+/// Leaves in a folder what others may carry on or get.
+pub(super) fn give_to(office: &Office, folder: &mut Folder) -> Result<Given, Failure> {
+    let now = allod_node::now();
+    office.desk.bag().with(|bag| {
+        bag.expire(now)?;
+        let all = bag.store().in_order().into_iter().filter(|(_, carried)| is_given(carried));
+        let entries: Vec<Entry> = all
+            .map(|(id, carried)| Entry { id, size: carried.size, expires: carried.terms.expires() })
+            .collect();
+        let tokens: Vec<_> = bag.store().delivered().collect();
+        Ok(folder.give(&entries, &mut |id| with_copies(bag, id), &tokens, now)?)
+    })
+}
+
+fn empty(office: &Office, screen: &Screen) -> Result<(), Failure> {
+    let gone = office.desk.bag().with(|bag| {
+        let of_others = bag.store().iter().filter(|(_, carried)| !carried.is_kept());
+        let ids: Vec<_> = of_others.map(|(id, _)| *id).collect();
+        bag.erase(&ids).map(|()| ids.len())
+    })?;
+    let text = format!("Carrying {} less; your own stay.", count(gone as u64, "bundle", "bundles"));
+    screen.result(&json!({ "dropped": gone }), &text);
+    Ok(())
+}
+
+/// Says what came.
+pub(super) fn say_news(
+    office: &Office,
+    news: &[allod_courier::messenger::News],
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let lines: Vec<String> =
+        office.look(|messenger| news.iter().filter_map(|one| told::news(messenger, one)).collect())?;
+    lines.iter().for_each(|line| screen.note(line));
+    Ok(())
+}
