@@ -2,3 +2,5 @@
 
 mod flow;
 mod home;
+mod liars;
+mod reconcile;
