@@ -97,7 +97,7 @@ impl Encounter {
             hello,
             stage: Stage::Hello,
             joining: Joining::default(),
-            giving: Giving::new(),
+            giving: Giving::new(now),
             taking: Taking::new(now),
             faults: Faults::default(),
             owed: Some(now),
@@ -305,7 +305,7 @@ impl Encounter {
 
     /// Goes on with whatever can be gone on with.
     fn advance(&mut self, store: &Store, now: Instant) {
-        if let Some(message) = self.giving.show(store) {
+        if let Some(message) = self.giving.show(store, now) {
             self.send(message);
         }
         self.giving.advance(&mut self.outputs);
