@@ -7,6 +7,7 @@
 //! - [`encounter`]: what two carriers say to each other while a link lasts.
 //! - [`group`]: who belongs to a group, and what is sealed for all of it.
 //! - [`link`]: what a way from device to device is like.
+//! - [`messenger`]: what one device knows of others, sends them and gets from them.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod encounter;
 mod error;
 pub mod group;
 pub mod link;
+pub mod messenger;
 pub mod ratchet;
 mod secret;
 

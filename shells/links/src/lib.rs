@@ -5,5 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod contact;
+mod error;
+pub mod p2p;
 
 pub use contact::Contact;
+pub use error::LinkError;

@@ -31,7 +31,7 @@ mod tombstones;
 
 pub use carried::{Carried, Custody, Origin, PeerId};
 pub use refused::{Counts, Refused};
-pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, giving, is_cover};
+pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, SPREAD, giving, is_cover};
 pub use shares::Room;
 pub(crate) use store::order;
 pub use store::{Limits, Store, Took};

@@ -15,7 +15,7 @@ pub const COVER: u8 = 32;
 pub const EPIDEMIC_MAX: usize = 16 << 10;
 
 /// Copies of a bundle that is copied to everybody.
-const UNCOUNTED: u8 = u8::MAX;
+pub const SPREAD: u8 = u8::MAX;
 
 /// What is given to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Giving {
 /// others the two have met of late; nobody can gain more than three parts of four by saying
 /// that they are many.
 pub fn giving(terms: &Terms, size: usize, here: u32, there: u32) -> Giving {
-    if terms.copies == UNCOUNTED || (terms.priority == Priority::Urgent && size <= EPIDEMIC_MAX) {
+    if terms.copies == SPREAD || (terms.priority == Priority::Urgent && size <= EPIDEMIC_MAX) {
         return Giving::Copies(terms.copies, terms.copies);
     }
     match terms.copies {

@@ -8,6 +8,7 @@ use allod_wire::Instant;
 
 use super::carried::{Carried, Custody, Origin, PeerId};
 use super::refused::{Counts, Refused};
+use super::route::SPREAD;
 use super::shares::{Room, Shares};
 use super::tombstones::Tombstones;
 use crate::bundle::{Bundle, BundleId, Lifetime, PAYLOAD_MAX, Terms};
@@ -237,6 +238,13 @@ impl Store {
     /// So many copies of a bundle are left here.
     pub fn set_copies(&mut self, id: &BundleId, copies: u8) -> Option<Carried> {
         self.change(id, |carried| carried.terms.copies = copies)
+    }
+
+    /// A bundle that is for many was read here, and is carried for the others from now on. What is to
+    /// be kept of it; nothing where it is for this device alone, and then it is to be erased.
+    pub fn pass_on(&mut self, id: &BundleId) -> Option<Carried> {
+        self.carried.get(id).filter(|carried| carried.terms.copies == SPREAD)?;
+        self.change(id, |carried| carried.is_wanted = false)
     }
 
     /// Who answers for a bundle.

@@ -5,10 +5,10 @@
 //! reconciliation. Each *gives* and *takes* at the same time.
 //!
 //! Flow:
-//! 1. Both say [hello]: the largest frame they take, how many others they met of late, a
+//! 1. Both say hello: the largest frame they take, how many others they met of late, a
 //!    nonce, and a key if they want to be recognised. Unless the link knows the other side, each
 //!    signs both hellos: quotas and days met hang on a key that was there.
-//! 2. They reconcile the ids of what they carry ([`reconcile`]). The asking side says what it lacks.
+//! 2. They reconcile the ids of what they carry ([`Asking`], [`Answering`]). The asking side says what it lacks.
 //! 3. Each shows the headers of what the other lacks, the most urgent first, then what expires
 //!    first; some at a time. The other asks for what is for it, what it carries for others, and its
 //!    covers, which look all the same; or it shows the token of what was delivered.
@@ -28,9 +28,6 @@
 //! What this never does: it never says that it keeps what is not durable; never shows parts of
 //! files on a link whose bytes cost something; never takes more than it asked for; never says
 //! for whom a bundle is that it asks for.
-//!
-//! [hello]: message::Hello
-//! [`reconcile`]: mod@reconcile
 
 mod contact;
 mod error;
