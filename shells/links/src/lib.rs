@@ -6,7 +6,11 @@
 
 mod contact;
 mod error;
+pub mod folder;
+mod narrow_error;
 pub mod p2p;
+pub mod parcel;
 
 pub use contact::Contact;
 pub use error::LinkError;
+pub use narrow_error::{Damage, NarrowError};
