@@ -10,8 +10,8 @@ use allod_courier::group::{Action, Change, GroupId, Listener};
 use allod_courier::ratchet::OVERHEAD;
 use allod_did::Did;
 use allod_fuzz::{
-    FIXTURE_TODAY, fixture_device, fixture_founding, fixture_invitation, fixture_log, fixture_met,
-    fixture_own, fixture_sender, fixture_who, joined, stream,
+    FIXTURE_TODAY, FixtureCarrier, fixture_device, fixture_founding, fixture_invitation, fixture_log,
+    fixture_met, fixture_own, fixture_sender, fixture_who, joined, stream,
 };
 use rand_core::Rng;
 
@@ -99,7 +99,30 @@ fn groups() -> Done {
     put("group_key", 1, allod_wire::encode(&listener))
 }
 
+/// What each of two carriers hears of the other.
+fn contacts() -> Done {
+    let mut carriers = [FixtureCarrier::new(0), FixtureCarrier::new(1)];
+    let mut ways = carriers.each_mut().map(FixtureCarrier::outputs);
+    ways.reverse();
+    let mut heard = [Vec::new(), Vec::new()];
+    while ways.iter().any(|way| !way.is_empty()) {
+        for at in 0..2 {
+            for frame in std::mem::take(&mut ways[at]) {
+                let said = carriers[at].frame(&frame).ok_or("the contact broke")?;
+                heard[at].push(frame);
+                ways[1 - at].extend(said);
+            }
+        }
+    }
+    for (number, frames) in heard.iter().enumerate() {
+        put("encounter", number, joined(frames))?;
+        put("encounter", 10 + number, joined(&frames[..frames.len() / 2]))?;
+    }
+    Ok(())
+}
+
 fn main() -> Done {
+    contacts()?;
     bundles()?;
     sessions()?;
     groups()

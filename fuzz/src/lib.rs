@@ -9,6 +9,7 @@ mod backup;
 mod courier;
 mod dealing;
 mod did;
+mod encounter;
 mod fixture;
 mod guardian;
 mod image;
@@ -34,6 +35,7 @@ pub use dealing::{
     threshold_dealing, threshold_encryption_key, threshold_quorum, threshold_signature, threshold_timelock,
 };
 pub use did::{did_fork, did_key, did_log, did_operation, did_text};
+pub use encounter::{FixtureCarrier, encounter};
 pub use fixture::joined;
 pub use guardian::{
     FIXTURE_KEY, card_code, card_words, descriptor, descriptor_signed, fixture_card, fixture_log,
@@ -73,7 +75,7 @@ pub use wire::{wire_id_text, wire_ids};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
-pub const TARGETS: [Target; 82] = [
+pub const TARGETS: [Target; 83] = [
     ("answering_log", answering_log),
     ("answering_reply", answering_reply),
     ("answering_request", answering_request),
@@ -97,6 +99,7 @@ pub const TARGETS: [Target; 82] = [
     ("did_log", did_log),
     ("did_operation", did_operation),
     ("did_text", did_text),
+    ("encounter", encounter),
     ("greeting", greeting),
     ("group_change", group_change),
     ("group_changes", group_changes),

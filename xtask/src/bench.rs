@@ -34,6 +34,7 @@ static PROGRAMS: &[Program] = &[
     Program { name: "shards", package: "allod-node" },
     Program { name: "reconcile", package: "allod-vault" },
     Program { name: "carry", package: "allod-courier" },
+    Program { name: "reconcile-bundles", package: "allod-courier" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

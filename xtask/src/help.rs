@@ -84,9 +84,9 @@ Run the benchmark programs and print their figures in one table.
 Usage: cargo xtask bench [--json] [name...]
 
 Without names all of them run: partials, dealing, groups, proofs, recovery,
-ordering, chain, evaluation, backup, mounted, shards, reconcile, carry, password. Nothing is
-written into the checkout. A missed aim is shown and does not fail the run, since figures vary
-with the machine; a benchmark that cannot run does.
+ordering, chain, evaluation, backup, mounted, shards, reconcile, carry, reconcile-bundles,
+password. Nothing is written into the checkout. A missed aim is shown and does not fail the
+run, since figures vary with the machine; a benchmark that cannot run does.
 
 A benchmark program started with `-- --json` prints one object on each line:
   {\"name\":..,\"value\":..,\"unit\":..,\"aim\":..,\"peer\":..,\"ratio\":..}

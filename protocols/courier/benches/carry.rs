@@ -12,7 +12,8 @@
 //!   Johnson and Maltz, 1996), and meet whom they come near.
 //!
 //! What routing needs to know is decided by the crate that people run. Epidemic routing here gives all that the
-//! other lacks, in the same order, and drops what was delivered in the same way.
+//! other lacks, in the same order, and drops what was delivered in the same way: when it is shown to
+//! somebody who knows that it was.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "../../../shells/node/benches/figure/mod.rs"]
@@ -190,6 +191,12 @@ impl Bits {
         *word = if is { *word | bit } else { *word & !bit };
     }
 
+    /// What is here and there.
+    fn and(&self, other: &Self) -> Vec<usize> {
+        let rest = Self(self.0.iter().zip(&other.0).map(|(here, there)| here & there).collect());
+        rest.but_not(&[])
+    }
+
     /// What is here and in none of the others.
     fn but_not(&self, others: &[&Self]) -> Vec<usize> {
         let mut found = Vec::new();
@@ -334,8 +341,9 @@ fn give(
     messages: &Messages,
     outcome: &mut Outcome,
 ) {
-    for number in giver.knows.but_not(&[&taker.knows]) {
-        taker.deliver(number, &messages.all[number], now);
+    // Whoever shows what was delivered is told its token; nobody else is.
+    for number in giver.has.and(&taker.knows) {
+        giver.deliver(number, &messages.all[number], now);
     }
     let (here, there) = (giver.reach(), taker.reach());
     let mut left = IN_CONTACT;

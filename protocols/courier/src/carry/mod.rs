@@ -21,6 +21,7 @@
 //! who does not have its token; never remembers a token of what it did not carry.
 
 mod carried;
+mod refused;
 mod route;
 mod shares;
 mod store;
@@ -29,8 +30,9 @@ mod tests;
 mod tombstones;
 
 pub use carried::{Carried, Custody, Origin, PeerId};
+pub use refused::{Counts, Refused};
 pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, SPREAD, giving, is_cover};
 pub use shares::Room;
 pub(crate) use store::order;
-pub use store::{Counts, Limits, Refused, Store, Took};
+pub use store::{Limits, Store, Took};
 pub use tombstones::TOMBSTONES_MAX;

@@ -26,6 +26,11 @@ pub(super) const EXPECTED_MAX: usize = 2 * BATCH_MAX;
 /// Of fewer that are asked for, more is shown.
 const ASKED_MIN: usize = 4;
 
+/// The most headers in an hour; the other side takes some more.
+const SHOWN_MAX: usize = 60_000;
+
+pub(super) const HOUR_MS: u64 = 3_600_000;
+
 /// Bytes of bundles that go out before the shell says that they have left; at least
 /// so many frames.
 const BURST: (usize, usize) = (64 << 10, 2);
@@ -43,6 +48,8 @@ pub(super) struct Giving {
     waiting: BTreeSet<Order>,
     /// What was shown, and is not answered.
     shown: Vec<Offer>,
+    /// How many were shown since then.
+    in_hour: (usize, Instant),
     /// What is asked for.
     asked: BTreeMap<Order, Asked>,
     loading: Option<Asked>,
@@ -80,13 +87,14 @@ struct Asked {
 }
 
 impl Giving {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             mtu: 0,
             no_bulk: false,
             reach: (0, 0),
             waiting: BTreeSet::new(),
             shown: Vec::new(),
+            in_hour: (0, now),
             asked: BTreeMap::new(),
             loading: None,
             sending: None,
@@ -141,8 +149,11 @@ impl Giving {
     }
 
     /// The next headers, if the other side has answered those before.
-    pub(super) fn show(&mut self, store: &Store) -> Option<Message> {
-        if !self.is_open || !self.shown.is_empty() {
+    pub(super) fn show(&mut self, store: &Store, now: Instant) -> Option<Message> {
+        if self.in_hour.1.0.saturating_add(HOUR_MS) <= now.0 {
+            self.in_hour = (0, now);
+        }
+        if !self.is_open || !self.shown.is_empty() || self.in_hour.0 >= SHOWN_MAX {
             return None;
         }
         // What does not wait for the others is shown at once.
@@ -163,6 +174,7 @@ impl Giving {
             }
         }
         if !headers.is_empty() {
+            self.in_hour.0 += headers.len();
             return Some(Message::Shows(headers));
         }
         let is_idle = self.asked.is_empty() && self.loading.is_none() && self.sending.is_none();

@@ -1,16 +1,13 @@
-//! What two carriers say to each other, and how it is put into frames.
-//!
-//! A frame begins with a byte that says what it is of, with the highest bit set where the next frame
-//! has more of the same message. Numbers are big endian. Bundles are named by the first 8 bytes
-//! of their ids.
+//! What two carriers say to each other, and how it is encoded. Numbers are big endian. Bundles are
+//! named by the first 8 bytes of their ids.
 
 use alloc::vec::Vec;
 
+use allod_crypto::hash::tagged;
 use allod_crypto::sign::Signature;
 use allod_wire::Instant;
 
 use super::error::EncounterError;
-use super::reconcile;
 use crate::bundle::{BundleId, Lifetime, PAYLOAD_MAX, Part, Priority, Seconds, Terms};
 use crate::carry::{Carried, Custody, Origin, PeerId, Refused};
 use crate::ratchet::{Tag, Token};
@@ -18,16 +15,11 @@ use crate::ratchet::{Tag, Token};
 /// The version of the protocol.
 pub(super) const VERSION: u8 = 1;
 
-/// The most bytes of a message that is not of a bundle's bytes.
-const MESSAGE_MAX: usize = reconcile::MESSAGE_MAX;
-
 /// Bytes of a frame of a bundle's bytes that are not of the bundle.
 pub(super) const DATA_HEADER: usize = 1 + BundleId::SHORT + 3;
 
 /// Bytes of the largest header.
 pub(super) const HEADER_MAX: usize = 35;
-
-const MORE: u8 = 0x80;
 
 pub(super) type Short = [u8; BundleId::SHORT];
 
@@ -215,7 +207,7 @@ impl Hello {
 }
 
 impl Message {
-    fn kind(&self) -> u8 {
+    pub(super) fn kind(&self) -> u8 {
         match self {
             Self::Hello(_) => 1,
             Self::Proof(_) => 2,
@@ -232,7 +224,7 @@ impl Message {
         }
     }
 
-    fn body(&self) -> Vec<u8> {
+    pub(super) fn body(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         match self {
             Self::Hello(hello) => return hello.encode(),
@@ -280,7 +272,7 @@ impl Message {
         bytes
     }
 
-    fn decode(kind: u8, body: &[u8]) -> Result<Self, EncounterError> {
+    pub(super) fn decode(kind: u8, body: &[u8]) -> Result<Self, EncounterError> {
         let read = &mut Read(body);
         if kind == 1 {
             let hello = Hello::decode(read)?;
@@ -309,19 +301,6 @@ impl Message {
             _ => return None,
         })
     }
-
-    /// The frames of it, of at most `mtu` bytes each.
-    pub(super) fn frames(&self, mtu: usize) -> Vec<Vec<u8>> {
-        let (kind, body) = (self.kind(), self.body());
-        let pieces: Vec<&[u8]> =
-            if body.is_empty() { Vec::from([&[][..]]) } else { body.chunks(mtu - 1).collect() };
-        let last = pieces.len() - 1;
-        let frame = |(at, piece): (usize, &&[u8])| {
-            let first = if at < last { kind | MORE } else { kind };
-            [&[first][..], piece].concat()
-        };
-        pieces.iter().enumerate().map(frame).collect()
-    }
 }
 
 impl Answer {
@@ -339,40 +318,9 @@ impl Answer {
     }
 }
 
-/// A message of which not all frames have come.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Joining {
-    kind: Option<u8>,
-    body: Vec<u8>,
-}
-
-impl Joining {
-    /// Takes a frame. The message, once it is whole.
-    pub(super) fn add(&mut self, frame: &[u8]) -> Result<Option<Message>, EncounterError> {
-        let (first, piece) = frame.split_first().ok_or(EncounterError::Malformed)?;
-        let (kind, more) = (first & !MORE, first & MORE != 0);
-        let is_data = kind == 7;
-        // A bundle's bytes are divided by their offsets.
-        if self.kind.is_some_and(|before| before != kind) || (more && (is_data || piece.is_empty())) {
-            return Err(EncounterError::Malformed);
-        }
-        if !more && self.kind.is_none() {
-            if !is_data && piece.len() > MESSAGE_MAX {
-                return Err(EncounterError::MessageTooLong);
-            }
-            return Message::decode(kind, piece).map(Some);
-        }
-        if self.body.len() + piece.len() > MESSAGE_MAX {
-            return Err(EncounterError::MessageTooLong);
-        }
-        self.kind = Some(kind);
-        self.body.extend_from_slice(piece);
-        if more {
-            return Ok(None);
-        }
-        self.kind = None;
-        Message::decode(kind, &core::mem::take(&mut self.body)).map(Some)
-    }
+/// What somebody signs who has said the first hello, to somebody who has said the second.
+pub(super) fn signed(own: &Hello, other: &Hello) -> [u8; 32] {
+    tagged("allod 2026 courier, contact", &[&own.encode(), &other.encode()])
 }
 
 fn put24(bytes: &mut Vec<u8>, number: u32) {

@@ -20,8 +20,8 @@ pub(super) const MESSAGE_MAX: usize = 64 << 10;
 /// The least that messages are limited to, in bytes.
 const MESSAGE_MIN: usize = 4 << 10;
 
-/// The most bundles that one side is told to lack by one reconciliation. What is more is found in
-/// the next contact.
+/// The most bundles that the asking side is told to lack by one reconciliation, which ends then.
+/// What is more is found in the next contact.
 const NEED_MAX: usize = 1 << 16;
 
 /// Rounds that are always granted.
@@ -40,8 +40,6 @@ pub enum ReconcileError {
     Malformed,
     /// The other side goes on, and nothing comes out of it.
     Endless,
-    /// The other side claims to have more than anybody is told of at once.
-    TooMany,
 }
 
 impl fmt::Display for ReconcileError {
@@ -50,7 +48,6 @@ impl fmt::Display for ReconcileError {
             Self::TooLong => write!(f, "a message of more than {MESSAGE_MAX} bytes"),
             Self::Malformed => f.write_str("a message that is none"),
             Self::Endless => f.write_str("nothing comes out of it"),
-            Self::TooMany => write!(f, "more than {NEED_MAX} bundles at once"),
         }
     }
 }
@@ -133,8 +130,9 @@ impl Asking {
         let next = next.map_err(|_| ReconcileError::Malformed)?;
         merge(&mut self.have, have);
         merge(&mut self.need, need);
-        if self.need.len() > NEED_MAX {
-            return Err(ReconcileError::TooMany);
+        if self.need.len() >= NEED_MAX {
+            self.need.truncate(NEED_MAX);
+            return Ok(None);
         }
         Ok(next)
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use allod_wire::Instant;
 
 use super::error::{EncounterError, Faults};
-use super::give::{BATCH_MAX, EXPECTED_MAX, UNKEPT_MAX};
+use super::give::{BATCH_MAX, EXPECTED_MAX, HOUR_MS, UNKEPT_MAX};
 use super::message::{Answer, Declined, Header, Message, Short};
 use super::{Event, Here, Output};
 use crate::bundle::{Bundle, BundleId, Part, Priority};
@@ -15,8 +15,6 @@ use crate::carry::{Carried, Custody, Origin, Refused, is_cover};
 
 /// The most headers in an hour.
 const SHOWN_MAX: u32 = 1 << 16;
-
-const HOUR_MS: u64 = 3_600_000;
 
 /// Of a bundle that was broken off, so many bytes are kept as a fragment, and no fewer.
 const FRAGMENT_MIN: usize = 2048;

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::home::*;
-use crate::bundle::{Bundle, BundleId, Priority, Terms};
-use crate::carry::{Carried, Custody, Origin, is_cover};
+use crate::bundle::{Bundle, BundleId, Priority, Seconds, Terms};
+use crate::carry::{Carried, Custody, Limits, Origin, Store, is_cover};
 use crate::encounter::{Event, Input};
 use crate::link::{Cost, Link};
 
@@ -282,4 +282,24 @@ proptest! {
             prop_assert!(home.bytes.keys().eq(home.ids().iter()));
         }
     }
+}
+
+#[test]
+fn of_more_than_is_shown_in_an_hour_the_rest_waits_and_breaks_nothing() {
+    let mut homes = homes();
+    homes.iter_mut().for_each(|home| {
+        home.store = Store::new(Limits { bytes: 1 << 30, count: 1 << 20, stranger: 1, friend: 1 });
+    });
+    for number in 0..66_000_u64 {
+        let one = bundle(number, 1, Priority::Normal);
+        let terms =
+            Terms { copies: 1, created: Seconds(one.terms.created.0 - (number >> 16) as u32), ..one.terms };
+        homes[0].write(&Bundle { terms, ..one });
+    }
+    let mut contact = Contact::new(&mut homes, LINK);
+    contact.run(&mut homes);
+    let shown = homes[1].store.size().0 * 32;
+    assert!((50_000..70_000).contains(&shown), "{shown}");
+    assert!(!contact.events[0].contains(&Event::Settled));
+    contact.end(&mut homes);
 }

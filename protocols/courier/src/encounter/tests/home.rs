@@ -134,7 +134,7 @@ impl Home {
         for other in self.store.with_tag(&first.tag) {
             let _ = all.add(&self.bytes.get(other)?.0);
         }
-        all.whole()
+        all.whole().next()
     }
 
     fn open(&mut self, encounter: &mut Encounter, whole: &Bundle) {

@@ -2,3 +2,7 @@
 
 mod flow;
 mod home;
+mod liar;
+mod liars;
+mod reconcile;
+mod thieves;
