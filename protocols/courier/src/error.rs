@@ -28,8 +28,14 @@ pub enum CourierError {
     Expired,
     /// The greeting answers another invitation.
     OtherInvitation,
-    /// A log is too long to be sent.
+    /// There is too much of it: a log that is too long to be sent, a name, a card, people.
     TooLarge,
+    /// The request names this person, who is not the one whose card it is.
+    OtherPerson(Did),
+    /// What this holder has is not the share that was dealt to them.
+    WrongPiece(Did),
+    /// This holder's piece is of somebody else's card.
+    NotTheirs(Did),
 }
 
 impl fmt::Display for CourierError {
@@ -47,7 +53,10 @@ impl fmt::Display for CourierError {
             Self::Signature(did) => write!(f, "it is not signed by a device of {did}"),
             Self::Expired => f.write_str("the invitation has expired"),
             Self::OtherInvitation => f.write_str("it answers another invitation"),
-            Self::TooLarge => f.write_str("the person's log is too long"),
+            Self::TooLarge => f.write_str("there is too much of it"),
+            Self::OtherPerson(did) => write!(f, "it is asked for {did}, and belongs to somebody else"),
+            Self::WrongPiece(did) => write!(f, "the piece of {did} is not the one that was dealt to them"),
+            Self::NotTheirs(did) => write!(f, "the piece of {did} belongs to somebody else's card"),
         }
     }
 }

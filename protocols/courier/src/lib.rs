@@ -7,6 +7,7 @@
 //! - [`group`]: who belongs to a group, and what is sealed for all of it.
 //! - [`link`]: what a way from device to device is like.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
+//! - [`voucher`]: contacts who together stand in for a lost recovery card.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -20,5 +21,6 @@ pub mod group;
 pub mod link;
 pub mod ratchet;
 mod secret;
+pub mod voucher;
 
 pub use error::CourierError;
