@@ -10,7 +10,9 @@
 //! Flow: changes are gathered in any order and from anybody who brings them; all who have the same changes see
 //! the same [`Membership`], whatever order they came in. Each device seals what it sends under
 //! a [chain of its own](SenderChain), whose key it gives to every device of every member; when
-//! somebody leaves or is removed, it begins another one and does not give it to them.
+//! somebody leaves or is removed, it begins another one and does not give it to them. Where an
+//! admin left, another one's device removes them as well, so that what they sign later as of
+//! before does not count.
 //!
 //! What this never does: it never lets who belongs to the group depend on a clock, on a server
 //! or on who heard of it first; never lets somebody who was removed undo it, also not by
