@@ -139,7 +139,7 @@ impl Vouched {
     fn is_whole(&self) -> bool {
         let (holders, needed) = (self.holders(), self.needed());
         self.version == VERSION
-            && self.hashes.len() % 32 == 0
+            && self.hashes.len().is_multiple_of(32)
             && (2..=holders).contains(&needed)
             && holders <= HOLDERS_MAX
             && (16..=CARD_MAX + 16).contains(&self.sealed.len())
