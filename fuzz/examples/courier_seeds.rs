@@ -10,8 +10,8 @@ use allod_courier::group::{Action, Change, GroupId, Listener};
 use allod_courier::ratchet::OVERHEAD;
 use allod_did::Did;
 use allod_fuzz::{
-    FIXTURE_TODAY, FixtureCarrier, fixture_device, fixture_founding, fixture_invitation, fixture_log,
-    fixture_met, fixture_own, fixture_sender, fixture_who, joined, stream,
+    FIXTURE_TODAY, FixtureCarrier, fixture_asking, fixture_device, fixture_founding, fixture_invitation,
+    fixture_log, fixture_met, fixture_own, fixture_pieces, fixture_sender, fixture_who, joined, stream,
 };
 use rand_core::Rng;
 
@@ -121,8 +121,19 @@ fn contacts() -> Done {
     Ok(())
 }
 
+fn vouchers() -> Done {
+    let asking = fixture_asking();
+    put("voucher_request", 0, asking.request().encode())?;
+    for (number, piece) in fixture_pieces().iter().enumerate() {
+        put("voucher_piece", number, piece.encode().expose())?;
+        put("voucher_request", 1 + number, piece.release(&asking.request(), &mut stream())?)?;
+    }
+    Ok(())
+}
+
 fn main() -> Done {
     contacts()?;
+    vouchers()?;
     bundles()?;
     sessions()?;
     groups()

@@ -20,6 +20,7 @@ mod share;
 mod shared;
 mod sync;
 mod threshold;
+mod voucher;
 mod wire;
 
 pub use backup::{
@@ -69,13 +70,14 @@ pub use threshold::{
     threshold_commitment, threshold_juicebox, threshold_oprf, threshold_partial, threshold_point,
     threshold_proof,
 };
+pub use voucher::{fixture_asking, fixture_pieces, voucher_piece, voucher_request};
 pub use wire::{wire_id_text, wire_ids};
 
 /// A target's name, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. Each has a file in `fuzz_targets/` and a folder in `corpus/`.
-pub const TARGETS: [Target; 83] = [
+pub const TARGETS: [Target; 85] = [
     ("answering_log", answering_log),
     ("answering_reply", answering_reply),
     ("answering_request", answering_request),
@@ -156,6 +158,8 @@ pub const TARGETS: [Target; 83] = [
     ("token", token),
     ("token_signed", token_signed),
     ("vault_image", vault_image),
+    ("voucher_piece", voucher_piece),
+    ("voucher_request", voucher_request),
     ("wire_id_text", wire_id_text),
     ("wire_ids", wire_ids),
     ("zstd_frame", zstd_frame),

@@ -46,6 +46,12 @@ pub enum CourierError {
     NotAMember,
     /// Only admins of the group can do this, and to their juniors.
     NotAllowed,
+    /// The request names this person, who is not the one whose card it is.
+    OtherPerson(Did),
+    /// What this holder has is not the share that was dealt to them.
+    WrongPiece(Did),
+    /// This holder's piece is of somebody else's card.
+    NotTheirs(Did),
 }
 
 impl fmt::Display for CourierError {
@@ -74,6 +80,9 @@ impl fmt::Display for CourierError {
             Self::NotAllowed => f.write_str(
                 "only admins of the group can do this, and only to those who became members after them",
             ),
+            Self::OtherPerson(did) => write!(f, "it is asked for {did}, and belongs to somebody else"),
+            Self::WrongPiece(did) => write!(f, "the piece of {did} is not the one that was dealt to them"),
+            Self::NotTheirs(did) => write!(f, "the piece of {did} belongs to somebody else's card"),
         }
     }
 }

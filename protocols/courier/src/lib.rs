@@ -9,6 +9,7 @@
 //! - [`link`]: what a way from device to device is like.
 //! - [`messenger`]: what one device knows of others, sends them and gets from them.
 //! - [`ratchet`]: the session of two devices, which seals and opens messages.
+//! - [`voucher`]: contacts who together stand in for a lost recovery card.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -24,5 +25,6 @@ pub mod link;
 pub mod messenger;
 pub mod ratchet;
 mod secret;
+pub mod voucher;
 
 pub use error::CourierError;

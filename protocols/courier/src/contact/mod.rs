@@ -35,3 +35,4 @@ pub use greeting::{GREETING_OVERHEAD_MAX, Greeted, GreetingId, greet, welcome};
 pub use identity::{Identity, LOG_MAX, Own};
 pub use invitation::{INVITATION_MAX, Invitation, InvitationId, InvitationSecret};
 pub use safety::Safety;
+pub(crate) use safety::digits;

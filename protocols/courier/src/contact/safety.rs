@@ -18,7 +18,7 @@ impl Safety {
     /// Of these two, in any order.
     pub fn of(one: &Did, other: &Did) -> Self {
         let (first, second) = if one <= other { (one, other) } else { (other, one) };
-        Self([digits(first), digits(second)])
+        Self([digits(first.as_bytes()), digits(second.as_bytes())])
     }
 
     /// The digits, as bytes from 0 to 9.
@@ -40,9 +40,10 @@ impl fmt::Display for Safety {
     }
 }
 
-fn digits(did: &Did) -> [u8; 30] {
+/// Thirty digits of 32 bytes, as dear to look for as [`ROUNDS`] say.
+pub(crate) fn digits(bytes: &[u8; 32]) -> [u8; 30] {
     let mut input = [0; 64 + 32];
-    input[64..].copy_from_slice(did.as_bytes());
+    input[64..].copy_from_slice(bytes);
     for _ in 0..ROUNDS {
         let hash = sha512(&input);
         input[..64].copy_from_slice(&hash);

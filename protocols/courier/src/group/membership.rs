@@ -1,68 +1,79 @@
 //! Who belongs to a group, from the changes that were gathered.
 //!
-//! Changes name what they had seen, and so are ordered in part. They are gone through in one
-//! order that all who have them agree on: each after all that it had seen, and of those that
-//! could be next the one of the most senior author; of one author's, leaving first; then by id. A change counts if its
-//! author is a member then and may do what it does. So what an admin did holds against what a
-//! junior one did at the same time, and a removal against everything that the removed did
-//! without having seen it, or says so. Seniors are never removed by juniors: those could else
-//! be undone by changes that are said to be of before.
+//! One change stands *beside* another where neither had seen the other, also not by way of what it
+//! had seen.
 //!
-//! Seniority is the place in that order where somebody became admin; members who are none come
-//! after all admins, by the place where they were added. Where no admin is left, the most
-//! senior member is one.
+//! **Order.** A change's depth is one more than that of the deepest that it had seen. All are
+//! gone through by depth, then by id.
+//!
+//! **What counts.** The founding counts. Another change counts, at its place in that order, if
+//! - leaving: its author is a member;
+//! - anything else: its author is an admin, which is who was appointed since they were added, and
+//!   the founder; where no admin is left, the most senior member is one;
+//! - adding: the person is no member, and there is room;
+//! - appointing: the person is a member and was not appointed;
+//! - removing: the person is another one than the author, is a member or was one, and as far as
+//!   the removal had seen, is not senior to its author. That is: neither as a member now, nor as
+//!   the member that they were when they left or were removed by something that the removal had not
+//!   seen, of which [`FORMER_MAX`] are remembered, the most senior.
+//!
+//! **Seniority** is the place of what made somebody admin; members who are none come after all
+//! admins, by the place of what added them. So whoever appoints is senior to the appointed.
+//!
+//! **Removals first.** A removal that counts voids whatever the removed did beside it, also what
+//! stands before it in the order: nobody whom it put out does anything by changes that are said to
+//! be of before. So removals are settled before anything else counts. All changes are gone
+//! through. Where a removal counted beside a change of whom it removes, and that change counted,
+//! too, one of the two has to give way. Of these removals, those by the most senior author (as
+//! they are at its place) are settled: they count from then on, whatever else; void are all
+//! changes of whom they remove that stand beside them, and all removals of their author that do.
+//! Then all changes are gone through again, until nothing is left to settle.
+//!
+//! What follows from it: of two who remove each other, the senior stays. Whom the removed had
+//! appointed stays, as far as the removal had seen it. Who was removed and is added again does
+//! what they do after having seen both. Who leaves may have done something beside it; once an admin
+//! who has seen that they left removes them as well, nothing more of the kind counts, and
+//! clients do so where an admin left. Whatever an admin can do to others by changes that are
+//! said to be of before, they could do to them anyway.
+//!
+//! It takes as many times as there are admins whose removals had to be settled, and one more.
+//! Changes, 65,536 of them by 40 admins, are gone through in less than a second where none had to
+//! be (0.1 s, optimized).
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use allod_did::Did;
 
-use super::change::{Action, Change, ChangeId, GroupId, PARENTS_MAX};
+use super::change::{Action, Change, ChangeId, PARENTS_MAX};
+use super::order::{Order, Places};
 
 /// The most members of a group.
 pub const MEMBERS_MAX: usize = 1000;
 
-/// Changes whose parents are not here yet, at most; more are not taken.
-const WAITING_MAX: usize = 1024;
+/// How many times somebody who was put out is remembered as what they were.
+const FORMER_MAX: usize = 4;
 
-/// Changes of one group, at most.
-const CHANGES_MAX: usize = 65_536;
+/// What is after so many changes is kept at hand.
+const AFTER_MAX: usize = 1024;
 
-/// The changes of a group that have come, in any order.
-#[derive(Clone, Debug)]
-pub struct Gathered {
-    id: GroupId,
-    changes: BTreeMap<ChangeId, Change>,
-    /// Those that came before something that they had seen.
-    waiting: BTreeMap<ChangeId, Change>,
-}
-
-/// What became of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is among the others now, and with it so many that had waited for it.
-    Yes(usize),
-    /// It was here.
-    Known,
-    /// Something that it had seen is missing.
-    Waits,
-    /// It is of another group, or there are too many.
-    No,
-}
+/// Whether somebody is no admin, and since which place they are what they are. Less is more
+/// senior.
+type Seniority = (bool, usize);
 
 /// A member, as things stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Member {
     /// The place of the change that added them.
-    added: u32,
+    added: usize,
     /// The place of the one that made them admin.
-    appointed: Option<u32>,
+    appointed: Option<usize>,
 }
 
 impl Member {
-    /// Less is more senior.
-    fn seniority(&self) -> (bool, u32) {
+    fn seniority(&self) -> Seniority {
         (self.appointed.is_none(), self.appointed.unwrap_or(self.added))
     }
 }
@@ -74,135 +85,32 @@ pub struct Membership {
     members: BTreeMap<Did, Member>,
     /// Changes that did not count.
     void: BTreeSet<ChangeId>,
-    /// Changes that no other one had seen.
+    /// Changes that count and that no other one that counts had seen.
     heads: Vec<ChangeId>,
 }
 
-impl Gathered {
-    /// Of the group that this change founds. `None` where it founds none.
-    pub fn new(founding: Change) -> Option<Self> {
-        let founds = matches!(founding.action(), Action::Found { .. });
-        let id = founding.id();
-        founds.then(|| Self {
-            id: GroupId(id.0),
-            changes: BTreeMap::from([(id, founding)]),
-            waiting: BTreeMap::new(),
-        })
-    }
-
-    /// Which group it is.
-    pub fn id(&self) -> GroupId {
-        self.id
-    }
-
-    /// Takes a change. The caller has seen to it that the device is the author's.
-    pub fn add(&mut self, change: Change) -> Taken {
-        let id = change.id();
-        if self.changes.contains_key(&id) || self.waiting.contains_key(&id) {
-            return Taken::Known;
-        }
-        if matches!(change.action(), Action::Found { .. }) || self.changes.len() >= CHANGES_MAX {
-            return Taken::No;
-        }
-        if !self.is_ready(&change) {
-            if self.waiting.len() >= WAITING_MAX {
-                return Taken::No;
-            }
-            self.waiting.insert(id, change);
-            return Taken::Waits;
-        }
-        self.changes.insert(id, change);
-        let mut waited = 0;
-        while let Some(id) = self.waiting.iter().find(|(_, change)| self.is_ready(change)).map(|(id, _)| *id)
-        {
-            if let Some(change) = self.waiting.remove(&id) {
-                self.changes.insert(id, change);
-                waited += 1;
-            }
-        }
-        Taken::Yes(waited)
-    }
-
-    fn is_ready(&self, change: &Change) -> bool {
-        change.parents().iter().all(|parent| self.changes.contains_key(parent))
-    }
-
-    /// All changes but those that wait, the seen before those that saw them.
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.ordered().0.into_iter().filter_map(|id| self.changes.get(&id))
-    }
-
-    /// A change that is here.
-    pub fn get(&self, id: &ChangeId) -> Option<&Change> {
-        self.changes.get(id)
-    }
-
-    /// What those that wait had seen and what is missing here.
-    pub fn missing(&self) -> BTreeSet<ChangeId> {
-        let seen = self.waiting.values().flat_map(Change::parents);
-        seen.filter(|id| !self.changes.contains_key(id) && !self.waiting.contains_key(id)).copied().collect()
-    }
-
-    /// Who belongs to the group.
-    pub fn membership(&self) -> Membership {
-        self.ordered().1
-    }
-
-    /// Goes through all changes in the one order.
-    fn ordered(&self) -> (Vec<ChangeId>, Membership) {
-        let mut state = Membership {
-            name: String::new(),
-            members: BTreeMap::new(),
-            void: BTreeSet::new(),
-            heads: Vec::new(),
-        };
-        let (mut order, mut unseen) = (Vec::with_capacity(self.changes.len()), BTreeMap::new());
-        let mut seen_by: BTreeMap<ChangeId, Vec<ChangeId>> = BTreeMap::new();
-        let mut ready = Vec::new();
-        for (id, change) in &self.changes {
-            unseen.insert(*id, change.parents().len());
-            change.parents().iter().for_each(|parent| seen_by.entry(*parent).or_default().push(*id));
-            if change.parents().is_empty() {
-                ready.push(*id);
-            }
-            if !seen_by.contains_key(id) {
-                state.heads.push(*id);
-            }
-        }
-        state.heads.retain(|id| !seen_by.contains_key(id));
-        while let Some(next) = self.next(&ready, &state) {
-            let id = ready.swap_remove(next);
-            let Some(change) = self.changes.get(&id) else { continue };
-            if !state.apply(change, order.len() as u32) {
-                state.void.insert(id);
-            }
-            order.push(id);
-            for later in seen_by.get(&id).into_iter().flatten() {
-                if let Some(count) = unseen.get_mut(later) {
-                    *count -= 1;
-                    if *count == 0 {
-                        ready.push(*later);
-                    }
-                }
-            }
-        }
-        (order, state)
-    }
-
-    /// Which of those that could be next is next.
-    fn next(&self, ready: &[ChangeId], state: &Membership) -> Option<usize> {
-        let key = |id: &ChangeId| {
-            let change = self.changes.get(id);
-            let member = change.and_then(|change| state.members.get(&change.author()));
-            let stays = !change.is_some_and(|change| *change.action() == Action::Leave);
-            // Whoever is no member comes last, and does nothing.
-            (member.is_none(), member.map(Member::seniority), stays, *id)
-        };
-        (0..ready.len()).min_by_key(|at| key(&ready[*at]))
-    }
-}
-
 impl Membership {
+    /// From changes in their order.
+    pub(super) fn of(order: &Order<'_>) -> Self {
+        let mut settling = Settling {
+            order,
+            is_settled: vec![false; order.changes.len()],
+            is_void: vec![false; order.changes.len()],
+            after: BTreeMap::new(),
+        };
+        loop {
+            let pass = settling.pass();
+            let settled = settling.next(&pass);
+            if settled.is_empty() {
+                let ids = order.changes.iter().map(|(id, _)| *id).zip(&pass.counted);
+                let void = ids.filter(|(_, counted)| !**counted).map(|(id, _)| id).collect();
+                let heads = order.last_of(&pass.counted);
+                return Self { name: pass.name, members: pass.members, void, heads };
+            }
+            settled.into_iter().for_each(|place| settling.settle(place));
+        }
+    }
+
     /// The group's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -222,13 +130,7 @@ impl Membership {
 
     /// Whether somebody may add and remove others.
     pub fn is_admin(&self, did: &Did) -> bool {
-        let any = self.members.values().any(|member| member.appointed.is_some());
-        match self.members.get(did) {
-            Some(member) if any => member.appointed.is_some(),
-            // The most senior of those who are left.
-            Some(member) => self.members.values().all(|other| other.seniority() >= member.seniority()),
-            None => false,
-        }
+        is_admin(&self.members, did)
     }
 
     /// Whether this change did not count.
@@ -237,43 +139,90 @@ impl Membership {
     }
 
     /// What a new change has seen: at most [`PARENTS_MAX`], where more stand side by side.
+    /// Changes that do not count are not among them, so that nobody has to keep them.
     pub fn heads(&self) -> &[ChangeId] {
         &self.heads[..self.heads.len().min(PARENTS_MAX)]
     }
+}
+
+fn is_admin(members: &BTreeMap<Did, Member>, did: &Did) -> bool {
+    let Some(own) = members.get(did) else { return false };
+    // Admins come before all others, so the first of all says whether there is any.
+    own.appointed.is_some()
+        || members.values().all(|member| member.appointed.is_none() && member.seniority() >= own.seniority())
+}
+
+/// What has been settled.
+struct Settling<'a> {
+    order: &'a Order<'a>,
+    is_settled: Vec<bool>,
+    is_void: Vec<bool>,
+    /// What had seen some changes.
+    after: BTreeMap<usize, Places>,
+}
+
+/// What came of going through all changes.
+#[derive(Default)]
+struct Pass {
+    name: String,
+    members: BTreeMap<Did, Member>,
+    counted: Vec<bool>,
+    /// As what people were put out, and by which change.
+    former: BTreeMap<Did, Vec<(Seniority, usize)>>,
+    /// Removals that counted and are not settled, with the seniority of their authors.
+    removals: Vec<(Seniority, usize)>,
+}
+
+impl Settling<'_> {
+    fn pass(&mut self) -> Pass {
+        let mut pass = Pass::default();
+        for (place, (_, change)) in self.order.changes.iter().enumerate() {
+            let is_void = self.is_void.get(place).is_some_and(|is| *is);
+            let counts = !is_void && self.apply(&mut pass, change, place);
+            pass.counted.push(counts);
+        }
+        pass
+    }
 
     /// Does a change, if its author may. Whether it counts.
-    fn apply(&mut self, change: &Change, place: u32) -> bool {
+    fn apply(&mut self, pass: &mut Pass, change: &Change, place: usize) -> bool {
         let author = change.author();
         if let Action::Found { name, .. } = change.action() {
-            self.name.clone_from(name);
-            self.members.insert(author, Member { added: place, appointed: Some(place) });
+            pass.name.clone_from(name);
+            pass.members.insert(author, Member { added: place, appointed: Some(place) });
             return true;
         }
-        let Some(own) = self.members.get(&author).copied() else { return false };
+        if let Action::Remove(did) = change.action()
+            && self.is_settled.get(place).is_some_and(|is| *is)
+        {
+            pass.put_out(did, place);
+            return true;
+        }
+        let Some(own) = pass.members.get(&author).copied() else { return false };
         if *change.action() == Action::Leave {
-            self.members.remove(&author);
+            pass.put_out(&author, place);
             return true;
         }
-        if !self.is_admin(&author) {
+        if !is_admin(&pass.members, &author) {
             return false;
         }
         match change.action() {
             Action::Add(did) => {
-                let has_room = self.members.len() < MEMBERS_MAX && !self.has(did);
+                let has_room = pass.members.len() < MEMBERS_MAX && !pass.members.contains_key(did);
                 if has_room {
-                    self.members.insert(*did, Member { added: place, appointed: None });
+                    pass.members.insert(*did, Member { added: place, appointed: None });
                 }
                 has_room
             }
             Action::Remove(did) => {
-                let is_junior =
-                    self.members.get(did).is_some_and(|other| other.seniority() > own.seniority());
-                if is_junior {
-                    self.members.remove(did);
+                let counts = author != *did && self.may_remove(pass, own.seniority(), did, place);
+                if counts {
+                    pass.removals.push((own.seniority(), place));
+                    pass.put_out(did, place);
                 }
-                is_junior
+                counts
             }
-            Action::Appoint(did) => match self.members.get_mut(did) {
+            Action::Appoint(did) => match pass.members.get_mut(did) {
                 Some(member) if member.appointed.is_none() => {
                     member.appointed = Some(place);
                     true
@@ -281,10 +230,83 @@ impl Membership {
                 _ => false,
             },
             Action::Rename(name) => {
-                self.name.clone_from(name);
+                pass.name.clone_from(name);
                 true
             }
             Action::Found { .. } | Action::Leave => false,
+        }
+    }
+
+    fn may_remove(&mut self, pass: &Pass, own: Seniority, did: &Did, place: usize) -> bool {
+        let member = pass.members.get(did);
+        let former = pass.former.get(did).map_or(&[][..], Vec::as_slice);
+        if member.is_none() && former.is_empty() || member.is_some_and(|member| member.seniority() < own) {
+            return false;
+        }
+        former.iter().all(|(seniority, by)| *seniority > own || self.has_seen(place, *by))
+    }
+
+    fn has_seen(&mut self, place: usize, earlier: usize) -> bool {
+        if self.after.len() >= AFTER_MAX && !self.after.contains_key(&earlier) {
+            self.after.clear();
+        }
+        let order = self.order;
+        self.after.entry(earlier).or_insert_with(|| order.after(earlier)).has(place)
+    }
+
+    /// The removals that are to be settled next.
+    fn next(&self, pass: &Pass) -> Vec<usize> {
+        let mut removals = pass.removals.clone();
+        removals.retain(|(_, place)| {
+            let acted = self.target(*place).map_or(&[][..], |did| self.order.by(did));
+            acted.iter().any(|place| pass.counted.get(*place).is_some_and(|is| *is))
+        });
+        removals.sort_unstable();
+        let mut first = None;
+        let mut next = Vec::new();
+        for some in removals.chunks(64) {
+            let is_past = |(seniority, _): &(Seniority, usize)| first.is_some_and(|first| *seniority > first);
+            if some.first().is_some_and(is_past) {
+                break;
+            }
+            let places: Vec<usize> = some.iter().map(|(_, place)| *place).collect();
+            let contested = self.order.contested(&places, &pass.counted);
+            for (number, (seniority, place)) in some.iter().enumerate() {
+                if contested >> number & 1 == 1 && *first.get_or_insert(*seniority) == *seniority {
+                    next.push(*place);
+                }
+            }
+        }
+        next
+    }
+
+    fn target(&self, place: usize) -> Option<&Did> {
+        match self.order.changes.get(place)?.1.action() {
+            Action::Remove(did) => Some(did),
+            _ => None,
+        }
+    }
+
+    fn settle(&mut self, place: usize) {
+        let (Some(target), Some((_, change))) = (self.target(place), self.order.changes.get(place)) else {
+            return;
+        };
+        let is_beside = self.order.beside(place);
+        let (acted, removals) = (self.order.by(target), self.order.removals_of(&change.author()));
+        for void in acted.iter().chain(removals).filter(|other| is_beside(**other)) {
+            self.is_void[*void] = true;
+        }
+        self.is_settled[place] = true;
+    }
+}
+
+impl Pass {
+    fn put_out(&mut self, did: &Did, place: usize) {
+        if let Some(member) = self.members.remove(did) {
+            let former = self.former.entry(*did).or_default();
+            former.push((member.seniority(), place));
+            former.sort_unstable();
+            former.truncate(FORMER_MAX);
         }
     }
 }

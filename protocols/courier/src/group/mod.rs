@@ -7,10 +7,12 @@
 //! changes that it had seen; sender keys, which go over the sessions of two devices; messages, which
 //! are sealed once for all and signed.
 //!
-//! Flow: changes are gathered in any order and from anybody; all who have the same changes see
+//! Flow: changes are gathered in any order and from anybody who brings them; all who have the same changes see
 //! the same [`Membership`], whatever order they came in. Each device seals what it sends under
 //! a [chain of its own](SenderChain), whose key it gives to every device of every member; when
-//! somebody leaves or is removed, it begins another one and does not give it to them.
+//! somebody leaves or is removed, it begins another one and does not give it to them. Where an
+//! admin left, another one's device removes them as well, so that what they sign later as of
+//! before does not count.
 //!
 //! What this never does: it never lets who belongs to the group depend on a clock, on a server
 //! or on who heard of it first; never lets somebody who was removed undo it, also not by
@@ -20,11 +22,14 @@
 
 mod chain;
 mod change;
+mod gathered;
 mod membership;
+mod order;
 mod sender;
 #[cfg(test)]
 mod tests;
 
 pub use change::{Action, CHANGE_MAX, Change, ChangeId, GroupId, NAME_MAX, PARENTS_MAX};
-pub use membership::{Gathered, MEMBERS_MAX, Membership, Taken};
+pub use gathered::{AUTHOR_MAX, CHANGES_MAX, Gathered, LEAVES_MAX, Taken, WAITING_MAX, WAITING_OF_ONE_MAX};
+pub use membership::{MEMBERS_MAX, Membership};
 pub use sender::{Listener, SENDER_OVERHEAD, SenderChain, SenderKey};

@@ -172,12 +172,12 @@ impl Group {
         self.find(id).or_else(pending).map(|change| SecretBytes::from(change.encode()))
     }
 
-    /// Takes a change whose author is known by their log, or keeps it until they are. Whether it
+    /// Takes a change that somebody brought and whose author is known by their log, or keeps it until they are. Whether it
     /// is to be kept.
-    fn take(&mut self, change: Change, people: &BTreeMap<Did, Person>) -> bool {
+    fn take(&mut self, change: Change, from: Did, people: &BTreeMap<Did, Person>) -> bool {
         match people.get(&change.author()) {
             Some(person) if person.had(&change.device().0) => {
-                matches!(self.gathered.add(change), Taken::Yes(_) | Taken::Waits)
+                matches!(self.gathered.add(change, from), Taken::Yes(_) | Taken::Waits)
             }
             // Their log may be older than the change.
             _ if self.pending.len() < PENDING_MAX => {
@@ -195,7 +195,8 @@ impl Group {
         people: &BTreeMap<Did, Person>,
     ) -> Result<(), CourierError> {
         let change = Change::decode(bytes.expose())?;
-        self.take(change, people);
+        let author = change.author();
+        self.take(change, author, people);
         Ok(())
     }
 }
@@ -333,7 +334,7 @@ impl Messenger {
         let change_id = change.id();
         let before = group.gathered.clone();
         let was: BTreeSet<Did> = group.membership.members().into_iter().collect();
-        let is_taken = matches!(group.gathered.add(change), Taken::Yes(_));
+        let is_taken = matches!(group.gathered.add(change, did), Taken::Yes(_));
         group.settle();
         if !is_taken || group.membership.is_void(&change_id) {
             group.gathered = before;
@@ -495,7 +496,7 @@ impl Messenger {
         new.append(&mut group.pending);
         for change in new {
             let change_id = change.id();
-            if group.take(change, &self.people) {
+            if group.take(change, from, &self.people) {
                 self.dirty.insert(Name::Change(id, change_id));
             }
         }
