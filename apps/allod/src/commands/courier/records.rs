@@ -26,7 +26,7 @@ const GROWN: u64 = 64 << 20;
 const PERCENT: u32 = 50;
 
 /// The records in an image.
-pub(super) struct ImageRecords {
+pub(crate) struct ImageRecords {
     place: Place,
     root: Secret<32>,
     vault: Option<Vault>,
