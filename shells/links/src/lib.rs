@@ -7,6 +7,7 @@
 mod contact;
 mod error;
 pub mod p2p;
+pub mod tcpcl;
 
 pub use contact::Contact;
 pub use error::LinkError;
