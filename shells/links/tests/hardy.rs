@@ -83,17 +83,21 @@ async fn bundles_to_a_node_of_hardy_arrive() {
 async fn bundles_from_a_node_of_hardy_arrive_and_its_end_is_noticed() {
     let settings = Settings { keepalive: 1, ..Settings::new("dtn://allod/") };
     let mut listener = Listener::bind("127.0.0.1:0", settings).await.unwrap();
-    let address = ClaAddress::Tcp(listener.address().unwrap());
+    let address = listener.address().unwrap();
     let (node, mut bundles) = hardy(None, 16_384).await;
+    let (connected, found) = tokio::join!(node.connect(&address), timeout(LONG, listener.next()));
+    connected.unwrap();
+    let mut connection = found.unwrap().unwrap();
+    assert_eq!(connection.node(), "ipn:9.0");
+    // Hardy opens another connection as long as it has not noted down this one.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let sender = Arc::clone(&node);
     let sending = tokio::spawn(async move {
         for length in LENGTHS {
-            let sent = sender.forward(None, &address, bundle(length).into()).await.unwrap();
+            let sent = sender.forward(None, &ClaAddress::Tcp(address), bundle(length).into()).await.unwrap();
             assert!(matches!(sent, ForwardBundleResult::Sent));
         }
     });
-    let mut connection = timeout(LONG, listener.next()).await.unwrap().unwrap();
-    assert_eq!(connection.node(), "ipn:9.0");
     for length in LENGTHS {
         let came = timeout(LONG, connection.receive()).await.unwrap().unwrap();
         assert!(came.bundle == bundle(length));

@@ -206,6 +206,9 @@ impl Message {
     }
 }
 
+/// An extension: whether it is needed, its type and its value.
+type Item<'a> = (bool, u16, &'a [u8]);
+
 /// Bytes that may not all be there yet: then nothing comes of them.
 struct Bytes<'a>(&'a [u8]);
 
@@ -232,8 +235,8 @@ impl<'a> Bytes<'a> {
         self.number().map(u64::from_be_bytes)
     }
 
-    /// A list of extension items, each with whether it is needed, its type and its value.
-    fn items(&mut self) -> Result<Option<Vec<(bool, u16, &'a [u8])>>, Wrong> {
+    /// A list of extension items.
+    fn items(&mut self) -> Result<Option<Vec<Item<'a>>>, Wrong> {
         let Some(length) = self.number().map(u32::from_be_bytes) else { return Ok(None) };
         if length as usize > ITEMS_MAX {
             return Err(Wrong::TooLong);
