@@ -249,9 +249,7 @@ struct Driver {
 impl Driver {
     async fn run(mut self, mut stream: TcpStream, mut outgoing: mpsc::Receiver<Outgoing>) {
         let broken = self.drive(&mut stream, &mut outgoing).await.err();
-        if broken.is_none() {
-            let _ = timeout(ENDING, self.finish(&mut stream)).await;
-        }
+        let is_whole = broken.is_none();
         let words = broken.map(|why| innermost(&why));
         let error = |why: Option<&Why>| match (why, &words) {
             (Some(Why::Wrong(why)), _) => LinkError::Protocol((*why).into()),
@@ -264,6 +262,9 @@ impl Driver {
         }
         if let Some(answer) = self.answer.take() {
             let _ = answer.send(Err(error(self.why.as_ref())));
+        }
+        if is_whole {
+            let _ = timeout(ENDING, self.finish(&mut stream)).await;
         }
     }
 
