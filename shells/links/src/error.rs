@@ -3,6 +3,8 @@
 use core::fmt;
 use std::io;
 
+use crate::tcpcl::Refusal;
+
 /// Why a link is not there.
 #[derive(Debug)]
 pub enum LinkError {
@@ -29,6 +31,15 @@ pub enum LinkError {
     },
     /// A part of the network could not be begun.
     Begin(String),
+    /// The other side does not do as the protocol says.
+    Protocol(String),
+    /// The other side did not take a bundle.
+    Refused(Refusal),
+    /// The other side takes no bundle of this size.
+    TooLarge {
+        /// The most bytes that it takes.
+        max: u64,
+    },
     /// The link was ended here.
     Ended,
     /// Nobody who was asked knows where this peer is.
@@ -52,6 +63,22 @@ impl fmt::Display for LinkError {
             Self::Listen { address, why } => write!(f, "nobody can be heard at {address}: {why}"),
             Self::Dial { address, why } => write!(f, "nobody was reached at {address}: {why}"),
             Self::Begin(why) => write!(f, "the network could not be begun: {why}"),
+            Self::Protocol(why) => write!(f, "the other side does not speak as it should: {why}"),
+            Self::Refused(refusal) => {
+                f.write_str("the other side did not take the bundle")?;
+                match refusal {
+                    Refusal::Completed => f.write_str(": it has it"),
+                    Refusal::NoRoom => f.write_str(": it has no room"),
+                    Refusal::Again => f.write_str(": it has to be sent again"),
+                    Refusal::NotAcceptable => f.write_str(": it cannot use it"),
+                    Refusal::Extension => f.write_str(": it does not know an extension"),
+                    Refusal::Ending => f.write_str(": the session is about to end"),
+                    Refusal::Other(_) => Ok(()),
+                }
+            }
+            Self::TooLarge { max } => {
+                write!(f, "the other side takes no bundle of more than {max} bytes")
+            }
             Self::Ended => f.write_str("the link was ended"),
             Self::NotFound => f.write_str("nobody who could be asked knows where this device is"),
         }

@@ -10,6 +10,7 @@ pub mod folder;
 mod narrow_error;
 pub mod p2p;
 pub mod parcel;
+pub mod tcpcl;
 
 pub use contact::Contact;
 pub use error::LinkError;

@@ -10,29 +10,23 @@ use allod_crypto::CryptoRng;
 use futures_util::StreamExt;
 use libp2p::core::transport::ListenerId;
 use libp2p::identity::Keypair;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, Swarm, identify, kad, mdns};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm, identify, kad};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
 use super::backoff::Backoff;
+use super::discovery::Asked;
 use super::encounter::{Came, Outcome, opens};
 use super::frames::{End, FRAME_MAX, carry};
 use super::name::{ours, parse, peer_in};
-use super::network::{IDLE, KAD, Network, NetworkEvent, network};
+use super::network::{IDLE, Network, NetworkEvent, network};
 use super::peers::{Held, Peers};
 use super::targets::{Targets, To};
 use super::{Command, Config, Event};
 use crate::error::innermost;
 use crate::{Contact, LinkError};
-
-/// Addresses of one peer that are told to others.
-const ADDRESSES_MAX: usize = 8;
-
-/// Questions to the directory at one time.
-const FINDS_MAX: usize = 32;
 
 /// How long ending may take.
 const ENDING: Duration = Duration::from_secs(6);
@@ -45,7 +39,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn event(&self, event: Event) {
+    pub(super) fn event(&self, event: Event) {
         tracing::debug!(target: "allod_links::p2p", "{event}");
         // Nobody has to listen.
         let _ = self.events.send(event);
@@ -64,12 +58,6 @@ struct Circuit {
     backoff: Backoff,
 }
 
-/// Who has asked where somebody is.
-enum Asked {
-    Person(oneshot::Sender<Vec<String>>),
-    Target(To),
-}
-
 struct Ended {
     peer: PeerId,
     number: u64,
@@ -78,17 +66,17 @@ struct Ended {
 
 /// The task's state.
 pub(super) struct Driver<R> {
-    swarm: Swarm<Network>,
+    pub(super) swarm: Swarm<Network>,
     rng: R,
     me: PeerId,
-    told: Told,
+    pub(super) told: Told,
     cost: Cost,
     is_relay: bool,
-    peers: Peers,
-    targets: Targets,
+    pub(super) peers: Peers,
+    pub(super) targets: Targets,
     circuits: Vec<Circuit>,
     dials: BTreeMap<ConnectionId, Multiaddr>,
-    finds: HashMap<kad::QueryId, (PeerId, Asked)>,
+    pub(super) finds: HashMap<kad::QueryId, (PeerId, Asked)>,
     contacts: u64,
     stop: watch::Sender<bool>,
     ended: (mpsc::Sender<Ended>, mpsc::Receiver<Ended>),
@@ -192,7 +180,7 @@ impl<R: CryptoRng> Driver<R> {
         *self.stop.borrow()
     }
 
-    fn on_time(&mut self) {
+    pub(super) fn on_time(&mut self) {
         let now = Instant::now();
         for to in self.targets.due(now, |peer| self.peers.is_connected(peer), &mut self.rng) {
             match &to {
@@ -225,7 +213,7 @@ impl<R: CryptoRng> Driver<R> {
         }
     }
 
-    fn dial_target(&mut self, to: &To, options: DialOpts) {
+    pub(super) fn dial_target(&mut self, to: &To, options: DialOpts) {
         let connection = options.connection_id();
         match self.swarm.dial(options) {
             Ok(()) => self.targets.dialing(to, connection),
@@ -248,34 +236,6 @@ impl<R: CryptoRng> Driver<R> {
             Err(why) => {
                 let why = words(&why).unwrap_or_else(|| "this device is connected already".into());
                 self.told.failed(address, why);
-            }
-        }
-    }
-
-    /// Asks the directory.
-    fn find(&mut self, peer: PeerId, asked: Asked) {
-        let is_full = self.finds.len() >= FINDS_MAX;
-        match self.swarm.behaviour_mut().kad.as_mut().filter(|_| !is_full) {
-            Some(kad) => {
-                let query = kad.get_closest_peers(peer);
-                self.finds.insert(query, (peer, asked));
-            }
-            None => self.found(asked, peer, Vec::new()),
-        }
-    }
-
-    /// The directory has answered.
-    fn found(&mut self, asked: Asked, peer: PeerId, addresses: Vec<Multiaddr>) {
-        match asked {
-            Asked::Person(answer) => {
-                let with_peer = addresses.into_iter().filter_map(|address| address.with_p2p(peer).ok());
-                // Whoever asked may have gone.
-                let _ = answer.send(with_peer.map(|address| address.to_string()).collect());
-            }
-            Asked::Target(to) => {
-                let options = DialOpts::peer_id(peer).condition(PeerCondition::NotDialing);
-                let options = options.addresses(addresses);
-                self.dial_target(&to, options.extend_addresses_through_behaviour().build());
             }
         }
     }
@@ -439,60 +399,6 @@ impl<R: CryptoRng> Driver<R> {
         self.targets.lost(&peer, now.duration_since(held.since), now, &mut self.rng);
         self.open(peer);
     }
-
-    fn on_mdns(&mut self, event: mdns::Event) {
-        match event {
-            mdns::Event::Discovered(found) => {
-                for (peer, address) in found {
-                    if self.targets.add(To::Found(peer), Instant::now())
-                        && let Some(key) = ours(&peer)
-                    {
-                        self.told.event(Event::Found { peer: key, address: address.to_string() });
-                    }
-                }
-                self.on_time();
-            }
-            mdns::Event::Expired(gone) => {
-                for (peer, _) in gone {
-                    let mdns = self.swarm.behaviour().mdns.as_ref();
-                    if !mdns.is_some_and(|mdns| mdns.discovered_nodes().any(|there| *there == peer)) {
-                        self.targets.remove(&peer);
-                    }
-                }
-            }
-        }
-    }
-
-    /// What a peer says of itself: where it is goes into the directory.
-    fn on_identified(&mut self, connection: ConnectionId, peer: PeerId, info: identify::Info) {
-        let Some(way) = self.peers.way(&peer, connection) else { return };
-        let is_near = is_loopback(&way.address);
-        let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() else { return };
-        if !info.protocols.contains(&KAD) {
-            return;
-        }
-        // What leads to oneself is of no use to others, and a trap for them.
-        let usable = info.listen_addrs.into_iter().filter(|address| is_near || !is_loopback(address));
-        for address in usable.take(ADDRESSES_MAX) {
-            kad.add_address(&peer, address);
-        }
-    }
-
-    fn on_kad(&mut self, event: kad::Event) {
-        let kad::Event::OutboundQueryProgressed { id, result, step, .. } = event else { return };
-        let kad::QueryResult::GetClosestPeers(result) = result else { return };
-        if !step.last {
-            return;
-        }
-        let Some((peer, asked)) = self.finds.remove(&id) else { return };
-        let peers = match result {
-            Ok(kad::GetClosestPeersOk { peers, .. })
-            | Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
-        };
-        let found = peers.into_iter().filter(|found| found.peer_id == peer);
-        let addresses = found.flat_map(|found| found.addrs).take(ADDRESSES_MAX).collect();
-        self.found(asked, peer, addresses);
-    }
 }
 
 /// To dial an address, where only the peer that it names is taken for right.
@@ -515,14 +421,6 @@ fn place(to: &To) -> String {
 
 fn with(address: Multiaddr, peer: PeerId) -> String {
     address.with_p2p(peer).unwrap_or_else(|address| address).to_string()
-}
-
-fn is_loopback(address: &Multiaddr) -> bool {
-    match address.iter().next() {
-        Some(Protocol::Ip4(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        Some(Protocol::Ip6(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        _ => false,
-    }
 }
 
 /// Why nobody was reached; none if that is as it should be.

@@ -17,6 +17,7 @@
 //! libp2p draws its own randomness from the operating system.
 
 mod backoff;
+mod discovery;
 mod driver;
 mod encounter;
 mod event;

@@ -1,6 +1,8 @@
 //! Devices on one cable, which has no router, no name server and no way out: each in a network
 //! namespace of its own, with an address that it gave itself. It needs root.
 
+#![allow(clippy::unwrap_used)]
+
 mod device;
 
 use std::io::{BufRead, BufReader};
