@@ -8,6 +8,7 @@ mod contact;
 pub mod folder;
 mod narrow_error;
 pub mod parcel;
+pub mod serial;
 
 pub use contact::Contact;
 pub use narrow_error::{Damage, NarrowError};
