@@ -8,6 +8,7 @@ mod contact;
 pub mod folder;
 mod narrow_error;
 pub mod parcel;
+pub mod qr;
 pub mod serial;
 
 pub use contact::Contact;
