@@ -10,6 +10,7 @@ use allod_node::person::{PersonError, Report};
 use serde_json::{Value, json};
 
 mod backup;
+mod courier;
 mod refusal;
 mod vault;
 

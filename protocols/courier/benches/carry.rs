@@ -226,7 +226,7 @@ impl Person {
 
     /// Hears that a message was delivered.
     fn deliver(&mut self, number: usize, message: &Message, now: Instant) {
-        self.store.deliver(message.token, message.bundle.terms.expires(), now);
+        self.store.tell(message.token, message.bundle.terms.expires(), now);
         self.knows.set(number, true);
         self.has.set(number, false);
     }

@@ -28,8 +28,24 @@ pub enum CourierError {
     Expired,
     /// The greeting answers another invitation.
     OtherInvitation,
-    /// A log is too long to be sent.
+    /// A log, a name or a text is too long.
     TooLarge,
+    /// There are as many of these as are kept.
+    TooMany,
+    /// Somebody who is not known here.
+    Nobody(Did),
+    /// None of this person's devices can be written to.
+    NoDevice(Did),
+    /// What this person writes is dropped, and nothing is written to them.
+    Blocked(Did),
+    /// The invitation is this device's own.
+    Oneself,
+    /// This person shows a log that contradicts the one that is known.
+    Fork(Did),
+    /// Only members of the group can do this.
+    NotAMember,
+    /// Only admins of the group can do this, and to their juniors.
+    NotAllowed,
 }
 
 impl fmt::Display for CourierError {
@@ -47,7 +63,17 @@ impl fmt::Display for CourierError {
             Self::Signature(did) => write!(f, "it is not signed by a device of {did}"),
             Self::Expired => f.write_str("the invitation has expired"),
             Self::OtherInvitation => f.write_str("it answers another invitation"),
-            Self::TooLarge => f.write_str("the person's log is too long"),
+            Self::TooLarge => f.write_str("it is too long"),
+            Self::TooMany => f.write_str("there are as many of these as are kept"),
+            Self::Nobody(did) => write!(f, "{did} is not known here"),
+            Self::NoDevice(did) => write!(f, "no device of {did} can be written to"),
+            Self::Blocked(did) => write!(f, "{did} is blocked here"),
+            Self::Oneself => f.write_str("it is an invitation of this device"),
+            Self::Fork(did) => write!(f, "the log of {did} contradicts the one that is known"),
+            Self::NotAMember => f.write_str("only members of the group can do this"),
+            Self::NotAllowed => f.write_str(
+                "only admins of the group can do this, and only to those who became members after them",
+            ),
         }
     }
 }

@@ -5,11 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod contact;
+mod error;
 pub mod folder;
 mod narrow_error;
+pub mod p2p;
 pub mod parcel;
 pub mod qr;
 pub mod serial;
 
 pub use contact::Contact;
+pub use error::LinkError;
 pub use narrow_error::{Damage, NarrowError};

@@ -15,6 +15,7 @@ pub mod compact;
 mod fragment;
 mod full;
 mod padding;
+mod reassembly;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -23,9 +24,12 @@ use alloc::vec::Vec;
 
 use allod_crypto::hash::tagged;
 
-pub use fragment::{FRAGMENTS_MAX, Reassembly, fragments};
+pub use fragment::{FRAGMENTS_MAX, fragments};
 pub use full::FULL_MAX;
+use minicbor::{Decode, Encode};
+pub(crate) use padding::pad_to;
 pub use padding::{PACKET, pad, unpad};
+pub use reassembly::{CANDIDATES_MAX, Reassembly};
 pub use terms::{Lifetime, Priority, Seconds, Terms};
 
 use crate::ratchet::Tag;
@@ -61,8 +65,25 @@ pub struct Part {
 pub struct Source(pub [u8; 16]);
 
 /// Which bundle or fragment it is: a hash of all that does not change on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct BundleId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+impl BundleId {
+    /// Bytes of the short form.
+    pub const SHORT: usize = 8;
+
+    /// The short form, which two devices that meet name a bundle by.
+    pub fn short(&self) -> [u8; Self::SHORT] {
+        let mut short = [0; Self::SHORT];
+        short.copy_from_slice(&self.0[..Self::SHORT]);
+        short
+    }
+}
+
+/// Of which bundle something is: a hash of what all fragments of it have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BundleId(pub [u8; 32]);
+pub struct WholeId(pub [u8; 32]);
 
 /// Why bytes are no bundle that is carried here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +160,18 @@ impl Bundle {
                 &total,
                 &self.payload,
             ],
+        ))
+    }
+
+    /// Of which bundle it is. Fragments with the same one come together in one
+    /// [`Reassembly`]; those that somebody made up with other terms do not get into it.
+    pub fn whole_id(&self) -> WholeId {
+        let Terms { created, sequence, lifetime, priority, .. } = self.terms;
+        let [created, total] = [created.0, self.part.total].map(u32::to_le_bytes);
+        let terms = [lifetime.code(), priority as u8];
+        WholeId(tagged(
+            "allod 2026 courier, bundle as a whole",
+            &[&self.tag.0, &created, &sequence.to_le_bytes(), &terms, &total],
         ))
     }
 

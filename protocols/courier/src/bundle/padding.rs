@@ -31,7 +31,11 @@ fn bucket(size: usize) -> usize {
 /// What is to be sealed, with so many bytes behind it that the sealed message has a usual size.
 /// `overhead` is how many bytes sealing adds.
 pub fn pad(plain: &[u8], overhead: usize) -> Vec<u8> {
-    let size = bucket(plain.len() + 1 + overhead) - overhead;
+    pad_to(bucket(plain.len() + 1 + overhead) - overhead, plain)
+}
+
+/// The same to a size that the caller chose, which has room for one byte more than there are.
+pub(crate) fn pad_to(size: usize, plain: &[u8]) -> Vec<u8> {
     let mut padded = Vec::with_capacity(size);
     padded.extend_from_slice(plain);
     padded.push(END);

@@ -13,14 +13,24 @@
 //! Asking for a bundle says little of who is its recipient, since everybody also asks for some
 //! that are for others. Those [cover copies](COVER) are given on to nobody but to whoever asks.
 //!
-//! What this never does: it never keeps more than its limits; never lets what strangers bring
-//! push out what is one's own; never drops something because somebody says so who does not
-//! have its token.
+//! Room is shared by whose hands bundles come from, since whatever a bundle says of itself, its
+//! source chose: whoever uses most of their share gives way first ([`Room`]).
+//!
+//! What this never does: it never keeps more than its limits; never lets what others bring
+//! push out what is one's own, or for oneself; never drops something because somebody says so
+//! who does not have its token; never remembers a token of what it did not carry.
 
+mod carried;
 mod route;
+mod shares;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 
-pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, giving, is_cover};
-pub use store::{Carried, Limits, Origin, PeerId, Refused, Store, TOMBSTONES_MAX, Took};
+pub use carried::{Carried, Custody, Origin, PeerId};
+pub use route::{COPIES, COVER, EPIDEMIC_MAX, Giving, SPREAD, giving, is_cover};
+pub use shares::Room;
+pub(crate) use store::order;
+pub use store::{Counts, Limits, Refused, Store, Took};
+pub use tombstones::TOMBSTONES_MAX;

@@ -15,7 +15,7 @@ pub const COVER: u8 = 32;
 pub const EPIDEMIC_MAX: usize = 16 << 10;
 
 /// Copies of a bundle that is copied to everybody.
-const UNCOUNTED: u8 = u8::MAX;
+pub const SPREAD: u8 = u8::MAX;
 
 /// What is given to somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Giving {
 /// others the two have met of late; nobody can gain more than three parts of four by saying
 /// that they are many.
 pub fn giving(terms: &Terms, size: usize, here: u32, there: u32) -> Giving {
-    if terms.copies == UNCOUNTED || (terms.priority == Priority::Urgent && size <= EPIDEMIC_MAX) {
+    if terms.copies == SPREAD || (terms.priority == Priority::Urgent && size <= EPIDEMIC_MAX) {
         return Giving::Copies(terms.copies, terms.copies);
     }
     match terms.copies {
@@ -49,7 +49,8 @@ pub fn giving(terms: &Terms, size: usize, here: u32, there: u32) -> Giving {
 }
 
 /// Whether this device asks for a bundle that is not for it. `secret` is the device's own, so
-/// that it always asks for the same ones, and nobody can tell them from those that are for it.
+/// that it always asks for the same ones, and nobody can tell them from those that are for it. The
+/// [short form](BundleId::short) of the id decides.
 pub fn is_cover(secret: &Secret<32>, id: &BundleId) -> bool {
-    blake3_keyed(secret, &[&id.0])[0].is_multiple_of(COVER)
+    blake3_keyed(secret, &[&id.short()])[0].is_multiple_of(COVER)
 }

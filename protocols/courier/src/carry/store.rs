@@ -1,32 +1,24 @@
 //! What a device carries: which bundles, from whom, and which of them give way. Their bytes
-//! are kept elsewhere, by their ids; here is about 150 bytes for each.
+//! are kept elsewhere, by their ids; here is about 200 bytes for each.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use allod_wire::Instant;
 
-use crate::bundle::{Bundle, BundleId, Priority, Terms};
+use super::carried::{Carried, Custody, Origin, PeerId};
+use super::route::SPREAD;
+use super::shares::{Room, Shares};
+use super::tombstones::Tombstones;
+use crate::bundle::{Bundle, BundleId, Lifetime, PAYLOAD_MAX, Terms};
 use crate::ratchet::{Tag, Token};
-
-/// Tokens of bundles that were delivered, at most.
-pub const TOMBSTONES_MAX: usize = 65_536;
 
 /// How far ahead of the clock here a bundle may say that it was made, in milliseconds.
 const AHEAD_MAX: u64 = 24 * 3600 * 1000;
 
-/// Whom somebody was met as: the key of their end of links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub [u8; 32]);
-
-/// Where a bundle came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
-    /// From this device's own person.
-    Own,
-    /// From somebody.
-    Peer(PeerId),
-}
+/// The most bundles with one tag that is expected here: fragments, and what others made up who
+/// have seen the tag.
+const WANTED_MAX: usize = 256;
 
 /// How much is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,27 +27,15 @@ pub struct Limits {
     pub bytes: u64,
     /// Bundles.
     pub count: usize,
-    /// What somebody who was just met for the first time may fill, as one part of so many.
+    /// What all may fill together who were met on a single day, or have shown no key: one part
+    /// of so many, of the bytes and of the count.
     pub stranger: u64,
     /// What somebody who was met on many days may fill, likewise.
     pub friend: u64,
 }
 
-/// A bundle that is carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Carried {
-    /// Its tag.
-    pub tag: Tag,
-    /// How it is carried; its copies are those that are left here.
-    pub terms: Terms,
-    /// Bytes of its payload.
-    pub size: u32,
-    /// From whom it is.
-    pub origin: Origin,
-}
-
 /// Why a bundle is not carried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refused {
     /// It has expired.
     Expired,
@@ -71,6 +51,38 @@ pub enum Refused {
     OverQuota,
 }
 
+/// How many bundles were refused, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// [`Refused::Expired`].
+    pub expired: u64,
+    /// [`Refused::Ahead`].
+    pub ahead: u64,
+    /// [`Refused::Known`].
+    pub known: u64,
+    /// [`Refused::Delivered`].
+    pub delivered: u64,
+    /// [`Refused::NoRoom`].
+    pub no_room: u64,
+    /// [`Refused::OverQuota`].
+    pub over_quota: u64,
+}
+
+impl Counts {
+    /// One more.
+    pub fn add(&mut self, why: Refused) {
+        let count = match why {
+            Refused::Expired => &mut self.expired,
+            Refused::Ahead => &mut self.ahead,
+            Refused::Known => &mut self.known,
+            Refused::Delivered => &mut self.delivered,
+            Refused::NoRoom => &mut self.no_room,
+            Refused::OverQuota => &mut self.over_quota,
+        };
+        *count = count.saturating_add(1);
+    }
+}
+
 /// A bundle is carried, and these are not any more: their bytes are to be erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Took {
@@ -84,35 +96,11 @@ pub struct Store {
     limits: Limits,
     carried: BTreeMap<BundleId, Carried>,
     by_tag: BTreeMap<Tag, Vec<BundleId>>,
-    /// What gives way first comes first.
-    by_worth: BTreeSet<(Worth, BundleId)>,
     bytes: u64,
-    of_peers: BTreeMap<PeerId, u64>,
-    delivered: BTreeMap<Tag, (Token, Instant)>,
-}
-
-/// What stays when room is short: more is more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Worth {
-    is_own: bool,
-    custody: bool,
-    priority: Priority,
-    /// A cover copy helps nobody much.
-    is_spread: bool,
-    /// The younger one has been carried by fewer.
-    created: u32,
-}
-
-impl Carried {
-    fn worth(&self) -> Worth {
-        Worth {
-            is_own: self.origin == Origin::Own,
-            custody: self.terms.custody,
-            priority: self.terms.priority,
-            is_spread: self.terms.copies > 0,
-            created: self.terms.created.0,
-        }
-    }
+    /// Of others, and for others.
+    shares: Shares,
+    delivered: Tombstones,
+    counts: Counts,
 }
 
 impl Store {
@@ -122,18 +110,18 @@ impl Store {
             limits,
             carried: BTreeMap::new(),
             by_tag: BTreeMap::new(),
-            by_worth: BTreeSet::new(),
             bytes: 0,
-            of_peers: BTreeMap::new(),
-            delivered: BTreeMap::new(),
+            shares: Shares::default(),
+            delivered: Tombstones::default(),
+            counts: Counts::default(),
         }
     }
 
-    /// Takes a bundle, if there is room for it or something that is worth less gives way. `days`
-    /// is on how many days whoever brings it was met.
+    /// Takes a bundle to carry it, if there is room for it or something gives way. `days` is on how
+    /// many days whoever brings it was met.
     ///
     /// # Errors
-    /// [`Refused`]; nothing changed then.
+    /// [`Refused`]; nothing changed then but the [counts](Self::counts).
     pub fn take(
         &mut self,
         bundle: &Bundle,
@@ -141,34 +129,97 @@ impl Store {
         days: u32,
         now: Instant,
     ) -> Result<Took, Refused> {
-        let id = bundle.id();
-        let size = bundle.payload.len() as u32;
-        let new = Carried { tag: bundle.tag, terms: bundle.terms, size, origin };
-        self.check(&id, &new, days, now)?;
-        let mut dropped = Vec::new();
-        let (mut bytes, mut count) = (self.bytes + u64::from(size), self.carried.len() + 1);
-        for (worth, other) in &self.by_worth {
-            if bytes <= self.limits.bytes && count <= self.limits.count {
-                break;
-            }
-            if (*worth, *other) >= (new.worth(), id) {
-                return Err(Refused::NoRoom);
-            }
-            bytes -= self.carried.get(other).map_or(0, |other| u64::from(other.size));
-            count -= 1;
-            dropped.push(*other);
-        }
-        if bytes > self.limits.bytes || count > self.limits.count {
-            return Err(Refused::NoRoom);
-        }
-        for id in &dropped {
-            self.remove(id);
-        }
-        self.insert(id, new);
-        Ok(Took { dropped })
+        let new = Carried::new(bundle, origin, now);
+        let fits = self.fit(bundle.id(), new, days, now);
+        let gone = fits.inspect_err(|why| self.counts.add(*why))?;
+        Ok(Took { dropped: gone.into_iter().map(|(id, _, _)| id).collect() })
     }
 
-    fn check(&self, id: &BundleId, new: &Carried, days: u32, now: Instant) -> Result<(), Refused> {
+    /// Takes a bundle, or a fragment of one, whose tag is expected here. It never gives way, and
+    /// is counted as nobody's; `WANTED_MAX` of one tag, and twice the bytes of the largest
+    /// payload, are the most.
+    ///
+    /// # Errors
+    /// [`Refused`], as of [`take`](Self::take).
+    pub fn want(&mut self, bundle: &Bundle, origin: Origin, now: Instant) -> Result<Took, Refused> {
+        let new = Carried { is_wanted: true, ..Carried::new(bundle, origin, now) };
+        let fits = self.fit(bundle.id(), new, 0, now);
+        let gone = fits.inspect_err(|why| self.counts.add(*why))?;
+        Ok(Took { dropped: gone.into_iter().map(|(id, _, _)| id).collect() })
+    }
+
+    /// Whether a bundle that has not come yet would be taken.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing is counted.
+    pub fn would_take(
+        &mut self,
+        id: BundleId,
+        new: &Carried,
+        days: u32,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        let gone = self.fit(id, *new, days, now)?;
+        self.remove(&id);
+        gone.into_iter().for_each(|(id, old, days)| self.insert(id, old, days));
+        Ok(())
+    }
+
+    /// What a shell kept of a bundle, when it starts. Limits that have become smaller hold from the
+    /// next bundle on.
+    pub fn restore(&mut self, id: BundleId, carried: Carried, days: u32) {
+        self.remove(&id);
+        self.insert(id, carried, days);
+    }
+
+    /// A token that a shell kept, when it starts; see [`delivered`](Self::delivered).
+    pub fn restore_delivered(&mut self, token: Token, until: Instant) {
+        self.delivered.insert(token, until);
+    }
+
+    /// Somebody was met on so many days.
+    pub fn meet(&mut self, peer: &PeerId, days: u32) {
+        self.shares.meet(&Origin::Peer(*peer), days);
+    }
+
+    /// Puts it in. What gave way, with the days of whoever brought it; where it does not fit, all is
+    /// as it was.
+    fn fit(
+        &mut self,
+        id: BundleId,
+        new: Carried,
+        days: u32,
+        now: Instant,
+    ) -> Result<Vec<(BundleId, Carried, u32)>, Refused> {
+        self.check(&id, &new, now)?;
+        self.insert(id, new, days);
+        let mut gone = Vec::new();
+        loop {
+            let is_over = !new.is_kept() && self.shares.is_over(&new.origin, &self.limits);
+            let victim = if is_over {
+                self.shares.least_of(&new.origin)
+            } else if self.bytes > self.limits.bytes || self.carried.len() > self.limits.count {
+                self.shares.least(&self.limits)
+            } else {
+                return Ok(gone);
+            };
+            let days =
+                victim.and_then(|victim| self.carried.get(&victim)).map(|old| self.shares.days(&old.origin));
+            match victim
+                .filter(|victim| *victim != id)
+                .and_then(|victim| Some((victim, self.remove(&victim)?)))
+            {
+                Some((victim, old)) => gone.push((victim, old, days.unwrap_or(0))),
+                None => {
+                    self.remove(&id);
+                    gone.into_iter().for_each(|(id, old, days)| self.insert(id, old, days));
+                    return Err(if is_over { Refused::OverQuota } else { Refused::NoRoom });
+                }
+            }
+        }
+    }
+
+    fn check(&self, id: &BundleId, new: &Carried, now: Instant) -> Result<(), Refused> {
         if self.carried.contains_key(id) {
             return Err(Refused::Known);
         }
@@ -178,31 +229,30 @@ impl Store {
         if new.terms.created.instant().0 > now.0.saturating_add(AHEAD_MAX) {
             return Err(Refused::Ahead);
         }
-        if self.delivered.contains_key(&new.tag) {
+        if self.was_delivered(&new.tag) {
             return Err(Refused::Delivered);
         }
-        if let Origin::Peer(peer) = new.origin {
-            let has = self.of_peers.get(&peer).copied().unwrap_or(0);
-            if has + u64::from(new.size) > self.quota(days) {
+        if new.is_wanted {
+            let same = self.with_tag(&new.tag);
+            let sizes = same.iter().filter_map(|id| self.carried.get(id)).map(|one| u64::from(one.size));
+            let bytes = sizes.sum::<u64>() + u64::from(new.size);
+            if same.len() >= WANTED_MAX || bytes > 2 * PAYLOAD_MAX as u64 {
                 return Err(Refused::OverQuota);
             }
         }
         Ok(())
     }
 
-    /// Bytes that somebody may fill who was met on so many days.
-    pub fn quota(&self, days: u32) -> u64 {
-        let Limits { bytes, stranger, friend, .. } = self.limits;
-        let (least, most) = (bytes / stranger.max(1), bytes / friend.max(1));
-        least.saturating_mul(u64::from(days).max(1)).min(most)
+    /// What somebody may fill who was met on so many days. Those of a single day fill it together.
+    pub fn quota(&self, days: u32) -> Room {
+        self.limits.share(days)
     }
 
-    fn insert(&mut self, id: BundleId, new: Carried) {
+    fn insert(&mut self, id: BundleId, new: Carried, days: u32) {
         self.by_tag.entry(new.tag).or_default().push(id);
-        self.by_worth.insert((new.worth(), id));
         self.bytes += u64::from(new.size);
-        if let Origin::Peer(peer) = new.origin {
-            *self.of_peers.entry(peer).or_default() += u64::from(new.size);
+        if !new.is_kept() {
+            self.shares.insert(new.origin, days, new.worth(), id, new.size.into());
         }
         self.carried.insert(id, new);
     }
@@ -210,7 +260,6 @@ impl Store {
     /// Carries a bundle no longer. What it was.
     pub fn remove(&mut self, id: &BundleId) -> Option<Carried> {
         let old = self.carried.remove(id)?;
-        self.by_worth.remove(&(old.worth(), *id));
         self.bytes -= u64::from(old.size);
         if let Some(all) = self.by_tag.get_mut(&old.tag) {
             all.retain(|other| other != id);
@@ -218,37 +267,60 @@ impl Store {
                 self.by_tag.remove(&old.tag);
             }
         }
-        if let Origin::Peer(peer) = old.origin
-            && let Some(bytes) = self.of_peers.get_mut(&peer)
-        {
-            *bytes -= u64::from(old.size);
-            if *bytes == 0 {
-                self.of_peers.remove(&peer);
-            }
+        if !old.is_kept() {
+            self.shares.remove(&old.origin, old.worth(), *id, old.size.into());
         }
         Some(old)
     }
 
+    /// Changes what is known of a bundle. What it is from then on.
+    fn change(&mut self, id: &BundleId, change: impl FnOnce(&mut Carried)) -> Option<Carried> {
+        let mut carried = *self.carried.get(id)?;
+        let days = self.shares.days(&carried.origin);
+        self.remove(id);
+        change(&mut carried);
+        self.insert(*id, carried, days);
+        Some(carried)
+    }
+
     /// So many copies of a bundle are left here.
-    pub fn set_copies(&mut self, id: &BundleId, copies: u8) {
-        if let Some(old) = self.remove(id) {
-            self.insert(*id, Carried { terms: Terms { copies, ..old.terms }, ..old });
-        }
+    pub fn set_copies(&mut self, id: &BundleId, copies: u8) -> Option<Carried> {
+        self.change(id, |carried| carried.terms.copies = copies)
+    }
+
+    /// A bundle that is for many was read here, and is carried for the others from now on. What is to
+    /// be kept of it; nothing where it is for this device alone, and then it is to be erased.
+    pub fn pass_on(&mut self, id: &BundleId) -> Option<Carried> {
+        self.carried.get(id).filter(|carried| carried.terms.copies == SPREAD)?;
+        self.change(id, |carried| carried.is_wanted = false)
+    }
+
+    /// Who answers for a bundle.
+    pub fn set_custody(&mut self, id: &BundleId, custody: Custody) -> Option<Carried> {
+        self.change(id, |carried| carried.custody = custody)
+    }
+
+    /// Somebody has taken so many of the copies of a bundle, or just one without any, and
+    /// answers for it from now on if they said so. What is to be kept of it.
+    pub fn gave(&mut self, id: &BundleId, copies: u8, custody: bool) -> Option<Carried> {
+        self.change(id, |carried| {
+            carried.given = carried.given.saturating_add(1);
+            carried.terms.copies = carried.terms.copies.saturating_sub(copies);
+            if custody {
+                carried.custody = Custody::Passed;
+            }
+        })
     }
 
     /// Somebody shows the token of a bundle that was delivered or called back. What was carried
-    /// of it and is to be erased. `until` is when it would have expired, as they say; nothing is
-    /// remembered for longer than a bundle lives.
-    pub fn deliver(&mut self, token: Token, until: Instant, now: Instant) -> Vec<BundleId> {
-        let tag = token.tag();
-        let dropped = self.by_tag.get(&tag).cloned().unwrap_or_default();
+    /// of it and is to be erased. Of what is not carried here no token is remembered, since
+    /// anybody can make some up; nor is it for longer than the bundle lives.
+    pub fn deliver(&mut self, token: Token, now: Instant) -> Vec<BundleId> {
+        let dropped = self.with_tag(&token.tag()).to_vec();
         let ends =
-            dropped.iter().filter_map(|id| self.carried.get(id)).map(|carried| carried.terms.expires()).max();
-        let longest =
-            Instant(now.0.saturating_add(crate::bundle::Lifetime::at_least(u64::MAX).seconds() * 1000));
-        let until = ends.unwrap_or(until).min(longest);
-        if until >= now && (self.delivered.len() < TOMBSTONES_MAX || !dropped.is_empty()) {
-            self.delivered.insert(tag, (token, until));
+            dropped.iter().filter_map(|id| self.carried.get(id)).map(|carried| carried.terms.expires());
+        if let Some(until) = ends.max() {
+            self.bury(token, until, now);
         }
         for id in &dropped {
             self.remove(id);
@@ -256,9 +328,26 @@ impl Store {
         dropped
     }
 
+    /// This device has opened a message, or calls its own back: its token is remembered whether the
+    /// bundle is here or not. `until` is when it expires. What is to be erased.
+    pub fn tell(&mut self, token: Token, until: Instant, now: Instant) -> Vec<BundleId> {
+        let dropped = self.deliver(token, now);
+        if !self.was_delivered(&token.tag()) {
+            self.bury(token, until, now);
+        }
+        dropped
+    }
+
+    fn bury(&mut self, token: Token, until: Instant, now: Instant) {
+        let longest = Instant(now.0.saturating_add(Lifetime::at_least(u64::MAX).seconds() * 1000));
+        if until >= now {
+            self.delivered.insert(token, until.min(longest));
+        }
+    }
+
     /// Forgets what has expired. What is to be erased.
     pub fn expire(&mut self, now: Instant) -> Vec<BundleId> {
-        self.delivered.retain(|_, (_, until)| *until >= now);
+        self.delivered.expire(now);
         let is_over = |(_, carried): &(&BundleId, &Carried)| carried.terms.expires() < now;
         let over: Vec<BundleId> = self.carried.iter().filter(is_over).map(|(id, _)| *id).collect();
         for id in &over {
@@ -270,12 +359,14 @@ impl Store {
     /// What is carried, in the order in which it is to be given on: the most urgent first, then
     /// what expires first.
     pub fn in_order(&self) -> Vec<(BundleId, Carried)> {
-        let mut all: Vec<_> = self.carried.iter().map(|(id, carried)| (*id, *carried)).collect();
-        let key = |(id, carried): &(BundleId, Carried)| {
-            (core::cmp::Reverse(carried.terms.priority), carried.terms.expires(), *id)
-        };
-        all.sort_unstable_by_key(key);
+        let mut all: Vec<_> = self.iter().map(|(id, carried)| (*id, *carried)).collect();
+        all.sort_unstable_by_key(|(id, carried)| order(&carried.terms, id));
         all
+    }
+
+    /// All that is carried, by ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&BundleId, &Carried)> {
+        self.carried.iter()
     }
 
     /// A bundle that is carried.
@@ -283,23 +374,54 @@ impl Store {
         self.carried.get(id)
     }
 
+    /// The bundle whose id begins with these bytes.
+    pub fn find(&self, short: [u8; BundleId::SHORT]) -> Option<BundleId> {
+        let mut least = [0; 32];
+        least[..BundleId::SHORT].copy_from_slice(&short);
+        let (id, _) = self.carried.range(BundleId(least)..).next()?;
+        (id.short() == short).then_some(*id)
+    }
+
     /// The bundles, or fragments of one, with this tag.
     pub fn with_tag(&self, tag: &Tag) -> &[BundleId] {
         self.by_tag.get(tag).map_or(&[], Vec::as_slice)
     }
 
-    /// Tokens of what was delivered, and until when they are remembered.
+    /// Tokens of what was delivered, and until when they are remembered. A shell keeps them.
     pub fn delivered(&self) -> impl Iterator<Item = (Token, Instant)> + '_ {
-        self.delivered.values().copied()
+        self.delivered.iter()
+    }
+
+    /// The token of something with this tag that was delivered or called back.
+    pub fn token(&self, tag: &Tag) -> Option<Token> {
+        self.delivered.get(tag)
     }
 
     /// Whether something with this tag was delivered or called back.
     pub fn was_delivered(&self, tag: &Tag) -> bool {
-        self.delivered.contains_key(tag)
+        self.token(tag).is_some()
     }
 
     /// Bundles that are carried, and bytes of them.
     pub fn size(&self) -> (usize, u64) {
         (self.carried.len(), self.bytes)
     }
+
+    /// What was refused since the store was made, by why.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Counts something that was refused before it came.
+    pub fn count(&mut self, why: Refused) {
+        self.counts.add(why);
+    }
+}
+
+/// What is given on first comes first.
+pub(crate) fn order(
+    terms: &Terms,
+    id: &BundleId,
+) -> (core::cmp::Reverse<crate::bundle::Priority>, Instant, BundleId) {
+    (core::cmp::Reverse(terms.priority), terms.expires(), *id)
 }

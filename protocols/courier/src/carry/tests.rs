@@ -35,42 +35,123 @@ fn from(peer: u8) -> Origin {
     Origin::Peer(PeerId([peer; 32]))
 }
 
+/// A bundle whose source makes it out to be worth more than any.
+fn boastful(number: u64, size: usize) -> Bundle {
+    let one = bundle(number, size, Priority::Urgent);
+    Bundle {
+        terms: Terms { custody: true, created: Seconds::at(Instant(NOW.0 + 3_600_000)), ..one.terms },
+        ..one
+    }
+}
+
 #[test]
-fn what_is_worth_less_gives_way_and_what_is_ones_own_stays() {
+fn whoever_uses_most_of_their_share_gives_way_first() {
     let mut store = Store::new(LIMITS);
     let own = bundle(0, 4000, Priority::Bulk);
     store.take(&own, Origin::Own, 0, NOW).unwrap();
-    let bulk: Vec<_> = (1..7).map(|number| bundle(number, 1000, Priority::Bulk)).collect();
-    for (peer, bundle) in bulk.iter().enumerate() {
-        store.take(bundle, from(peer as u8), 1, NOW).unwrap();
+    // Somebody who was met on two days fills three quarters of their share; one who was met on five, a fifth.
+    store.take(&bundle(1, 750, Priority::Normal), from(1), 2, NOW).unwrap();
+    let least = bundle(2, 750, Priority::Bulk);
+    store.take(&least, from(1), 2, NOW).unwrap();
+    for number in 3..7 {
+        store.take(&bundle(number, 250, Priority::Bulk), from(2), 5, NOW).unwrap();
     }
-    assert_eq!(store.size(), (7, 10_000));
-    // As large as what there is, and worth less than all of it.
-    let older =
-        Terms { created: Seconds::at(Instant(NOW.0 - 60_000)), ..bundle(8, 900, Priority::Bulk).terms };
-    let older = Bundle { terms: older, ..bundle(8, 900, Priority::Bulk) };
-    assert_eq!(store.take(&older, from(9), 1, NOW), Err(Refused::NoRoom));
-    let urgent = bundle(9, 1000, Priority::Urgent);
-    let dropped = store.take(&urgent, from(9), 1, NOW).unwrap().dropped;
-    assert_eq!(dropped.len(), 1);
-    assert!(bulk.iter().any(|bundle| bundle.id() == dropped[0]));
-    // Nothing that others bring makes room at the cost of one's own.
-    let huge = bundle(10, 6500, Priority::Urgent);
-    assert_eq!(store.take(&huge, from(8), 100, NOW), Err(Refused::OverQuota));
+    store.take(&bundle(7, 3000, Priority::Bulk), from(3), 10, NOW).unwrap();
+    // Now 500 bytes are left. What is worth least among the first one's gives way, whatever others have.
+    let took = store.take(&bundle(8, 600, Priority::Bulk), from(4), 5, NOW).unwrap();
+    assert_eq!(took.dropped, [least.id()]);
+    // Nothing that others bring makes room at the cost of one's own, and one's own takes all there is.
+    assert_eq!(store.take(&boastful(9, 6500), from(8), 100, NOW), Err(Refused::OverQuota));
+    store.take(&bundle(10, 6000, Priority::Bulk), Origin::Own, 0, NOW).unwrap();
+    assert_eq!(store.size(), (2, 10_000));
+    assert_eq!(store.take(&bundle(11, 1, Priority::Urgent), Origin::Own, 0, NOW), Err(Refused::NoRoom));
     assert!(store.get(&own.id()).is_some());
+    assert_eq!(store.counts(), Counts { over_quota: 1, no_room: 1, ..Counts::default() });
+}
+
+#[test]
+fn strangers_cannot_push_out_what_friends_brought_however_many_they_are() {
+    let mut store = Store::new(LIMITS);
+    let friends: Vec<_> = (0..5).map(|number| bundle(number, 1000, Priority::Bulk)).collect();
+    friends.iter().for_each(|one| drop(store.take(one, from(1), 30, NOW)));
+    store.take(&bundle(5, 4000, Priority::Bulk), Origin::Own, 0, NOW).unwrap();
+    // Each has another key, and says that theirs is worth more than any.
+    for number in 10..200 {
+        let origin = if number % 3 == 0 { Origin::Unknown } else { from(number as u8) };
+        let _ = store.take(&boastful(number, 90), origin, 1, NOW);
+    }
+    assert!(friends.iter().all(|one| store.get(&one.id()).is_some()));
+    // Together they have no more than one of them alone may have: two bundles by their count.
+    assert_eq!(store.size().0, 6 + 2);
 }
 
 #[test]
 fn somebody_fills_what_they_may_and_no_more() {
     let mut store = Store::new(LIMITS);
-    assert_eq!([0, 1, 3, 5, 1000].map(|days| store.quota(days)), [1000, 1000, 3000, 5000, 5000]);
+    let quotas = [0, 1, 3, 5, 1000].map(|days| store.quota(days));
+    assert_eq!(quotas.map(|room| room.bytes), [1000, 1000, 3000, 5000, 5000]);
+    assert_eq!(quotas.map(|room| room.count), [2, 2, 6, 10, 10]);
     store.take(&bundle(1, 900, Priority::Normal), from(1), 1, NOW).unwrap();
-    let more = bundle(2, 200, Priority::Urgent);
-    assert_eq!(store.take(&more, from(1), 1, NOW), Err(Refused::OverQuota));
-    store.take(&more, from(2), 1, NOW).unwrap();
+    // Another stranger, who has less: what the first one brought gives way.
+    let more = bundle(2, 200, Priority::Bulk);
+    assert_eq!(store.take(&more, from(2), 1, NOW).unwrap().dropped, [bundle(1, 900, Priority::Normal).id()]);
+    // Whoever brings too much makes nobody give way but themselves.
+    assert_eq!(store.take(&boastful(3, 900), from(1), 1, NOW), Err(Refused::OverQuota));
+    // Within one's own, what is worth more stays.
+    let urgent = bundle(4, 900, Priority::Urgent);
+    assert_eq!(store.take(&urgent, from(2), 1, NOW).unwrap().dropped, [more.id()]);
+    // Whoever was met again has a share of their own.
+    store.meet(&PeerId([2; 32]), 2);
+    store.take(&bundle(5, 900, Priority::Normal), from(1), 1, NOW).unwrap();
     // What is gone counts no more.
-    store.remove(&bundle(1, 900, Priority::Normal).id()).unwrap();
-    store.take(&bundle(3, 900, Priority::Normal), from(1), 1, NOW).unwrap();
+    store.remove(&bundle(5, 900, Priority::Normal).id()).unwrap();
+    store.take(&bundle(6, 900, Priority::Normal), from(1), 1, NOW).unwrap();
+}
+
+#[test]
+fn what_is_for_oneself_never_gives_way_and_is_bounded() {
+    let mut store = Store::new(LIMITS);
+    let wanted = bundle(1, 5000, Priority::Bulk);
+    store.want(&wanted, from(1), NOW).unwrap();
+    for number in 2..50 {
+        let _ = store.take(&boastful(number, 900), from(number as u8), 9, NOW);
+    }
+    assert!(store.get(&wanted.id()).is_some_and(|carried| carried.is_wanted));
+    // Others who have seen the tag make up some of the same.
+    let mut roomy = Store::new(Limits { bytes: 1 << 30, count: 10_000, ..LIMITS });
+    let made_up = (0..300).map(|sequence| {
+        let one = bundle(1, 10, Priority::Bulk);
+        Bundle { terms: Terms { sequence, ..one.terms }, ..one }
+    });
+    let refused = made_up.filter(|one| roomy.want(one, from(1), NOW) == Err(Refused::OverQuota)).count();
+    assert_eq!(refused, 44);
+}
+
+#[test]
+fn a_store_is_made_again_from_what_was_kept_of_each_bundle() {
+    let mut store = Store::new(LIMITS);
+    let origins = [Origin::Own, from(1), Origin::Unknown];
+    for (number, origin) in origins.into_iter().enumerate() {
+        store.take(&bundle(number as u64, 300, Priority::Normal), origin, 3, NOW).unwrap();
+    }
+    store.want(&bundle(3, 10, Priority::Normal), from(1), NOW).unwrap();
+    store.gave(&bundle(1, 300, Priority::Normal).id(), 20, true).unwrap();
+    store.tell(token(9), Instant(NOW.0 + 1), NOW);
+    let mut again = Store::new(LIMITS);
+    for (id, carried) in store.iter() {
+        let kept = carried.encode();
+        assert!(kept.len() == 40 || kept.len() == 72);
+        assert_eq!(Carried::decode(&kept), Some(*carried));
+        assert!((0..kept.len()).all(|end| Carried::decode(&kept[..end]).is_none_or(|_| end == 40)));
+        again.restore(*id, Carried::decode(&kept).unwrap(), 3);
+    }
+    store.delivered().for_each(|(token, until)| again.restore_delivered(token, until));
+    assert_eq!(again.in_order(), store.in_order());
+    assert_eq!(again.size(), store.size());
+    assert!(again.was_delivered(&token(9).tag()));
+    let more = bundle(4, 2500, Priority::Normal);
+    assert_eq!(again.take(&more, from(1), 3, NOW), store.take(&more, from(1), 3, NOW));
+    assert_eq!(again.in_order(), store.in_order());
 }
 
 #[test]
@@ -79,8 +160,8 @@ fn what_was_delivered_is_dropped_and_not_taken_again() {
     let one = bundle(1, 100, Priority::Normal);
     store.take(&one, from(1), 1, NOW).unwrap();
     // Of something else, or made up: a token is only good for its own tag.
-    assert!(store.deliver(token(2), NOW, NOW).is_empty());
-    assert_eq!(store.deliver(token(1), NOW, NOW), [one.id()]);
+    assert!(store.deliver(token(2), NOW).is_empty());
+    assert_eq!(store.deliver(token(1), NOW), [one.id()]);
     assert_eq!(store.take(&one, from(1), 1, NOW), Err(Refused::Delivered));
     assert!(store.was_delivered(&one.tag));
     // It is remembered for as long as the bundle lives, whatever somebody says.
@@ -107,16 +188,23 @@ fn what_has_expired_or_comes_from_the_future_is_refused_by_name() {
 }
 
 #[test]
-fn tokens_of_strangers_are_bounded() {
+fn tokens_that_are_made_up_are_not_remembered_and_ones_own_are_bounded() {
     let mut store = Store::new(LIMITS);
+    for number in 0..1000 {
+        assert!(store.deliver(token(number), NOW).is_empty());
+    }
+    assert_eq!(store.delivered().count(), 0);
     for number in 0..TOMBSTONES_MAX as u64 + 10 {
-        store.deliver(token(number), Instant(u64::MAX), NOW);
+        store.tell(token(number), Instant(NOW.0 + number), NOW);
     }
     assert_eq!(store.delivered().count(), TOMBSTONES_MAX);
-    // What is carried here is dropped all the same.
+    // Those that would be forgotten first gave way.
+    assert!(!store.was_delivered(&token(9).tag()) && store.was_delivered(&token(10).tag()));
     let one = bundle(1 << 40, 100, Priority::Normal);
     store.take(&one, from(1), 1, NOW).unwrap();
-    assert_eq!(store.deliver(token(1 << 40), NOW, NOW), [one.id()]);
+    assert_eq!(store.deliver(token(1 << 40), NOW), [one.id()]);
+    assert_eq!(store.delivered().count(), TOMBSTONES_MAX);
+    assert!(store.was_delivered(&one.tag));
 }
 
 #[test]
@@ -164,8 +252,8 @@ proptest! {
         for (number, size, priority, peer, what) in steps {
             let one = bundle(number, size, Priority::from_code(priority).unwrap());
             match what {
-                0 => drop(store.deliver(token(number), NOW, NOW)),
-                1 => store.set_copies(&one.id(), 1),
+                0 => drop(store.deliver(token(number), NOW)),
+                1 => drop(store.set_copies(&one.id(), 1).map(|_| ())),
                 _ => {
                     let origin = if peer == 0 { Origin::Own } else { from(peer) };
                     let _ = store.take(&one, origin, 3, NOW);
@@ -177,7 +265,8 @@ proptest! {
             prop_assert!(bytes <= LIMITS.bytes && all.len() <= LIMITS.count);
             for peer in 1..4 {
                 let of = all.iter().filter(|(_, carried)| carried.origin == from(peer));
-                prop_assert!(of.map(|(_, carried)| u64::from(carried.size)).sum::<u64>() <= store.quota(3));
+                prop_assert!(of.clone().count() <= store.quota(3).count);
+                prop_assert!(of.map(|(_, carried)| u64::from(carried.size)).sum::<u64>() <= store.quota(3).bytes);
             }
             for (id, carried) in all {
                 prop_assert!(store.with_tag(&carried.tag).contains(&id));

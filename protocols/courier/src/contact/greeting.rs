@@ -1,7 +1,11 @@
 //! The answer to an invitation, which carries the first message of a session.
 //!
-//! tag (8) ‖ fresh key (32) ‖ encapsulated secret (1,120) ‖ size of what follows (2, little
-//! endian) ‖ who greets, sealed ‖ first message of the session.
+//! tag (8) ‖ fresh key (32) ‖ encapsulated secret (1,120) ‖ step (1) ‖ who greets, padded and
+//! sealed ‖ first message of the session.
+//!
+//! Who greets is a log, whose length would tell one person from another. It is padded, so that
+//! the sealed one has 1, 2, 4, 8 or 16 KiB: the step, which is all that the size tells. A log of up to
+//! four devices is in the first one.
 
 use alloc::vec::Vec;
 
@@ -13,13 +17,25 @@ use allod_wire::Instant;
 use super::identity::{IDENTITY_MAX, Identity, Own};
 use super::invitation::{Invitation, InvitationSecret};
 use crate::CourierError;
+use crate::bundle::{pad_to, unpad};
 use crate::ratchet::{OVERHEAD, Opened, Ratchet, Start, Tag};
 
 /// The most bytes that a greeting has more than the message in it.
-pub const GREETING_OVERHEAD_MAX: usize = FRONT + IDENTITY_MAX + 16 + OVERHEAD;
+pub const GREETING_OVERHEAD_MAX: usize = FRONT + (STEP << STEPS) + OVERHEAD;
 
 /// Bytes before who greets.
-const FRONT: usize = Tag::SIZE + 32 + kem::CIPHERTEXT + 2;
+const FRONT: usize = Tag::SIZE + 32 + kem::CIPHERTEXT + 1;
+
+/// Bytes of who greets, sealed, at the least: those of step 0. Each step doubles it.
+const STEP: usize = 1024;
+
+/// The highest step.
+const STEPS: usize = 4;
+
+/// Bytes that sealing adds to who greets.
+const SEAL: usize = 16;
+
+const _: () = assert!(IDENTITY_MAX + 1 + SEAL <= STEP << STEPS, "the largest log has a step");
 
 /// Which greeting it is. Who invited many takes each one once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,13 +83,14 @@ pub fn greet(
     let identity = own.identity().encode();
     let start = spoken.second(&chained, &agree(&own.agreement, invitation.ratchet())?, &identity);
     let mut ratchet = Ratchet::initiator(&start, *invitation.ratchet(), rng)?;
-    let sealed = seal_once(opening, &identity);
-    let size = u16::try_from(sealed.len()).map_err(|_| CourierError::TooLarge)?;
+    let has_room = |step: &usize| identity.len() + 1 + SEAL <= STEP << step;
+    let step = (0..=STEPS).find(has_room).ok_or(CourierError::TooLarge)?;
+    let sealed = seal_once(opening, &pad_to((STEP << step) - SEAL, &identity));
     let mut greeting = Vec::with_capacity(FRONT + sealed.len() + OVERHEAD + plain.len());
-    greeting.extend_from_slice(&invitation.id().token().tag().0);
+    greeting.extend_from_slice(&invitation.id().tag().0);
     greeting.extend_from_slice(&key);
     greeting.extend_from_slice(&ciphertext);
-    greeting.extend_from_slice(&size.to_le_bytes());
+    greeting.push(step as u8);
     greeting.extend_from_slice(&sealed);
     greeting.extend_from_slice(&ratchet.seal(plain, rng)?);
     Ok((ratchet, greeting))
@@ -99,10 +116,13 @@ pub fn welcome(
     let (tag, rest) = greeting.split_first_chunk::<{ Tag::SIZE }>().ok_or(malformed.clone())?;
     let (key, rest) = rest.split_first_chunk::<32>().ok_or(malformed.clone())?;
     let (ciphertext, rest) = rest.split_at_checked(kem::CIPHERTEXT).ok_or(malformed.clone())?;
-    let (size, rest) = rest.split_first_chunk::<2>().ok_or(malformed.clone())?;
-    let (sealed, message) =
-        rest.split_at_checked(u16::from_le_bytes(*size).into()).ok_or(malformed.clone())?;
-    if Tag(*tag) != invitation.id().token().tag() {
+    let (step, rest) = rest.split_first().ok_or(malformed.clone())?;
+    let step = usize::from(*step);
+    if step > STEPS {
+        return Err(malformed);
+    }
+    let (sealed, message) = rest.split_at_checked(STEP << step).ok_or(malformed.clone())?;
+    if Tag(*tag) != invitation.id().tag() {
         return Err(CourierError::OtherInvitation);
     }
     let agree = |ours: &Secret<32>, theirs: &[u8; 32]| {
@@ -113,9 +133,10 @@ pub fn welcome(
     let with_ratchet = agree(&secret.ratchet(), key)?;
     let spoken = Spoken { invitation, key, ciphertext };
     let (opening, chained) = spoken.first([&with_identity, &with_ratchet, &encapsulated]);
-    let identity = open_once(&opening, sealed).map_err(|_| CourierError::Forged)?;
-    let shown = Identity::decode(identity.expose())?;
-    let start = spoken.second(&chained, &agree(&secret.ratchet(), shown.agreement())?, identity.expose());
+    let padded = open_once(&opening, sealed).map_err(|_| CourierError::Forged)?;
+    let identity = unpad(padded.expose()).ok_or(CourierError::Malformed)?;
+    let shown = Identity::decode(identity)?;
+    let start = spoken.second(&chained, &agree(&secret.ratchet(), shown.agreement())?, identity);
     let mut ratchet = Ratchet::responder(&start, secret.ratchet());
     let Opened { plain, .. } = ratchet.open(message, now).map_err(|why| match why {
         CourierError::NotExpected => CourierError::Forged,

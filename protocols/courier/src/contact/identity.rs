@@ -75,6 +75,11 @@ impl Own {
         Self { identity: identity.clone(), device: device.clone(), agreement: Secret::from([5; 32]) }
     }
 
+    /// The key that signs for this device.
+    pub(crate) fn key(&self) -> &SigningKey {
+        &self.device
+    }
+
     /// What others see.
     pub fn identity(&self) -> &Identity {
         &self.identity

@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 
 use super::identity::{IDENTITY_MAX, Identity, Own};
 use crate::CourierError;
-use crate::ratchet::Token;
+use crate::ratchet::Tag;
 
 /// The most bytes of an invitation.
 pub const INVITATION_MAX: usize = IDENTITY_MAX + kem::PUBLIC_KEY + 256;
@@ -20,13 +20,14 @@ pub const INVITATION_MAX: usize = IDENTITY_MAX + kem::PUBLIC_KEY + 256;
 pub struct InvitationId(pub [u8; 32]);
 
 impl InvitationId {
-    /// The token of greetings that answer it. Whoever has the invitation can tell them, and
-    /// have carriers drop them.
-    pub fn token(&self) -> Token {
-        let hash = tagged("allod 2026 courier, token of a greeting", &[&self.0]);
-        let mut token = [0; Token::SIZE];
-        token.copy_from_slice(&hash[..Token::SIZE]);
-        Token(token)
+    /// The tag of greetings that answer it, by which whoever has the invitation can tell them. It is the
+    /// hash of no [token](crate::ratchet::Token), so that nobody can have carriers drop them:
+    /// they are carried until they expire.
+    pub fn tag(&self) -> Tag {
+        let hash = tagged("allod 2026 courier, tag of a greeting", &[&self.0]);
+        let mut tag = [0; Tag::SIZE];
+        tag.copy_from_slice(&hash[..Tag::SIZE]);
+        Tag(tag)
     }
 }
 

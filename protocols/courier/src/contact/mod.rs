@@ -5,7 +5,8 @@
 //!
 //! Messages: an [`Invitation`], about 1.9 kB, which goes by any way that the two trust to bring
 //! it unchanged (a code that is scanned, a file, a link), is public and holds no secret; a
-//! greeting, about 1.6 kB more than the first message that it carries.
+//! greeting, 2.2 kB more than the first message that it carries for most people, and for those
+//! with long logs twice that or more.
 //!
 //! Flow: the invited device agrees on a secret from its fresh key and the inviting device's
 //! agreement key, ratchet key and X-Wing key. Under it goes who the invited device is; under

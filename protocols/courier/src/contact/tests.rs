@@ -11,6 +11,7 @@ use getrandom::rand_core::UnwrapErr;
 
 use super::*;
 use crate::CourierError;
+use crate::ratchet::Token;
 
 const NOW: Instant = Instant(1_800_000_000_000);
 const LATER: Instant = Instant(NOW.0 + 1000);
@@ -70,6 +71,43 @@ fn who_greets_is_not_readable_on_the_way() {
     let identity = alice.own().identity().encode();
     for part in identity.windows(16) {
         assert!(!greeting.windows(16).any(|window| window == part));
+    }
+}
+
+#[test]
+fn the_size_of_a_greeting_does_not_tell_how_long_a_log_is() {
+    let (mut alice, bob) = (Person::new(), Person::new());
+    let (invitation, secret) = invite(&bob);
+    let mut sizes = alloc::vec::Vec::new();
+    for number in 1_u64..40 {
+        let (_, greeting) = greet(&alice.own(), &invitation, b"hello", NOW, &mut rng()).unwrap();
+        let greeted = welcome(&bob.own(), &invitation, &secret, &greeting, NOW).unwrap();
+        assert_eq!(greeted.identity, *alice.own().identity());
+        assert!(greeting.len() <= GREETING_OVERHEAD_MAX + 5);
+        sizes.push(greeting.len());
+        let key = PublicKey::Ed25519(SigningKey::from_seed(&Secret::random(&mut rng())).verifying_key());
+        alice.log.add_device(&alice.root, key, "phone", Instant(NOW.0 + number)).unwrap();
+    }
+    // Up to four devices look alike.
+    assert!(sizes[..4].iter().all(|size| *size == sizes[0]), "{sizes:?}");
+    sizes.dedup();
+    assert!(sizes.len() <= 5);
+}
+
+#[test]
+fn the_tag_of_a_greeting_is_that_of_no_token_that_an_invitation_gives() {
+    let (alice, bob) = (Person::new(), Person::new());
+    let (invitation, _) = invite(&bob);
+    let (_, greeting) = greet(&alice.own(), &invitation, b"hello", NOW, &mut rng()).unwrap();
+    let tag = invitation.id().tag();
+    assert_eq!(greeting[..8], tag.0);
+    // Nothing that stands in the invitation, or in the hash of it, is the token of this tag.
+    let hash = |context| allod_crypto::hash::tagged(context, &[&invitation.id().0]);
+    let hashes =
+        [hash("allod 2026 courier, token of a greeting"), hash("allod 2026 courier, tag of a greeting")];
+    let bytes = [&invitation.encode()[..], &invitation.id().0, &hashes[0], &hashes[1]].concat();
+    for token in bytes.windows(Token::SIZE) {
+        assert_ne!(Token(token.try_into().unwrap()).tag(), tag);
     }
 }
 

@@ -21,8 +21,9 @@ pub const PARENTS_MAX: usize = 32;
 pub const CHANGE_MAX: usize = 2048;
 
 /// Which group it is: the change that founded it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId(pub [u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct GroupId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
 /// Which change it is: a hash of all of it but the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

@@ -132,6 +132,11 @@ impl Gathered {
         self.ordered().0.into_iter().filter_map(|id| self.changes.get(&id))
     }
 
+    /// A change that is here.
+    pub fn get(&self, id: &ChangeId) -> Option<&Change> {
+        self.changes.get(id)
+    }
+
     /// What those that wait had seen and what is missing here.
     pub fn missing(&self) -> BTreeSet<ChangeId> {
         let seen = self.waiting.values().flat_map(Change::parents);

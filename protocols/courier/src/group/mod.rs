@@ -18,6 +18,7 @@
 //! as far as its owner knows. Who has not heard of a removal still writes to whoever was
 //! removed, until they hear of it.
 
+mod chain;
 mod change;
 mod membership;
 mod sender;

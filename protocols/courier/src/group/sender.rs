@@ -3,8 +3,8 @@
 //!
 //! tag (8) ‖ ciphertext ‖ authenticator (16) ‖ signature (64)
 //!
-//! The tag says, to those who have the chain, which message it is, as in a session of two. A
-//! chain is not healed: it ends when somebody leaves the group, after [`WINDOW`] messages, or
+//! The tag says, to those who have the chain, which message it is, as in a session of two; but
+//! nobody can make [a token](crate::ratchet::Token) of it. A chain is not healed: it ends when somebody leaves the group, after [`WINDOW`] messages, or
 //! when its owner likes, and its key comes over sessions that are.
 
 use alloc::vec::Vec;
@@ -15,11 +15,14 @@ use allod_crypto::sign::{Signature, SigningKey, VerifyingKey};
 use allod_crypto::{CryptoRng, Secret, SecretBytes};
 use allod_did::Did;
 use allod_wire::Instant;
+use minicbor::decode::{Decoder, Error as DecodeError};
+use minicbor::encode::{Encoder, Error as EncodeError, Write};
 use minicbor::{Decode, Encode};
 
+use super::chain::{Chain, Overtaken};
 use super::change::GroupId;
 use crate::CourierError;
-use crate::ratchet::{Chain, HeaderKey, Skipped, Tag};
+use crate::ratchet::{Skipped, Tag};
 
 /// Bytes that sealing adds.
 pub const SENDER_OVERHEAD: usize = Tag::SIZE + 16 + 64;
@@ -34,10 +37,13 @@ pub struct SenderKey {
 }
 
 /// The chain of a device, as it has it itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct SenderChain {
+    #[cbor(n(0), with = "minicbor::bytes")]
     bound: [u8; 32],
+    #[n(1)]
     chain: Chain,
+    #[cbor(n(2), with = "signing_key")]
     key: SigningKey,
 }
 
@@ -49,13 +55,13 @@ pub struct Listener {
     #[n(1)]
     key: SenderKey,
     #[n(2)]
-    skipped: Skipped,
+    skipped: Skipped<Overtaken>,
 }
 
 impl SenderChain {
     /// A new one of this device, for messages to this group.
     pub fn new(group: GroupId, (author, device): (Did, VerifyingKey), rng: &mut impl CryptoRng) -> Self {
-        let chain = Chain::new(Secret::random(rng), HeaderKey(Secret::random(rng)));
+        let chain = Chain::new(Secret::random(rng), Secret::random(rng));
         let bound = bound(group, author, device);
         Self { bound, chain, key: SigningKey::from_seed(&Secret::random(rng)) }
     }
@@ -63,6 +69,11 @@ impl SenderChain {
     /// What others need to read what is sent from now on, and nothing before.
     pub fn key(&self) -> SenderKey {
         SenderKey { chain: self.chain.clone(), key: self.key.verifying_key().0 }
+    }
+
+    /// Whether another one has to be begun.
+    pub fn is_over(&self) -> bool {
+        self.chain.is_over()
     }
 
     /// One with the chain of another device, but not its key.
@@ -76,13 +87,13 @@ impl SenderChain {
     /// # Errors
     /// [`CourierError::Unanswered`] where the chain has to give way to another one.
     pub fn seal(&mut self, plain: &[u8]) -> Result<Vec<u8>, CourierError> {
-        if self.chain.is_over() {
+        if self.is_over() {
             return Err(CourierError::Unanswered);
         }
-        let tag = self.chain.token(self.chain.next()).tag();
+        let (tag, key) = self.chain.step();
         let mut message = Vec::with_capacity(plain.len() + SENDER_OVERHEAD);
         message.extend_from_slice(&tag.0);
-        message.extend_from_slice(&seal_once(sealing_key(&self.chain.step(), &self.bound, tag), plain));
+        message.extend_from_slice(&seal_once(sealing_key(&key, &self.bound, tag), plain));
         let signature = self.key.sign(&signed(&self.bound, &message));
         message.extend_from_slice(&signature.0);
         Ok(message)
@@ -122,7 +133,7 @@ impl Listener {
         }
         let mut chain = self.key.chain.clone();
         let overtaken = chain.skip_to(found.unwrap_or_default());
-        let plain = open(&chain.step())?;
+        let plain = open(&chain.step().1)?;
         self.key.chain = chain;
         self.skipped.add(overtaken, now);
         Ok(plain)
@@ -151,4 +162,21 @@ fn sealing_key(message: &Secret<32>, bound: &[u8; 32], tag: Tag) -> Secret<32> {
 
 fn signed(bound: &[u8; 32], message: &[u8]) -> [u8; 32] {
     tagged("allod 2026 courier, message to a group", &[bound, message])
+}
+
+/// A signing key as its seed.
+mod signing_key {
+    use super::{DecodeError, Decoder, EncodeError, Encoder, SigningKey, Write};
+
+    pub(super) fn encode<C, W: Write>(
+        key: &SigningKey,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        crate::secret::encode(&key.seed(), e, ctx)
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<SigningKey, DecodeError> {
+        crate::secret::decode::<C, 32>(d, ctx).map(|seed| SigningKey::from_seed(&seed))
+    }
 }

@@ -6,6 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use allod_crypto::Secret;
+use allod_crypto::hash::blake3_keyed;
 use allod_crypto::sign::{SigningKey, VerifyingKey};
 use allod_did::Did;
 use allod_wire::Instant;
@@ -15,7 +16,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::CourierError;
-use crate::ratchet::WINDOW;
+use crate::ratchet::{Tag, Token, WINDOW};
 
 const NOW: Instant = Instant(1_000_000);
 
@@ -275,7 +276,7 @@ proptest! {
         let tags: BTreeSet<_> = listener.expected().collect();
         for at in order.iter().take(count) {
             let (number, message) = messages.swap_remove(at.index(messages.len()));
-            prop_assert!(tags.contains(&crate::ratchet::Tag(*message.first_chunk().unwrap())));
+            prop_assert!(tags.contains(&Tag(*message.first_chunk().unwrap())));
             let plain = listener.open(&message, NOW).unwrap();
             prop_assert_eq!(plain.expose(), [number as u8; 9]);
             prop_assert_eq!(listener.open(&message, NOW), Err(CourierError::NotExpected));
@@ -293,6 +294,24 @@ fn who_gets_a_chain_later_reads_nothing_of_before() {
     assert_eq!(late.open(&before, NOW), Err(CourierError::NotExpected));
     assert_eq!(late.open(&after, NOW).unwrap().expose(), b"after");
     assert_eq!(after.len(), b"after".len() + SENDER_OVERHEAD);
+}
+
+#[test]
+fn no_member_can_make_a_token_of_a_message_to_a_group() {
+    let group = View::found().gathered.id();
+    let mut chain = SenderChain::new(group, sender(0), &mut rng());
+    let key = allod_wire::encode(&chain.key());
+    let message = chain.seal(b"hello").unwrap();
+    // Neither what a member has, nor a hash of it under any number, is the token of the tag.
+    let tag = Tag(*message.first_chunk().unwrap());
+    for secret in key.windows(32) {
+        let secret = Secret::from(<[u8; 32]>::try_from(secret).unwrap());
+        let hashes = [&[0, 0][..], &[0, 0, 0], &[1], &[2]].map(|part| blake3_keyed(&secret, &[part]));
+        for token in hashes.iter().flat_map(|hash| hash.windows(Token::SIZE)).chain(key.windows(Token::SIZE))
+        {
+            assert_ne!(Token(token.try_into().unwrap()).tag(), tag);
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use allod_crypto::Secret;
 use allod_crypto::hash::{blake3_keyed, tagged};
 use minicbor::{Decode, Encode};
 
-use super::WINDOW;
+use super::{Late, WINDOW};
 
 /// Bytes of a header.
 pub(crate) const HEADER: usize = 34;
@@ -138,6 +138,12 @@ pub(crate) struct Overtaken {
     pub(crate) mask: Mask,
     #[cbor(n(3), with = "crate::secret")]
     pub(crate) key: Secret<32>,
+}
+
+impl Late for Overtaken {
+    fn tag(&self) -> Tag {
+        self.tag
+    }
 }
 
 /// A chain, from its next message on.

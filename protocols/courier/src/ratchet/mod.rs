@@ -41,10 +41,9 @@ use allod_wire::Instant;
 use minicbor::{Decode, Encode};
 
 use crate::CourierError;
-pub(crate) use chain::{Chain, HeaderKey};
-use chain::{HEADER, Header};
+use chain::{Chain, HEADER, Header, HeaderKey, Overtaken};
 pub use chain::{Tag, Token};
-pub(crate) use skipped::Skipped;
+pub(crate) use skipped::{Late, Skipped};
 pub use stored::STORED_MAX;
 
 /// Bytes that sealing adds.
@@ -86,7 +85,7 @@ pub struct Ratchet {
     #[n(9)]
     before: u16,
     #[n(10)]
-    skipped: Skipped,
+    skipped: Skipped<Overtaken>,
 }
 
 /// A message that was opened.
@@ -96,6 +95,9 @@ pub struct Opened {
     pub plain: SecretBytes,
     /// What tells carriers that it arrived.
     pub token: Token,
+    /// Whether the other side has begun a new chain with it, so that other messages are
+    /// [expected](Ratchet::expected) from now on.
+    pub is_turn: bool,
 }
 
 /// What begins a session, known to both sides and to nobody else.
@@ -206,7 +208,7 @@ impl Ratchet {
                 open_once(&sealing_key(&late.key, &self.bound, tag, &header), sealed).map_err(forged)?;
             let token = late.token;
             self.skipped.remove(tag);
-            return Ok(Opened { plain, token });
+            return Ok(Opened { plain, token, is_turn: false });
         }
         let current = self.receiving.as_ref().and_then(|chain| Some((chain, chain.find(tag)?)));
         if let Some((chain, number)) = current {
@@ -218,7 +220,7 @@ impl Ratchet {
                 open_once(&sealing_key(&chain.step(), &self.bound, tag, &header), sealed).map_err(forged)?;
             self.receiving = Some(chain);
             self.skipped.add(overtaken, now);
-            return Ok(Opened { plain, token });
+            return Ok(Opened { plain, token, is_turn: false });
         }
         let number = self.next_receiving.find(0, tag).ok_or(CourierError::NotExpected)?;
         let token = self.next_receiving.token(number);
@@ -235,7 +237,7 @@ impl Ratchet {
         self.skipped.add(overtaken, now);
         (self.root, self.receiving, self.next_receiving) = (root, Some(chain), next);
         (self.theirs, self.is_answered) = (Some(header.key), true);
-        Ok(Opened { plain, token })
+        Ok(Opened { plain, token, is_turn: true })
     }
 
     /// The tags of all messages that this side could open now: late ones, and those of the

@@ -41,13 +41,16 @@ impl Ratchet {
     /// [`CourierError::Malformed`].
     pub fn load(stored: &SecretBytes) -> Result<Self, CourierError> {
         let stored: Stored = allod_wire::decode(stored.expose()).map_err(|_| CourierError::Malformed)?;
-        let ratchet = stored.ratchet;
+        let is_whole = stored.version == VERSION && stored.ratchet.is_sound();
+        if is_whole { Ok(stored.ratchet) } else { Err(CourierError::Malformed) }
+    }
+
+    /// Whether a state that was stored keeps to the limits.
+    pub(crate) fn is_sound(&self) -> bool {
         let is_in_bounds =
             |chain: &Option<super::Chain>| chain.as_ref().is_none_or(|chain| chain.next() <= WINDOW);
-        let is_whole = stored.version == VERSION
-            && is_in_bounds(&ratchet.sending)
-            && is_in_bounds(&ratchet.receiving)
-            && ratchet.skipped.tags().count() <= SKIPPED_MAX;
-        if is_whole { Ok(ratchet) } else { Err(CourierError::Malformed) }
+        is_in_bounds(&self.sending)
+            && is_in_bounds(&self.receiving)
+            && self.skipped.tags().count() <= SKIPPED_MAX
     }
 }

@@ -31,6 +31,11 @@ pub struct Head {
     pub hash: [u8; 32],
 }
 
+    /// A number that is another after everything that was made durable.
+    pub fn generation(&self) -> u64 {
+        self.store.generation()
+    }
+
 impl<B: Blocks, C: Compress> Files<B, C> {
     /// A name for this image alone, which nobody can compute who cannot open it.
     pub fn image_tag(&self) -> [u8; 32] {

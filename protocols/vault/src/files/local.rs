@@ -93,6 +93,18 @@ impl<B: Blocks, C: Compress> Files<B, C> {
         Ok(self.bucket(place)?.remove(name))
     }
 
+    /// All records of this image alone, in no order.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn locals(&mut self) -> Result<Vec<(Vec<u8>, SecretBytes)>, VaultError> {
+        let mut all = Vec::new();
+        for place in self.places()? {
+            all.extend(self.bucket(&place)?);
+        }
+        Ok(all)
+    }
+
     /// Changes records: each is set, or erased where it is nothing. When this returns, that
     /// is durable, with all that was done to the files, and what was before cannot be read any
     /// more.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use allod_courier::bundle::compact::FRAGMENT_HEADER;
-use allod_courier::bundle::{Bundle, BundleId, Priority, Reassembly, Source, fragments};
+use allod_courier::bundle::{Bundle, BundleId, Priority, Reassembly, WholeId, fragments};
 use allod_courier::carry::COVER;
 use allod_courier::ratchet::Tag;
 use allod_crypto::Secret;
@@ -66,9 +66,6 @@ impl Item {
     }
 }
 
-/// Which bundle fragments are of.
-type Whole = (Tag, Source, u32);
-
 /// A station on a radio. Whoever runs it takes outputs until there are none, after each call and
 /// when its deadline has come.
 pub struct Station {
@@ -80,7 +77,7 @@ pub struct Station {
     expected: BTreeSet<Name>,
     asked: BTreeMap<Name, u8>,
     heard: VecDeque<(Name, BundleId)>,
-    parts: BTreeMap<Whole, (Reassembly, Instant)>,
+    parts: BTreeMap<WholeId, (Reassembly, Instant)>,
     /// What is being sent.
     current: Option<Name>,
     frames: VecDeque<Vec<u8>>,
@@ -183,28 +180,36 @@ impl Station {
         if bundle.part.total as usize > BUNDLE_MAX {
             return;
         }
-        let whole = (bundle.tag, bundle.source(), bundle.part.total);
-        match self.parts.get_mut(&whole) {
+        let whole = bundle.whole_id();
+        let is_new = match self.parts.get_mut(&whole) {
             Some((parts, at)) => {
-                if parts.add(&bundle).is_err() {
-                    return;
-                }
                 *at = now;
+                parts.add(&bundle).unwrap_or(false)
             }
             None => {
-                self.parts.retain(|_, (_, at)| now.0 < at.0.saturating_add(PARTS_MS));
-                if self.parts.len() >= PARTS_MAX {
-                    // What nothing has come of for longest.
-                    let oldest = self.parts.iter().min_by_key(|(_, (_, at))| *at).map(|(whole, _)| *whole);
-                    oldest.into_iter().for_each(|whole| drop(self.parts.remove(&whole)));
-                }
+                self.make_room(now);
                 self.parts.insert(whole, (Reassembly::new(&bundle), now));
+                true
             }
+        };
+        let Some((parts, _)) = self.parts.get(&whole) else { return };
+        if is_new {
+            // More than one where somebody lied: which one opens is known to whom it is for.
+            let wholes: Vec<Bundle> = parts.whole().collect();
+            wholes.into_iter().for_each(|bundle| self.arrived(bundle, now));
+        } else if parts.missing() == 0 {
+            // Whoever sends it again has not heard that it is here.
+            self.tell(name(&bundle.tag), now);
         }
-        let done = self.parts.get(&whole).and_then(|(parts, _)| parts.whole());
-        if let Some(bundle) = done {
-            self.parts.remove(&whole);
-            self.arrived(bundle, now);
+    }
+
+    /// Room for fragments of another bundle.
+    fn make_room(&mut self, now: Instant) {
+        self.parts.retain(|_, (_, at)| now.0 < at.0.saturating_add(PARTS_MS));
+        if self.parts.len() >= PARTS_MAX {
+            // What nothing has come of for longest.
+            let oldest = self.parts.iter().min_by_key(|(_, (_, at))| *at).map(|(whole, _)| *whole);
+            oldest.into_iter().for_each(|whole| drop(self.parts.remove(&whole)));
         }
     }
 

@@ -1,0 +1,16 @@
+//! Messages: people, groups, what is carried, and the links over which it goes.
+
+pub(crate) mod carry;
+pub(crate) mod contact;
+mod conversation;
+pub(crate) mod group;
+pub(crate) mod inbox;
+pub(crate) mod links;
+mod office;
+pub(crate) mod read;
+mod records;
+pub(crate) mod send;
+mod told;
+mod who;
+
+pub(crate) use office::Office;

@@ -1,0 +1,4 @@
+//! Tests: carriers that meet, in memory.
+
+mod flow;
+mod home;

@@ -1,0 +1,245 @@
+//! The desk: a person's messages on this device, between the messenger's records and the bag.
+//!
+//! Everything is done in one order: records first, then what leaves, then what carriers are
+//! told. So a crash at any point loses nothing: what was said to have come is kept, and what
+//! was to leave is in the records until the bag has it.
+
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use allod_courier::CourierError;
+use allod_courier::contact::Own;
+use allod_courier::messenger::{Messenger, RecordChange};
+use allod_courier::ratchet::Tag;
+use allod_crypto::SecretBytes;
+use allod_wire::Instant;
+
+use crate::bag::Bag;
+use crate::parts::Parts;
+use crate::{PostError, now};
+pub use sweep::{Swept, name_of};
+
+/// Where the messenger's records are: on this device alone, erasable, in no backup.
+pub trait Records: Send {
+    /// Holds them, so that no other process changes them until they are let go. Waits.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    fn hold(&mut self) -> Result<(), PostError>;
+
+    /// Another number after every change by any process; asked while they are held.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    fn number(&mut self) -> Result<u64, PostError>;
+
+    /// All of them, while they are held.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    fn all(&mut self) -> Result<Vec<(Vec<u8>, SecretBytes)>, PostError>;
+
+    /// Changes them as one, durably, while they are held.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    fn change(&mut self, changes: &[RecordChange]) -> Result<(), PostError>;
+
+    /// Lets them go.
+    fn release(&mut self);
+}
+
+/// A person's messages on this device.
+#[derive(Debug)]
+pub struct Desk<R> {
+    own: Own,
+    inside: Mutex<Inside<R>>,
+    /// The messenger as of the last change, for contacts, which hold the bag when they ask it.
+    wanted: Mutex<Option<Messenger>>,
+    bag: Arc<Mutex<Bag>>,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+struct Inside<R> {
+    records: R,
+    /// As of this number.
+    cached: Option<(u64, Messenger)>,
+}
+
+impl<R: Records> Desk<R> {
+    /// Of this device, with its records, and the bag and the folder of files in `folder`.
+    pub fn new(own: Own, records: R, bag: Arc<Mutex<Bag>>, folder: &Path) -> Self {
+        let parts = Parts::new(folder.join("files"));
+        let inside = Mutex::new(Inside { records, cached: None });
+        Self { own, inside, wanted: Mutex::new(None), bag, parts }
+    }
+
+    /// Files that came.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The bag.
+    pub fn bag(&self) -> MutexGuard<'_, Bag> {
+        self.bag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the messenger. What changed is durable, and what is to leave is in the
+    /// bag, when this returns; where it failed, nothing changed.
+    ///
+    /// # Errors
+    /// What it says, and [`PostError`].
+    pub fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Messenger) -> Result<T, CourierError>,
+    ) -> Result<T, PostError> {
+        self.transact(|messenger| Ok(act(messenger)?))
+    }
+
+    /// Looks at the messenger as it is now.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    pub fn look<T>(&self, look: impl FnOnce(&Messenger) -> T) -> Result<T, PostError> {
+        let mut inside = self.inside();
+        inside.held(|inside| Ok(look(inside.messenger(&self.own)?.1)))
+    }
+
+    /// Whether a message with this tag is for this device, as far as was known when something was
+    /// last done here, or [looked at](Self::refresh).
+    pub fn wants(&self, tag: &Tag) -> bool {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.as_ref().is_some_and(|messenger| messenger.wants(tag))
+    }
+
+    /// Sees what other processes changed. Whether they did.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    pub fn refresh(&self) -> Result<bool, PostError> {
+        self.inside().held(|inside| {
+            let before = inside.cached.as_ref().map(|(number, _)| *number);
+            let (number, messenger) = inside.messenger(&self.own)?;
+            let is_new = before != Some(number);
+            if is_new {
+                self.show(messenger);
+            }
+            Ok(is_new)
+        })
+    }
+
+    fn show(&self, messenger: &Messenger) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(messenger.clone());
+    }
+
+    /// The records that are there, messages among them.
+    ///
+    /// # Errors
+    /// [`PostError::Records`].
+    pub fn records(&self) -> Result<Vec<(Vec<u8>, SecretBytes)>, PostError> {
+        self.inside().held(|inside| inside.records.all())
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside<R>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transact<T>(&self, act: impl FnOnce(&mut Messenger) -> Result<T, PostError>) -> Result<T, PostError> {
+        self.inside().held(|inside| {
+            let (_, messenger) = inside.messenger(&self.own)?;
+            let done = match act(messenger) {
+                Ok(done) => done,
+                Err(why) => {
+                    // Something of it may have been done in memory.
+                    inside.cached = None;
+                    return Err(why);
+                }
+            };
+            let changes = messenger.changes();
+            inside.change(&changes)?;
+            self.let_leave(inside)?;
+            if let Some((_, messenger)) = &inside.cached {
+                self.show(messenger);
+            }
+            Ok(done)
+        })
+    }
+
+    /// Puts into the bag what is to leave. The records say that it has left with the next change:
+    /// until then it would be put there again, where it is already.
+    fn let_leave(&self, inside: &mut Inside<R>) -> Result<(), PostError> {
+        let Some((_, messenger)) = &mut inside.cached else { return Ok(()) };
+        let outgoing: Vec<u64> = messenger.outgoing().map(|(number, _)| number).collect();
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        let now = now();
+        self.bag().with(|bag| {
+            messenger.outgoing().try_for_each(|(_, bundle)| match bag.put_own(bundle, now) {
+                // It was to leave long ago.
+                Err(PostError::Refused(allod_courier::carry::Refused::Expired)) => Ok(()),
+                put => put,
+            })
+        })?;
+        messenger.has_left(&outgoing);
+        Ok(())
+    }
+
+    /// Keys of messages that are late for too long go, and what has expired.
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub fn forget(&self, now: Instant) -> Result<(), PostError> {
+        self.with(|messenger| {
+            messenger.forget(now);
+            Ok(())
+        })?;
+        self.bag().with(|bag| bag.expire(now).map(|_| ()))
+    }
+}
+
+impl<R: Records> Inside<R> {
+    /// Does something while no other process changes the records.
+    fn held<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, PostError>) -> Result<T, PostError> {
+        self.records.hold()?;
+        let done = act(self);
+        self.records.release();
+        done
+    }
+
+    fn messenger(&mut self, own: &Own) -> Result<(u64, &mut Messenger), PostError> {
+        let number = self.records.number()?;
+        let is_current = self.cached.as_ref().is_some_and(|(cached, _)| *cached == number);
+        if !is_current {
+            let records = self.records.all()?;
+            let named = records.iter().map(|(name, record)| (name.as_slice(), record));
+            self.cached = Some((number, Messenger::load(own.clone(), named)?));
+        }
+        match &mut self.cached {
+            Some((number, messenger)) => Ok((*number, messenger)),
+            None => Err(PostError::Records("the records changed while they were read".into())),
+        }
+    }
+
+    fn change(&mut self, changes: &[RecordChange]) -> Result<(), PostError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changed = self.records.change(changes);
+        match (changed, &mut self.cached) {
+            (Ok(()), Some((number, _))) => {
+                *number = self.records.number()?;
+                Ok(())
+            }
+            (changed, cached) => {
+                *cached = None;
+                changed
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Files as parts that are carried on their own: sealed objects of a vault, under keys from a
+//! secret of the file's own. A part is the object's id (32 bytes) and its sealed bytes.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use allod_courier::bundle::{Bundle, Lifetime, Priority, Seconds, Terms};
+use allod_courier::carry::{COPIES, SPREAD};
+use allod_courier::messenger::{CHUNKS_MAX, LIST_MAX, Reference};
+use allod_crypto::{CryptoRng, Secret};
+use allod_vault::Compress;
+use allod_vault::object::{CONTENT_MAX, Keys, Kind, ObjectId, SEALED_MAX, Sealed};
+
+use crate::{PostError, disk, now};
+
+/// The most bytes of a part.
+pub const PART_MAX: usize = 32 + SEALED_MAX;
+
+/// Where files that are coming are kept until they are whole, and then until they are brought out.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    folder: PathBuf,
+}
+
+/// Divides a file into parts, and hands each to `leave` as a bundle. What its message is to
+/// say of it. `begun` is told how many bytes were read.
+///
+/// # Errors
+/// [`PostError::File`], [`PostError::TooLarge`], and what `leave` says.
+pub fn divide(
+    path: &Path,
+    is_for_many: bool,
+    lifetime: Lifetime,
+    compress: &impl Compress,
+    rng: &mut impl CryptoRng,
+    mut leave: impl FnMut(Bundle) -> Result<(), PostError>,
+    mut begun: impl FnMut(u64),
+) -> Result<Reference, PostError> {
+    let failed = |why| PostError::at(path)(why);
+    let mut file = File::open(path).map_err(failed)?;
+    let secret = Secret::random(rng);
+    // Its tags do not depend on what is in it.
+    let tags = Reference::new(secret.clone(), [0; 32], 0, 0, is_for_many);
+    let keys = Keys::new(&tags.keys(), 0);
+    let chunker = keys.chunker();
+    let base = rng.next_u32() as u16;
+    let mut out = |number: u32, object: &Sealed| {
+        let terms = Terms {
+            created: Seconds::at(now()),
+            sequence: base.wrapping_add(number as u16),
+            lifetime,
+            priority: Priority::Bulk,
+            copies: if is_for_many { SPREAD } else { COPIES },
+            custody: false,
+        };
+        leave(Bundle::new(&[&tags.tag(number).0[..], &object.id.0, &object.bytes].concat(), terms)?)
+    };
+    let (mut ids, mut buffer, mut size) = (Vec::new(), Vec::with_capacity(2 * CONTENT_MAX), 0_u64);
+    loop {
+        let is_end = fill(&mut file, &mut buffer).map_err(failed)?;
+        if buffer.is_empty() {
+            break;
+        }
+        let cut = chunker.cut(&buffer);
+        let cut = if is_end && cut == 0 { buffer.len() } else { cut.min(buffer.len()) };
+        let number = u32::try_from(ids.len()).ok().filter(|number| *number < CHUNKS_MAX);
+        let object = keys.seal(Kind::Data, &buffer[..cut], compress);
+        out(number.ok_or(PostError::TooLarge)?, &object)?;
+        ids.push(object.id);
+        size += cut as u64;
+        buffer.drain(..cut);
+        begun(size);
+    }
+    // The list, its last piece first, since each names the next one.
+    let chunks = ids.len() as u32;
+    let mut next = ObjectId([0; 32]);
+    let pieces: Vec<&[ObjectId]> =
+        if ids.is_empty() { vec![&[]] } else { ids.chunks(LIST_MAX as usize).collect() };
+    for (at, piece) in pieces.iter().enumerate().rev() {
+        let content: Vec<u8> = std::iter::once(&next).chain(*piece).flat_map(|id| id.0).collect();
+        let object = keys.seal(Kind::Node, &content, compress);
+        out(chunks + at as u32, &object)?;
+        next = object.id;
+    }
+    Ok(Reference::new(secret, next.0, size, chunks, is_for_many))
+}
+
+/// Reads until there is enough for the largest chunk. Whether the file ends.
+fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let missing = (2 * CONTENT_MAX).saturating_sub(buffer.len());
+    let read = file.take(missing as u64).read_to_end(buffer)?;
+    Ok(read < missing)
+}
+
+impl Parts {
+    /// Those in this folder. Nothing is made before something is kept.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Keeps a part, durably. Whether it is one: it opens under the file's keys.
+    ///
+    /// # Errors
+    /// [`PostError::File`].
+    pub fn keep(
+        &self,
+        name: &str,
+        reference: &Reference,
+        number: u32,
+        bytes: &[u8],
+        compress: &impl Compress,
+    ) -> Result<bool, PostError> {
+        let keys = Keys::new(&reference.keys(), 0);
+        if open(&keys, reference, number, bytes, compress).is_none() {
+            return Ok(false);
+        }
+        let folder = self.folder.join(name);
+        disk::folder(&folder)?;
+        disk::put(&folder.join(number.to_string()), &[bytes])?;
+        disk::sync(&folder)?;
+        Ok(true)
+    }
+
+    /// Whether all parts of a file are here.
+    pub fn is_whole(&self, name: &str, reference: &Reference) -> bool {
+        (0..reference.parts()).all(|number| self.folder.join(name).join(number.to_string()).exists())
+    }
+
+    /// Puts a file together, in the place of nothing. What was sent, or an error; nothing in between.
+    ///
+    /// # Errors
+    /// [`PostError::File`], also where there is something already; [`PostError::NotWhatWasSent`].
+    pub fn bring_out(
+        &self,
+        name: &str,
+        reference: &Reference,
+        to: &Path,
+        compress: &impl Compress,
+        mut told: impl FnMut(u64),
+    ) -> Result<(), PostError> {
+        let folder = self.folder.join(name);
+        let keys = Keys::new(&reference.keys(), 0);
+        let content = |number: u32, id: &ObjectId| -> Result<Vec<u8>, PostError> {
+            let path = folder.join(number.to_string());
+            let bytes = fs::read(&path).map_err(PostError::at(&path))?;
+            let (kept, content) = open(&keys, reference, number, &bytes, compress)
+                .ok_or(PostError::NotWhatWasSent("a part does not open"))?;
+            match kept == *id {
+                true => Ok(content),
+                false => Err(PostError::NotWhatWasSent("a part is another one")),
+            }
+        };
+        let (parent, file_name) = (to.parent().unwrap_or(Path::new("")), to.file_name().unwrap_or_default());
+        if to.exists() {
+            return Err(PostError::at(to)(io::ErrorKind::AlreadyExists.into()));
+        }
+        let mut new_name = std::ffi::OsString::from(".");
+        new_name.push(file_name);
+        new_name.push(".part");
+        let new = parent.join(new_name);
+        let mut out = File::create(&new).map_err(PostError::at(&new))?;
+        let mut write = || -> Result<(), PostError> {
+            let (mut size, mut number, mut piece) = (0_u64, 0, ObjectId(*reference.list()));
+            for at in 0..reference.pieces() {
+                let list = content(reference.chunks() + at, &piece)?;
+                let (ids, rest) = list.as_chunks::<32>();
+                let (next, ids) = ids.split_first().ok_or(PostError::NotWhatWasSent("its list is cut"))?;
+                let left = (reference.chunks() - number).min(LIST_MAX) as usize;
+                if !rest.is_empty() || ids.len() != left {
+                    return Err(PostError::NotWhatWasSent("its list has another length"));
+                }
+                for id in ids {
+                    let chunk = content(number, &ObjectId(*id))?;
+                    out.write_all(&chunk).map_err(PostError::at(&new))?;
+                    (size, number) = (size + chunk.len() as u64, number + 1);
+                    told(size);
+                }
+                piece = ObjectId(*next);
+            }
+            if size != reference.size() {
+                return Err(PostError::NotWhatWasSent("it has another size"));
+            }
+            out.sync_all().map_err(PostError::at(&new))?;
+            // Another program may have made one meanwhile.
+            fs::hard_link(&new, to).map_err(PostError::at(to))
+        };
+        let written = write();
+        let _ = fs::remove_file(&new);
+        written
+    }
+
+    /// Forgets a file's parts.
+    ///
+    /// # Errors
+    /// [`PostError::File`].
+    pub fn forget(&self, name: &str) -> Result<(), PostError> {
+        let folder = self.folder.join(name);
+        match fs::remove_dir_all(&folder) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(PostError::at(&folder)(why)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A part's id and its content.
+fn open(
+    keys: &Keys,
+    reference: &Reference,
+    number: u32,
+    bytes: &[u8],
+    compress: &impl Compress,
+) -> Option<(ObjectId, Vec<u8>)> {
+    let kind = if number < reference.chunks() { Kind::Data } else { Kind::Node };
+    let (id, sealed) = bytes.split_first_chunk()?;
+    let object = Sealed { id: ObjectId(*id), kind, keys: 0, bytes: sealed.to_vec() };
+    keys.check(&object, compress).ok().map(|content| (object.id, content))
+}
