@@ -2,6 +2,8 @@
 
 use allod_wire::Instant;
 
+use super::frame::{CHECK, CONTENT_MAX};
+
 /// What a radio is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Radio {
@@ -36,7 +38,8 @@ impl Radio {
 const HOUR_US: u64 = 3600 * 1_000_000;
 
 /// What is left of the airtime: a bucket into which time flows. It holds a tenth of what an hour
-/// allows, and nine tenths flow in within an hour, so that no hour has more, whenever it begins.
+/// allows, or one frame where that is more, and the rest flows in within an hour, so that no hour
+/// has more, whenever it begins.
 #[derive(Clone, Debug)]
 pub(super) struct Airtime {
     radio: Radio,
@@ -54,14 +57,19 @@ impl Airtime {
         airtime
     }
 
-    /// How much it holds: a tenth of an hour's, and a whole frame where that is less.
+    /// What an hour allows, in microseconds.
+    fn hour_us(&self) -> u64 {
+        HOUR_US / 1000 * u64::from(self.radio.duty_per_mille.min(1000))
+    }
+
     fn holds_us(&self) -> u64 {
-        HOUR_US / 1000 * u64::from(self.radio.duty_per_mille.min(1000)) / 10
+        let frame = self.radio.airtime_us(CONTENT_MAX + CHECK);
+        (self.hour_us() / 10).max(frame.min(self.hour_us()))
     }
 
     /// The millionths of a microsecond that flow in within a millisecond.
     fn flow(&self) -> u64 {
-        u64::from(self.radio.duty_per_mille.clamp(1, 1000)) * 900_000
+        ((self.hour_us() - self.holds_us()) * 1000 / (HOUR_US / 1_000_000)).max(1)
     }
 
     fn left_at(&self, now: Instant) -> u64 {

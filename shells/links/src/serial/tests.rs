@@ -90,8 +90,9 @@ proptest! {
     fn no_hour_has_more_than_its_share(
         waits in prop::collection::vec(0_u64..600_000, 1..400),
         sizes in prop::collection::vec(1_usize..235, 400),
+        duty_per_mille in prop::sample::select(vec![1_u16, 10]),
     ) {
-        let mut airtime = Airtime::new(Radio::LORA, NOW);
+        let mut airtime = Airtime::new(Radio { duty_per_mille, ..Radio::LORA }, NOW);
         let (mut now, mut sent) = (NOW, Vec::new());
         for (wait, size) in waits.iter().zip(sizes) {
             now = Instant(now.0 + wait);
@@ -103,7 +104,7 @@ proptest! {
         }
         for (from, _) in &sent {
             let hour = sent.iter().filter(|(at, _)| (*from..from + HOUR).contains(at));
-            prop_assert!(hour.map(|(_, us)| us).sum::<u64>() <= 36_000_000);
+            prop_assert!(hour.map(|(_, us)| us).sum::<u64>() <= 3_600_000 * u64::from(duty_per_mille));
         }
     }
 }
