@@ -10,6 +10,8 @@ pub mod folder;
 mod narrow_error;
 pub mod p2p;
 pub mod parcel;
+pub mod qr;
+pub mod serial;
 pub mod tcpcl;
 
 pub use contact::Contact;

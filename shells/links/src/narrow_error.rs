@@ -36,9 +36,6 @@ pub enum NarrowError {
     /// A picture could not be read.
     #[error("not a picture that can be read: {0}")]
     Picture(&'static str),
-    /// The serial device cannot do this many bits a second.
-    #[error("the device cannot do {0} bits a second")]
-    Speed(u32),
 }
 
 /// What is wrong with a parcel.

@@ -137,7 +137,7 @@ pub struct Taken {
 /// What was given to a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
-    /// Bundles that were written, and bytes of their payloads.
+    /// Bundles that were written.
     pub bundles: usize,
     /// Bytes of their payloads.
     pub bytes: u64,
