@@ -46,6 +46,8 @@ pub enum Signal {
     New(BundleId),
     /// Something was delivered.
     Delivered(Token),
+    /// Other tags may be wanted than before.
+    Wanted,
 }
 
 /// Somebody who can be reached now. Frames arrive whole and in order.
@@ -135,6 +137,7 @@ pub async fn meet(
             signal = signals.recv() => match signal {
                 Ok(Signal::New(id)) => Input::New(id),
                 Ok(Signal::Delivered(token)) => Input::Delivered(token),
+                Ok(Signal::Wanted) => Input::Wanted,
                 Err(broadcast::error::RecvError::Lagged(_)) => continue,
                 Err(broadcast::error::RecvError::Closed) => Input::Over,
             },
@@ -240,7 +243,10 @@ fn happened(
         Event::Took(id) => {
             met.took += 1;
             let _ = carrier.signals.send(Signal::New(id));
-            tell(Happened::Took(id));
+            // It may have come to be wanted while it was on its way.
+            let tag = bag.store().get(&id).map(|carried| carried.tag);
+            let is_wanted = tag.is_some_and(|tag| (carrier.wants)(&tag));
+            tell(if is_wanted { Happened::Came(id) } else { Happened::Took(id) });
         }
         Event::Gave { id, .. } => {
             met.gave += 1;

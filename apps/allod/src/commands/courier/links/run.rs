@@ -195,7 +195,7 @@ impl Shared {
         let swept = tokio::task::spawn_blocking(move || office.sweep()).await;
         let swept =
             swept.map_err(|why| Failure::new(Kind::Failed, format!("opening what came: {why}")))??;
-        for signal in swept.signals {
+        for signal in swept.signals.into_iter().chain([Signal::Wanted]) {
             let _ = self.carrier.signals.send(signal);
         }
         self.announce()?;
@@ -215,7 +215,9 @@ impl Shared {
         let has_changed = is_first || image != self.image;
         if has_changed {
             self.image = image;
-            self.office.desk.refresh()?;
+            if self.office.desk.refresh()? {
+                let _ = self.carrier.signals.send(Signal::Wanted);
+            }
         }
         let is_behind = self.office.desk.bag().is_behind()?;
         if is_first || is_behind {
