@@ -605,7 +605,7 @@ impl Messenger {
         }
         let Some(group) = self.groups.get_mut(&id) else { return Ok(()) };
         let was: BTreeSet<Did> = group.membership.members().into_iter().collect();
-        new.extend(group.pending.drain(..));
+        new.append(&mut group.pending);
         for change in new {
             let change_id = change.id();
             if group.take(change, from, &self.people) {
