@@ -25,6 +25,9 @@ const GROWN: u64 = 64 << 20;
 /// Segments of which more than so many of a hundred bytes are needed are left as they are.
 const PERCENT: u32 = 50;
 
+/// A part of a record: its name, and what it is from now on.
+type Row = (Vec<u8>, Option<Zeroizing<Vec<u8>>>);
+
 /// The records in an image.
 pub(crate) struct ImageRecords {
     place: Place,
@@ -108,7 +111,7 @@ impl Records for ImageRecords {
     }
 
     fn change(&mut self, changes: &[RecordChange]) -> Result<(), PostError> {
-        let mut rows: Vec<(Vec<u8>, Option<Zeroizing<Vec<u8>>>)> = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for (name, value) in changes {
             let before = self.parts.get(name).copied().unwrap_or_default();
             let count = match value {
