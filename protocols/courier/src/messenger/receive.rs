@@ -23,9 +23,6 @@ use crate::ratchet::{Tag, Token};
 /// The most files that one person can have coming here.
 const COMING_MAX: usize = 256;
 
-/// The most bytes of a piece that a contact keeps for somebody.
-const PIECE_MAX: usize = 4096;
-
 /// How far ahead of the clock here a message may say that it was written, in milliseconds.
 const AHEAD_MAX: u64 = 24 * 3600 * 1000;
 
@@ -299,11 +296,9 @@ impl Messenger {
                 Ok(())
             }
             Content::People(known) if is_own => self.take_people(known),
-            Content::Piece(piece) if is_trusted && piece.len() <= PIECE_MAX => {
-                self.pieces.insert(did, SecretBytes::from(piece.to_vec()));
-                self.dirty.insert(Name::Piece(did));
-                received.news.push(News::Piece { from: did });
-                Ok(())
+            Content::Piece(piece) if is_trusted => {
+                let is_new = self.take_piece(did, &SecretBytes::from(piece.to_vec()));
+                is_new.map(|is_new| received.news.extend(is_new.then_some(News::Piece { from: did })))
             }
             Content::Copy(..) | Content::People(_) | Content::Piece(_) => Err(CourierError::Malformed),
         };

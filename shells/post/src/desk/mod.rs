@@ -117,6 +117,13 @@ impl<R: Records> Desk<R> {
         wanted.as_ref().is_some_and(|messenger| messenger.wants(tag))
     }
 
+    /// Tags that may come soonest, of each session so many, and at most so many in all; as far as
+    /// [`Self::wants`] knows.
+    pub fn expected_next(&self, each: usize, most: usize) -> Vec<Tag> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.iter().flat_map(|messenger| messenger.expected_next(each)).take(most).collect()
+    }
+
     /// Sees what other processes changed. Whether they did.
     ///
     /// # Errors
