@@ -296,6 +296,9 @@ pub(crate) struct Up {
     /// Print a line for each change instead of a live table
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Do not use the links over which messages come and go
+    #[arg(long)]
+    pub(crate) no_links: bool,
     /// The port that the first guardian of a new network tries; 0 for any
     #[arg(long, value_name = "PORT", default_value_t = PORT_BASE, hide = true)]
     pub(crate) port_base: u16,

@@ -1,9 +1,11 @@
 //! Messages by the command, on processes: between people who never meet, on a network without a
 //! way out, in groups.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 #[path = "../home/mod.rs"]
 mod home;
 mod life;
 mod neighbours;
+mod nodes;
 mod stick;
 mod street;

@@ -58,8 +58,17 @@ fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The copies that go along to somebody of whom nothing is known, and how many fewer stay here: none
+/// of what is copied to everybody.
+pub(super) fn copies(carried: &Carried) -> (u8, u8) {
+    match giving(&carried.terms, carried.size as usize, 1, 1) {
+        Giving::Copies(given, left) => (given, carried.terms.copies.saturating_sub(left)),
+        Giving::Nothing => (0, 0),
+    }
+}
+
 /// Whether a bundle is given to a way of which nobody knows who takes it.
-fn is_given(carried: &Carried) -> bool {
+pub(super) fn is_given(carried: &Carried) -> bool {
     !carried.is_wanted && (carried.origin == Origin::Own || carried.terms.copies > 0)
 }
 
@@ -67,18 +76,9 @@ fn is_given(carried: &Carried) -> bool {
 fn with_copies(bag: &mut Open<'_>, id: &allod_courier::bundle::BundleId) -> Option<Bundle> {
     let mut bundle = bag.load(id).ok().flatten()?;
     let carried = *bag.store().get(id)?;
-    let given = match giving(&carried.terms, carried.size as usize, 1, 1) {
-        Giving::Copies(given, _) => given,
-        Giving::Nothing => 0,
-    };
+    let (given, spent) = copies(&carried);
     bundle.terms.copies = given;
-    // Those that are copied to everybody are not counted.
-    let counted = if giving(&carried.terms, carried.size as usize, 1, 1) == Giving::Copies(given, given) {
-        0
-    } else {
-        given
-    };
-    bag.store().gave(id, counted, false);
+    bag.store().gave(id, spent, false);
     bag.update(id).ok()?;
     Some(bundle)
 }
