@@ -85,7 +85,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Command::Inbox(args) => courier::inbox::run(&home, &args, screen),
             Command::Read(args) => courier::read::run(&home, &args, screen),
             Command::Group(args) => courier::group::run(&home, args, screen),
-            Command::Carry(args) => courier::carry::run(&home, args, screen),
+            Command::Carry(args) => courier::carry::run(&home, args, screen).await,
             Command::Links(args) => courier::links::run(&home, args, screen).await,
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Put(args) => vault::put::run(&vault, &args, screen),

@@ -2,6 +2,7 @@
 //! way out, in groups.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod codes;
 #[path = "../home/mod.rs"]
 mod home;
 mod life;

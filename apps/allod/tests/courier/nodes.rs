@@ -69,12 +69,14 @@ struct Pair {
 
 impl Pair {
     fn open() -> Self {
-        let air = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let air =
+            rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         rustix::pty::grantpt(&air).unwrap();
         rustix::pty::unlockpt(&air).unwrap();
         let name = rustix::pty::ptsname(&air, Vec::new()).unwrap();
         let device = PathBuf::from(name.to_str().unwrap());
-        let held = rustix::fs::open(&device, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let held = rustix::fs::open(&device, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+            .unwrap();
         let mut modes = tcgetattr(&held).unwrap();
         modes.make_raw();
         tcsetattr(&held, OptionalActions::Now, &modes).unwrap();
@@ -83,7 +85,12 @@ impl Pair {
 }
 
 /// Brings bytes from one end to another, for as long as the test lasts, unless the air is disturbed.
-fn relay(from: &OwnedFd, to: &OwnedFd, is_disturbed: &Arc<AtomicBool>, heard: &Arc<AtomicUsize>) -> JoinHandle<()> {
+fn relay(
+    from: &OwnedFd,
+    to: &OwnedFd,
+    is_disturbed: &Arc<AtomicBool>,
+    heard: &Arc<AtomicUsize>,
+) -> JoinHandle<()> {
     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
     let (is_disturbed, heard) = (Arc::clone(is_disturbed), Arc::clone(heard));
     std::thread::spawn(move || {
@@ -118,7 +125,9 @@ fn two_who_are_joined_by_a_radio_write_to_each_other_also_after_nothing_was_hear
         life.does(&["links", "serial", device, "--rate", "100000", "--duty", "1000"]).done();
     }
     let runs = [0, 1].map(|at| Running::begin(&mut lives[at].using_links()));
-    runs.iter().for_each(|run| drop(run.said("radio at", PATIENCE)));
+    for run in &runs {
+        run.said("radio at", PATIENCE);
+    }
     let air = Arc::clone(&is_disturbed);
     let calm = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_secs(3));
@@ -161,12 +170,14 @@ fn the_desktop_is_told_that_something_came_and_what_it_says_only_if_asked() {
     let (programs, told) = (folder.path().join("programs"), folder.path().join("told"));
     fs::create_dir(&programs).unwrap();
     let program = programs.join("notify-send");
-    fs::write(&program, format!("#!/bin/sh\nprintf '%s|' \"$@\" >> {0}\necho >> {0}\n", told.display())).unwrap();
+    fs::write(&program, format!("#!/bin/sh\nprintf '%s|' \"$@\" >> {0}\necho >> {0}\n", told.display()))
+        .unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let with_desktop = |life: &Life, has_bus: bool| {
         let mut command = life.using_links();
         let path = std::env::join_paths(
-            std::iter::once(programs.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+            std::iter::once(programs.clone())
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
         );
         command.env("PATH", path.unwrap());
         if has_bus {
@@ -174,7 +185,8 @@ fn the_desktop_is_told_that_something_came_and_what_it_says_only_if_asked() {
         }
         Running::begin(&mut command)
     };
-    let lines = || fs::read_to_string(&told).unwrap_or_default().lines().map(ToOwned::to_owned).collect::<Vec<_>>();
+    let lines =
+        || fs::read_to_string(&told).unwrap_or_default().lines().map(ToOwned::to_owned).collect::<Vec<_>>();
     let bob = Running::begin(&mut lives[1].using_links());
     let alice = with_desktop(&lives[0], true);
     let invitation = lives[0].invites();

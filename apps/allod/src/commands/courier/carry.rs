@@ -1,28 +1,34 @@
 //! `allod carry`: what is carried for oneself and for others, and ways that take files.
 
+use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use allod_courier::bundle::Bundle;
 use allod_courier::carry::{Carried, Giving, Origin, PeerId, Refused, giving};
+use allod_links::NarrowError;
 use allod_links::folder::{Arrived, Folder, Given, Taken};
-use allod_links::parcel::{Entry, Reader, Record, Writer};
+use allod_links::parcel::{Entry, Head, Reader, Record, Writer};
 use allod_node::person::Home;
 use allod_post::PostError;
 use allod_post::bag::Open;
 use serde_json::json;
 
-use super::{Office, told};
+use super::{Office, codes, told};
 use crate::cli::courier::{Carry, CarryCommand};
 use crate::commands::vault::meter::{amount, count};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
-pub(crate) fn run(home: &Home, args: Carry, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(home: &Home, args: Carry, screen: &Screen) -> Result<(), Failure> {
     let office = Office::open(home)?;
     match args.command.unwrap_or(CarryCommand::Status) {
         CarryCommand::Status => status(&office, screen),
-        CarryCommand::Out { file, at_most, .. } => out(&office, &screen.path(&file), at_most, screen),
-        CarryCommand::In { file, .. } => take_in(&office, &screen.path(&file), screen),
+        CarryCommand::Out { file, qr, screen: is_shown, at_most } => {
+            let pictures = qr.map(|folder| screen.path(&folder));
+            out(&office, &screen.path(&file), pictures.as_deref(), is_shown, at_most, screen).await
+        }
+        CarryCommand::In { file, qr } => take_in(&office, &screen.path(&file), qr, screen),
         CarryCommand::Folder { folder } => once(&office, &screen.path(&folder), screen),
         CarryCommand::Empty => empty(&office, screen),
     }
@@ -83,9 +89,53 @@ fn with_copies(bag: &mut Open<'_>, id: &allod_courier::bundle::BundleId) -> Opti
     Some(bundle)
 }
 
-fn out(office: &Office, path: &Path, at_most: Option<u64>, screen: &Screen) -> Result<(), Failure> {
+async fn out(
+    office: &Office,
+    path: &Path,
+    pictures: Option<&Path>,
+    is_shown: bool,
+    at_most: Option<u64>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    if is_shown {
+        codes::check_screen(screen)?;
+    }
+    pictures.map(codes::check_folder).transpose()?;
+    let at_most = match is_shown || pictures.is_some() {
+        true => Some(at_most.unwrap_or(codes::SHOWN).min(codes::SHOWN_MAX)),
+        false => at_most,
+    };
+    let head = write(office, path, at_most)?;
+    let mut data =
+        json!({ "file": path, "bundles": head.bundles, "bytes": head.length, "delivered": head.tokens });
+    let mut text = format!(
+        "Wrote {}: {}, {}. Whoever takes it in learns sizes, times and urgency, and nothing else that is not theirs.",
+        path.display(),
+        count(head.bundles.into(), "bundle", "bundles"),
+        amount(head.length),
+    );
+    let read =
+        || fs::read(path).map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", path.display())));
+    if let Some(folder) = pictures {
+        let drawn = codes::draw(&read()?, folder)?;
+        data["codes"] = json!(drawn);
+        text.push_str(&format!(
+            "\nDrew {} into {}: two of three are enough.",
+            count(drawn as u64, "code", "codes"),
+            folder.display()
+        ));
+    }
+    if is_shown {
+        codes::show(&read()?).await?;
+    }
+    screen.result(&data, &text);
+    Ok(())
+}
+
+/// Writes a parcel of what may be given.
+fn write(office: &Office, path: &Path, at_most: Option<u64>) -> Result<Head, Failure> {
     let (now, key) = (allod_node::now(), office.carrier_key());
-    let head = office.desk.bag().with(|bag| {
+    office.desk.bag().with(|bag| {
         bag.expire(now)?;
         let mut writer = Writer::create(path, &key, now)?;
         let tokens: Vec<_> = bag.store().delivered().collect();
@@ -101,17 +151,7 @@ fn out(office: &Office, path: &Path, at_most: Option<u64>, screen: &Screen) -> R
             }
         }
         Ok::<_, Failure>(writer.finish()?)
-    })?;
-    let data =
-        json!({ "file": path, "bundles": head.bundles, "bytes": head.length, "delivered": head.tokens });
-    let text = format!(
-        "Wrote {}: {}, {}. Whoever takes it in learns sizes, times and urgency, and nothing else that is not theirs.",
-        path.display(),
-        count(head.bundles.into(), "bundle", "bundles"),
-        amount(head.length),
-    );
-    screen.result(&data, &text);
-    Ok(())
+    })
 }
 
 /// What came of something that was taken in.
@@ -183,9 +223,42 @@ fn because(why: Refused) -> &'static str {
     }
 }
 
-fn take_in(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure> {
+fn take_in(office: &Office, path: &Path, are_pictures: bool, screen: &Screen) -> Result<(), Failure> {
     office.desk.refresh()?;
-    let mut reader = Reader::open(path)?;
+    let (mut taken, mut damage) = (TakenIn::default(), None);
+    if are_pictures {
+        for parcel in codes::read(path)? {
+            let found = take_parcel(office, Reader::new(&parcel[..])?, path, &mut taken, screen)?;
+            damage = damage.or(found);
+        }
+    } else {
+        damage = take_parcel(office, Reader::open(path)?, path, &mut taken, screen)?;
+    }
+    let news = office.sweep()?;
+    let (data, text) = taken.told();
+    say_news(office, &news.news, screen)?;
+    match damage {
+        None => {
+            screen.result(&data, &format!("Took in {text}."));
+            Ok(())
+        }
+        Some(why) => Err(Failure::new(
+            Kind::Failed,
+            format!("{}: {why}; what was whole was taken in: {text}", path.display()),
+        )
+        .next("have it brought again: what is here already is not taken twice")
+        .data(data)),
+    }
+}
+
+/// Takes what is in a parcel. What is wrong with it, if something is.
+fn take_parcel<R: Read>(
+    office: &Office,
+    mut reader: Reader<R>,
+    path: &Path,
+    taken: &mut TakenIn,
+    screen: &Screen,
+) -> Result<Option<NarrowError>, Failure> {
     let head = *reader.head();
     screen.note(&format!(
         "{}: {}, {}, written {}",
@@ -194,7 +267,6 @@ fn take_in(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure>
         amount(head.length),
         told::time(head.made),
     ));
-    let mut taken = TakenIn::default();
     let damage = office.desk.bag().with(|bag| {
         loop {
             match reader.read() {
@@ -213,21 +285,7 @@ fn take_in(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure>
             }
         }
     })?;
-    let news = office.sweep()?;
-    let (data, text) = taken.told();
-    say_news(office, &news.news, screen)?;
-    match damage {
-        None => {
-            screen.result(&data, &format!("Took in {text}."));
-            Ok(())
-        }
-        Some(why) => Err(Failure::new(
-            Kind::Failed,
-            format!("{}: {why}; what was whole was taken in: {text}", path.display()),
-        )
-        .next("have it brought again: what is here already is not taken twice")
-        .data(data)),
-    }
+    Ok(damage)
 }
 
 fn once(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure> {

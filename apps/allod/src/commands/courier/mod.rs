@@ -1,6 +1,7 @@
 //! Messages: people, groups, what is carried, and the links over which it goes.
 
 pub(crate) mod carry;
+mod codes;
 pub(crate) mod contact;
 mod conversation;
 pub(crate) mod group;

@@ -130,7 +130,8 @@ async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> 
     });
     let (came, mut to_open) = mpsc::channel(1);
     let notifier = Notifier::new(chosen.notify);
-    let mut shared = Shared { office, carrier, tell, came, announced: BTreeSet::new(), image: None, notifier };
+    let mut shared =
+        Shared { office, carrier, tell, came, announced: BTreeSet::new(), image: None, notifier };
     shared.look(true)?;
     shared.open().await?;
     let (p2p, mut contacts) = shared.begin(&chosen)?;

@@ -139,11 +139,7 @@ async fn order(side: &Side, offered: &mut BTreeMap<BundleId, Tag>, give: mpsc::S
 }
 
 /// What is to be offered that was not, or where it `is_new` all; and what is not any more.
-fn offers(
-    side: &Side,
-    offered: &mut BTreeMap<BundleId, Tag>,
-    is_new: bool,
-) -> Result<Vec<Order>, PostError> {
+fn offers(side: &Side, offered: &mut BTreeMap<BundleId, Tag>, is_new: bool) -> Result<Vec<Order>, PostError> {
     side.office.desk.bag().with(|bag| {
         let fit = bag.store().in_order().into_iter().filter(|(_, carried)| is_offered(carried));
         let fit: Vec<_> = fit.take(OFFERED_MAX).collect();

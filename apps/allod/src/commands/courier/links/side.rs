@@ -29,11 +29,8 @@ impl Side {
     /// [`PostError`] of the disk.
     pub(super) fn take(&self, bundle: &Bundle) -> Result<Result<(), Refused>, PostError> {
         let is_wanted = self.office.desk.wants(&bundle.tag);
-        let put = self
-            .office
-            .desk
-            .bag()
-            .with(|bag| bag.put(bundle, Origin::Unknown, is_wanted, allod_node::now()));
+        let put =
+            self.office.desk.bag().with(|bag| bag.put(bundle, Origin::Unknown, is_wanted, allod_node::now()));
         match put {
             Ok(()) => {
                 if is_wanted {

@@ -169,12 +169,7 @@ fn load(side: &Side, id: &BundleId) -> Result<Option<(Bundle, u8)>, PostError> {
 }
 
 /// Keeps what they give, until the session ends.
-async fn take(
-    side: &Side,
-    mut connection: Connection,
-    known: &Known,
-    node: &str,
-) -> Result<(), PostError> {
+async fn take(side: &Side, mut connection: Connection, known: &Known, node: &str) -> Result<(), PostError> {
     let mut foreign = 0_u64;
     while let Some(incoming) = connection.receive().await {
         let Some(why) = keep(side, incoming, known)? else { continue };
