@@ -86,6 +86,7 @@ pub(crate) fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Command::Read(args) => courier::read::run(&home, &args, screen),
             Command::Group(args) => courier::group::run(&home, args, screen),
             Command::Carry(args) => courier::carry::run(&home, args, screen).await,
+            Command::Vouch(args) => courier::vouch::run(&home, args, screen),
             Command::Links(args) => courier::links::run(&home, args, screen).await,
             Command::Key(args) => key::run(&home, &args, screen),
             Command::Put(args) => vault::put::run(&vault, &args, screen),

@@ -54,6 +54,12 @@ impl Life {
         home::command(&self.home, self.home.parent().unwrap(), &args)
     }
 
+    /// Who they are.
+    pub fn did(&self) -> String {
+        let person = allod_node::person::Home::new(self.home.clone()).load().unwrap().unwrap();
+        person.log.state().did().to_string()
+    }
+
     /// Invites somebody: the invitation's text.
     #[track_caller]
     pub fn invites(&self) -> String {

@@ -8,5 +8,10 @@ mod home;
 mod life;
 mod neighbours;
 mod nodes;
+#[path = "../process/mod.rs"]
+mod process;
 mod stick;
+#[path = "../story/mod.rs"]
+mod story;
 mod street;
+mod vouch;

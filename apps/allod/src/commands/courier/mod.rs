@@ -12,6 +12,7 @@ pub(crate) mod read;
 mod records;
 pub(crate) mod send;
 mod told;
+pub(crate) mod vouch;
 mod who;
 
 pub(crate) use office::Office;
