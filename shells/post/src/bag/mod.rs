@@ -15,7 +15,8 @@ mod entry;
 mod peers;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -249,7 +250,7 @@ impl Open<'_> {
     /// [`PostError::File`]. The store does not have it then.
     pub fn keep(&mut self, bundle: &Bundle) -> Result<(), PostError> {
         let id = bundle.id();
-        let Some(carried) = self.bag.store.get(&id) else { return Ok(()) };
+        let carried = self.bag.store.get(&id).ok_or(PostError::Refused(Refused::NoRoom))?;
         let meta = entry::encode(carried);
         let path = self.bag.path(&id);
         let folder = path.parent().unwrap_or(&self.bag.folder).to_owned();
@@ -282,7 +283,11 @@ impl Open<'_> {
     pub fn update(&mut self, id: &BundleId) -> Result<(), PostError> {
         let Some(carried) = self.bag.store.get(id) else { return Ok(()) };
         let path = self.bag.path(id);
-        let file = disk::file(&path)?;
+        let file = match OpenOptions::new().write(true).open(&path) {
+            // It is dropped with what follows.
+            Err(why) if why.kind() == ErrorKind::NotFound => return Ok(()),
+            file => file.map_err(PostError::at(&path))?,
+        };
         self.is_changed = true;
         file.write_all_at(&entry::encode(carried), 0).map_err(PostError::at(&path))
     }

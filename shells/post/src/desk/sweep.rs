@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use allod_courier::bundle::{Bundle, BundleId, Reassembly};
 use allod_courier::carry::Origin;
-use allod_courier::messenger::{Messenger, News, Part, Received};
+use allod_courier::messenger::{Messenger, News, Part, Received, Reference};
 use allod_courier::ratchet::{Tag, Token};
 use allod_crypto::CryptoRng;
 use allod_did::Did;
 use allod_vault::Compress;
 use allod_wire::Instant;
+use data_encoding::HEXLOWER;
 
 use super::{Desk, Records};
 use crate::meet::Signal;
@@ -30,15 +31,15 @@ pub struct Swept {
 
 /// A message that was taken out.
 struct Taken {
+    tag: Tag,
     ids: Vec<BundleId>,
     /// What is to be told to carriers, and until when it is remembered.
     token: Option<(Token, Instant)>,
 }
 
 /// What a file's parts are kept under.
-pub fn name_of(from: &Did, id: &allod_courier::messenger::MessageId) -> String {
-    use data_encoding::HEXLOWER;
-    format!("{}-{}", HEXLOWER.encode(&from.0[..8]), HEXLOWER.encode(&id.0))
+pub fn name_of(from: &Did, reference: &Reference) -> String {
+    format!("{}-{}", HEXLOWER.encode(&from.0[..8]), HEXLOWER.encode(&reference.short()))
 }
 
 impl<R: Records> Desk<R> {
@@ -51,12 +52,14 @@ impl<R: Records> Desk<R> {
         let now = now();
         let tags = self.bag().with(|bag| Ok::<_, PostError>(tags(bag)))?;
         let mut swept = Swept::default();
-        let is_any = self.look(|messenger| tags.iter().any(|tag| messenger.wants(tag)))?;
+        let is_any = self.look(|messenger| {
+            messenger.outgoing().next().is_some() || tags.iter().any(|tag| messenger.wants(tag))
+        })?;
         if !is_any {
             return Ok(swept);
         }
         let (mut taken, mut refused) = (Vec::new(), BTreeSet::new());
-        self.transact(|messenger| {
+        self.transact(rng, |messenger, rng| {
             let mut left: BTreeSet<Tag> = tags;
             loop {
                 let wanted: Vec<Tag> = left.iter().filter(|tag| messenger.wants(tag)).copied().collect();
@@ -73,7 +76,7 @@ impl<R: Records> Desk<R> {
         })?;
         // All of it is durable: now carriers may be told.
         self.bag().with(|bag| {
-            for Taken { ids, token } in &taken {
+            for Taken { tag, ids, token } in &taken {
                 match token {
                     Some((token, until)) => {
                         bag.tell(*token, *until, now)?;
@@ -82,6 +85,12 @@ impl<R: Records> Desk<R> {
                     }
                     // What is for many is carried on for the others.
                     None => ids.iter().try_for_each(|id| bag.pass_on(id))?,
+                }
+                // What else is said to be of it is not.
+                for id in bag.store().with_tag(tag).to_vec() {
+                    if bag.store().get(&id).is_some_and(|carried| carried.is_wanted) {
+                        bag.erase(&[id])?;
+                    }
                 }
             }
             let refused: Vec<BundleId> = refused.iter().copied().collect();
@@ -107,7 +116,7 @@ impl<R: Records> Desk<R> {
         for bundle in whole {
             let ids = vec![bundle.id()];
             match self.receive(messenger, &bundle, now, compress, rng, swept)? {
-                Some(token) => return Ok(taken.push(Taken { ids, token })),
+                Some(token) => return Ok(taken.push(Taken { tag, ids, token })),
                 None => refused.extend(ids),
             }
         }
@@ -124,7 +133,7 @@ impl<R: Records> Desk<R> {
             for bundle in reassembly.whole() {
                 if let Some(token) = self.receive(messenger, &bundle, now, compress, rng, swept)? {
                     let ids = fragments.iter().map(Bundle::id).collect();
-                    return Ok(taken.push(Taken { ids, token }));
+                    return Ok(taken.push(Taken { tag, ids, token }));
                 }
             }
         }
@@ -176,7 +185,7 @@ impl<R: Records> Desk<R> {
         compress: &impl Compress,
     ) -> Result<Option<Option<Token>>, PostError> {
         let Some(reference) = messenger.reference(&part.from, &part.id) else { return Ok(None) };
-        let name = name_of(&part.from, &part.id);
+        let name = name_of(&part.from, reference);
         let is_kept = self.parts.keep(&name, reference, part.number, &part.bytes, compress)?;
         Ok(is_kept.then(|| messenger.part_is_here(part)))
     }
