@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
-use crate::home::until;
+use crate::home::{self, until};
 use crate::life::Life;
 use crate::street::Running;
 
@@ -57,6 +57,34 @@ fn two_who_are_joined_by_tcpcl_write_to_each_other() {
     write_to_each_other(&lives, &runs);
     // Nobody else uses them meanwhile.
     lives[0].does(&["links", "run"]).failed("another process uses the links");
+}
+
+#[test]
+fn the_network_and_node_of_up_use_the_links_as_well_unless_told_not_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let lives = two(folder.path());
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    lives[0].does(&["links", "tcpcl", &address]).done();
+    lives[1].does(&["links", "tcpcl", &address, "--to"]).done();
+    let up = |more: &[&str]| {
+        let args = [&["up", "--plain", "--port-base", "0"], more].concat();
+        home::command(&lives[0].home, folder.path(), &args)
+    };
+    let alice = Running::begin(&mut up(&[]));
+    alice.said("TCPCL: listening", PATIENCE);
+    let bob = Running::begin(&mut lives[1].using_links());
+    let invitation = lives[0].invites();
+    lives[1].does(&["contact", "accept", &invitation, "--name", "Alice", "--text", "hello network"]).done();
+    alice.said("hello network", PATIENCE);
+    lives[0].does(&["links", "run"]).failed("another process uses the links");
+    drop(alice);
+
+    let alice = Running::begin(&mut up(&["--no-links"]));
+    alice.said("end  ", PATIENCE);
+    let links = Running::begin(&mut lives[0].using_links());
+    links.said("TCPCL: listening", PATIENCE);
+    assert!(!alice.all().iter().any(|line| line.contains("TCPCL")));
+    drop(bob);
 }
 
 /// A pseudoterminal: what a program opens as its device, and the other end.

@@ -127,7 +127,7 @@ impl<R: Records> Desk<R> {
     /// [`Self::wants`] knows.
     pub fn expected_next(&self, each: usize, most: usize) -> Vec<Tag> {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.iter().flat_map(|messenger| messenger.expected_next(each)).take(most).collect()
+        wanted.iter().flat_map(|(_, messenger)| messenger.expected_next(each)).take(most).collect()
     }
 
     /// Sees what other processes changed. Whether they did.
