@@ -10,6 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use allod_courier::bundle::{Bundle, Lifetime, Priority, Seconds, Terms};
+use allod_links::LinkError;
+use allod_links::tcpcl::{Connection, Refusal, Settings};
+use hardy_bpv7::builder::Builder;
+use hardy_bpv7::creation_timestamp::CreationTimestamp;
+use hardy_bpv7::dtn_time::DtnTime;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -57,6 +63,66 @@ fn two_who_are_joined_by_tcpcl_write_to_each_other() {
     write_to_each_other(&lives, &runs);
     // Nobody else uses them meanwhile.
     lives[0].does(&["links", "run"]).failed("another process uses the links");
+}
+
+/// A bundle of another program, for an endpoint of its own.
+fn foreign() -> Vec<u8> {
+    let time = CreationTimestamp::from_parts(Some(DtnTime::new(allod_node::now().0 - 946_684_800_000)), 1);
+    let builder = Builder::new("ipn:7.1".parse().unwrap(), "ipn:9.1".parse().unwrap())
+        .with_lifetime(Duration::from_hours(1))
+        .with_payload(b"for somebody else".into());
+    builder.build(time).unwrap().1.into_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_node_gives_is_taken_once_if_it_is_the_couriers_and_else_refused_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let lives = two(folder.path());
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    lives[0].does(&["links", "tcpcl", &address]).done();
+    let run = Running::begin(&mut lives[0].using_links());
+    run.said("TCPCL: listening", PATIENCE);
+    let node = Connection::connect(&address, &Settings::new("dtn://another/")).await.unwrap();
+    assert!(node.node().starts_with("dtn://allod-node-"));
+    run.said("dtn://another/ is there", PATIENCE);
+
+    let not_ours = Err(Refusal::NotAcceptable);
+    let give = async |bytes: Vec<u8>| match node.send(bytes).await {
+        Ok(()) => Ok(()),
+        Err(LinkError::Refused(why)) => Err(why),
+        Err(why) => panic!("{why}"),
+    };
+    assert_eq!(give(foreign()).await, not_ours);
+    run.said("refused from dtn://another/: a bundle for another kind of endpoint (1 so far)", PATIENCE);
+    assert_eq!(give(b"no bundle".to_vec()).await, not_ours);
+    run.said("refused from dtn://another/: not a bundle, or not whole (2 so far)", PATIENCE);
+    let (created, lifetime) = (Seconds::at(allod_node::now()), Lifetime::at_least(3600));
+    let terms = |sequence| Terms {
+        created,
+        sequence,
+        lifetime,
+        priority: Priority::Normal,
+        copies: 4,
+        custody: false,
+    };
+    let bundle = Bundle::new(&[5; 300], terms(1)).unwrap();
+    assert_eq!(give(bundle.to_full()).await, Ok(()));
+    assert_eq!(give(bundle.to_full()).await, Err(Refusal::Completed));
+    let old = Bundle::new(&[6; 300], Terms { created: Seconds(1), ..terms(2) }).unwrap();
+    assert_eq!(give(old.to_full()).await, not_ours);
+    let carried = lives[0].rows(&["carry"])[0]["of_others"]["bundles"].as_u64();
+    assert_eq!(carried, Some(1));
+    drop(node);
+    run.said("dtn://another/ has gone", PATIENCE);
+
+    // Whoever comes next is given it, with half of its copies, and once.
+    let mut next = Connection::connect(&address, &Settings::new("dtn://next/")).await.unwrap();
+    let given = tokio::time::timeout(PATIENCE, next.receive()).await.unwrap().unwrap();
+    let given_bundle = Bundle::from_full(&given.bundle).unwrap();
+    assert_eq!((given_bundle.id(), given_bundle.terms.copies), (bundle.id(), 2));
+    given.accept();
+    let again = tokio::time::timeout(Duration::from_secs(2), next.receive()).await;
+    assert!(again.is_err(), "it is given once");
 }
 
 #[test]
