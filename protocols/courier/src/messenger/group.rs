@@ -486,7 +486,11 @@ impl Messenger {
         rng: &mut impl CryptoRng,
     ) -> Option<Content> {
         let group = self.groups.get(&id)?;
-        let changes: Vec<&Change> = ids.iter().filter_map(|id| group.find(id)).collect();
+        // With the founding, so that it does not matter which message comes first.
+        let founding = ChangeId(id.0);
+        let others = ids.iter().filter(|id| **id != founding);
+        let changes: Vec<&Change> =
+            core::iter::once(&founding).chain(others).filter_map(|id| group.find(id)).collect();
         let mut named: BTreeSet<Did> = changes.iter().flat_map(|change| named(change)).collect();
         let changes = changes.iter().map(|change| ByteVec::from(change.encode())).collect();
         let own = self.did();
@@ -531,6 +535,14 @@ impl Messenger {
         let is_admin = group.membership.is_admin(&own);
         let leavers: Vec<Did> = left.iter().filter(|did| group.left_by_themselves(did)).copied().collect();
         for did in joined.iter().filter(|did| **did != own) {
+            if let Some(person) = self.people.get_mut(did)
+                && person.standing == Standing::Asking
+                && person.asked == 0
+            {
+                // They greeted before it was known that they belong to the group.
+                person.standing = Standing::Known;
+                self.dirty.insert(Name::Person(*did));
+            }
             for some in own_changes.chunks(CHANGES_AT_ONCE) {
                 self.tell_changes(id, *did, some, now, rng)?;
             }
@@ -558,7 +570,7 @@ impl Messenger {
         received: &mut Received,
     ) -> Result<(), CourierError> {
         let mut new = Vec::new();
-        for change in changes.iter().take(CHANGES_AT_ONCE) {
+        for change in changes.iter().take(CHANGES_AT_ONCE + 1) {
             new.push(Change::decode(change)?);
         }
         let standing = self.people.get(&from).map(|person| person.standing);
