@@ -146,6 +146,11 @@ pub async fn meet(
             break;
         }
     }
+    let has_failed = met.fault.is_some();
+    carrier.bag().with(|bag| {
+        bag.blame(&encounter.faults(), has_failed);
+        Ok::<_, PostError>(())
+    })?;
     Ok(met)
 }
 

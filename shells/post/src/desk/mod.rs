@@ -5,13 +5,13 @@
 //! was to leave is in the records until the bag has it.
 
 mod sweep;
-#[cfg(test)]
-mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use allod_courier::CourierError;
+use allod_courier::carry::Refused;
 use allod_courier::contact::Own;
 use allod_courier::messenger::{Messenger, RecordChange};
 use allod_courier::ratchet::Tag;
@@ -90,7 +90,7 @@ impl<R: Records> Desk<R> {
     }
 
     /// Does something with the messenger. What changed is durable, and what is to leave is in the
-    /// bag, when this returns; where it failed, nothing changed.
+    /// bag, when this returns; where it failed, nothing changed, but for [`PostError::NotLeft`].
     ///
     /// # Errors
     /// What it says, and [`PostError`].
@@ -98,7 +98,10 @@ impl<R: Records> Desk<R> {
         &self,
         act: impl FnOnce(&mut Messenger) -> Result<T, CourierError>,
     ) -> Result<T, PostError> {
-        self.transact(|messenger| Ok(act(messenger)?))
+        match self.transact(|messenger| Ok(act(messenger)?))? {
+            (done, None) => Ok(done),
+            (_, Some(why)) => Err(PostError::NotLeft(Box::new(why))),
+        }
     }
 
     /// Looks at the messenger as it is now.
@@ -149,9 +152,14 @@ impl<R: Records> Desk<R> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn transact<T>(&self, act: impl FnOnce(&mut Messenger) -> Result<T, PostError>) -> Result<T, PostError> {
+    /// What was done, and why something that it lets leave could not, if so.
+    fn transact<T>(
+        &self,
+        act: impl FnOnce(&mut Messenger) -> Result<T, PostError>,
+    ) -> Result<(T, Option<PostError>), PostError> {
         self.inside().held(|inside| {
             let (_, messenger) = inside.messenger(&self.own)?;
+            let before: BTreeSet<u64> = messenger.outgoing().map(|(number, _)| number).collect();
             let done = match act(messenger) {
                 Ok(done) => done,
                 Err(why) => {
@@ -162,32 +170,41 @@ impl<R: Records> Desk<R> {
             };
             let changes = messenger.changes();
             inside.change(&changes)?;
-            self.let_leave(inside)?;
+            let waits = self.let_leave(inside, &before);
             if let Some((_, messenger)) = &inside.cached {
                 self.show(messenger);
             }
-            Ok(done)
+            Ok((done, waits))
         })
     }
 
     /// Puts into the bag what is to leave. The records say that it has left with the next change:
-    /// until then it would be put there again, where it is already.
-    fn let_leave(&self, inside: &mut Inside<R>) -> Result<(), PostError> {
-        let Some((_, messenger)) = &mut inside.cached else { return Ok(()) };
-        let outgoing: Vec<u64> = messenger.outgoing().map(|(number, _)| number).collect();
-        if outgoing.is_empty() {
-            return Ok(());
-        }
+    /// until then it would be put there again, where it is already. What cannot leave now stays in the
+    /// records, and the reason is given of what was not to leave `before`.
+    fn let_leave(&self, inside: &mut Inside<R>, before: &BTreeSet<u64>) -> Option<PostError> {
+        let Some((_, messenger)) = &mut inside.cached else { return None };
+        messenger.outgoing().next()?;
+        let (mut left, mut waits) = (Vec::new(), None);
         let now = now();
-        self.bag().with(|bag| {
-            messenger.outgoing().try_for_each(|(_, bundle)| match bag.put_own(bundle, now) {
-                // It was to leave long ago.
-                Err(PostError::Refused(allod_courier::carry::Refused::Expired)) => Ok(()),
-                put => put,
-            })
-        })?;
-        messenger.has_left(&outgoing);
-        Ok(())
+        let put = self.bag().with(|bag| {
+            for (number, bundle) in messenger.outgoing() {
+                match bag.put_own(bundle, now) {
+                    // It was to leave long ago.
+                    Ok(()) | Err(PostError::Refused(Refused::Expired)) => left.push(number),
+                    Err(PostError::Refused(_)) if before.contains(&number) => {}
+                    Err(why) => drop(waits.get_or_insert(why)),
+                }
+            }
+            Ok::<_, PostError>(())
+        });
+        match put {
+            Ok(()) => {
+                messenger.has_left(&left);
+                waits
+            }
+            // Nothing of it is sure to be there.
+            Err(why) => messenger.outgoing().any(|(number, _)| !before.contains(&number)).then_some(why),
+        }
     }
 
     /// Keys of messages that are late for too long go, and what has expired.
@@ -195,11 +212,12 @@ impl<R: Records> Desk<R> {
     /// # Errors
     /// [`PostError`].
     pub fn forget(&self, now: Instant) -> Result<(), PostError> {
+        // There may be room then for what is to leave.
+        self.bag().with(|bag| bag.expire(now).map(|_| ()))?;
         self.with(|messenger| {
             messenger.forget(now);
             Ok(())
-        })?;
-        self.bag().with(|bag| bag.expire(now).map(|_| ()))
+        })
     }
 }
 
