@@ -43,6 +43,11 @@ pub fn public_key(secret: &Secret<32>) -> Vec<u8> {
     DecapsulationKeyRejectNonContrib::from(*secret.expose()).encapsulation_key().to_bytes().to_vec()
 }
 
+/// Whether something can be encapsulated to these bytes.
+pub fn is_public_key(public: &[u8]) -> bool {
+    EncapsulationKey::try_from(public).is_ok()
+}
+
 /// A fresh shared secret and the ciphertext that carries it to the holder of
 /// `public`.
 ///

@@ -19,9 +19,6 @@ use crate::{PostError, now};
 /// How often it is looked whether the other side is silent for too long.
 const TICK: Duration = Duration::from_secs(5);
 
-/// Frames that are taken from the encounter at a time.
-const AHEAD: usize = 8;
-
 /// Frames that wait for the link, at most, while more are taken from it.
 const OUTBOX_MAX: usize = 256;
 
@@ -46,6 +43,8 @@ pub enum Signal {
     New(BundleId),
     /// Something was delivered.
     Delivered(Token),
+    /// Other tags may be wanted than before.
+    Wanted,
 }
 
 /// Somebody who can be reached now. Frames arrive whole and in order.
@@ -115,8 +114,9 @@ pub async fn meet(
         Err(why) => return Ok(Met { fault: Some(why), ..met }),
     };
     let mut tick = tokio::time::interval(TICK);
-    let mut outbox = VecDeque::from(work(carrier, &mut encounter, None, &mut met, &mut tell)?);
+    let mut outbox = VecDeque::from(work(carrier, &mut encounter, Vec::new(), &mut met, &mut tell)?);
     while met.fault.is_none() {
+        let mut inputs = Vec::new();
         let input = tokio::select! {
             // Frames are taken while others wait to leave, or both sides could wait for ever.
             room = send.reserve(), if !outbox.is_empty() => match room {
@@ -135,20 +135,29 @@ pub async fn meet(
             signal = signals.recv() => match signal {
                 Ok(Signal::New(id)) => Input::New(id),
                 Ok(Signal::Delivered(token)) => Input::Delivered(token),
-                Err(broadcast::error::RecvError::Lagged(_)) => continue,
+                Ok(Signal::Wanted) => Input::Wanted,
+                // What was missed is looked for: the other side says no to what it has.
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    inputs = carrier.bag().with(|bag| {
+                        Ok::<_, PostError>(bag.store().iter().map(|(id, _)| Input::New(*id)).collect())
+                    })?;
+                    Input::Wanted
+                }
                 Err(broadcast::error::RecvError::Closed) => Input::Over,
             },
             _ = tick.tick() => Input::Tick,
         };
         let is_over = input == Input::Over;
-        outbox.extend(work(carrier, &mut encounter, Some(input), &mut met, &mut tell)?);
+        inputs.push(input);
+        outbox.extend(work(carrier, &mut encounter, inputs, &mut met, &mut tell)?);
         if is_over {
             break;
         }
     }
-    let has_failed = met.fault.is_some();
+    // What came before the end is kept.
+    work(carrier, &mut encounter, Vec::new(), &mut met, &mut tell)?;
     carrier.bag().with(|bag| {
-        bag.blame(&encounter.faults(), has_failed);
+        bag.blame(&encounter.faults(), met.fault.is_some());
         Ok::<_, PostError>(())
     })?;
     Ok(met)
@@ -158,12 +167,11 @@ pub async fn meet(
 fn work(
     carrier: &Carrier,
     encounter: &mut Encounter,
-    input: Option<Input>,
+    mut inputs: Vec<Input>,
     met: &mut Met,
     tell: &mut impl FnMut(Happened),
 ) -> Result<Vec<Vec<u8>>, PostError> {
     carrier.bag().with(|bag| {
-        let mut inputs: Vec<Input> = input.into_iter().collect();
         let mut frames = Vec::new();
         loop {
             for input in inputs.drain(..) {
@@ -175,11 +183,10 @@ fn work(
                     met.fault.get_or_insert(why);
                 }
             }
-            while frames.len() < AHEAD {
-                match encounter.poll() {
-                    Some(Output::Send(frame)) => frames.push(frame),
-                    Some(output) => inputs.extend(done(carrier, bag, output, met, tell)?),
-                    None => break,
+            while let Some(output) = encounter.poll() {
+                match output {
+                    Output::Send(frame) => frames.push(frame),
+                    output => inputs.extend(done(carrier, bag, output, met, tell)?),
                 }
             }
             // What was kept is durable before it is said so.
@@ -245,7 +252,10 @@ fn happened(
         Event::Took(id) => {
             met.took += 1;
             let _ = carrier.signals.send(Signal::New(id));
-            tell(Happened::Took(id));
+            // It may have come to be wanted while it was on its way.
+            let tag = bag.store().get(&id).map(|carried| carried.tag);
+            let is_wanted = tag.is_some_and(|tag| (carrier.wants)(&tag));
+            tell(if is_wanted { Happened::Came(id) } else { Happened::Took(id) });
         }
         Event::Gave { id, .. } => {
             met.gave += 1;

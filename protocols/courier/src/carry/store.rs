@@ -11,7 +11,7 @@ use super::refused::{Counts, Refused};
 use super::route::SPREAD;
 use super::shares::{Room, Shares};
 use super::tombstones::Tombstones;
-use crate::bundle::{Bundle, BundleId, Lifetime, PAYLOAD_MAX, Terms};
+use crate::bundle::{Bundle, BundleId, Lifetime, PAYLOAD_MAX, Priority, Terms};
 use crate::ratchet::{Tag, Token};
 
 /// How far ahead of the clock here a bundle may say that it was made, in milliseconds.
@@ -148,12 +148,18 @@ impl Store {
         self.check(&id, &new, now)?;
         self.insert(id, new, days);
         let mut gone = Vec::new();
+        // What is for oneself, and what one writes, is taken however full it is of one's own: it is
+        // bounded where it is made, or by what is awaited.
+        let is_always = new.is_kept() && (new.is_wanted || new.terms.priority != Priority::Bulk);
         loop {
             let is_over = !new.is_kept() && self.shares.is_over(&new.origin, &self.limits);
             let victim = if is_over {
                 self.shares.least_of(&new.origin)
             } else if self.bytes > self.limits.bytes || self.carried.len() > self.limits.count {
-                self.shares.least(&self.limits)
+                match self.shares.least(&self.limits) {
+                    None if is_always => return Ok(gone),
+                    victim => victim,
+                }
             } else {
                 return Ok(gone);
             };
@@ -187,10 +193,14 @@ impl Store {
             return Err(Refused::Delivered);
         }
         if new.is_wanted {
-            let same = self.with_tag(&new.tag);
-            let sizes = same.iter().filter_map(|id| self.carried.get(id)).map(|one| u64::from(one.size));
-            let bytes = sizes.sum::<u64>() + u64::from(new.size);
-            if same.len() >= WANTED_MAX || bytes > 2 * PAYLOAD_MAX as u64 {
+            // Whoever has seen a tag can make up what is said to be for it: nobody keeps what others
+            // bring from coming.
+            let same = self.with_tag(&new.tag).iter().filter_map(|id| self.carried.get(id));
+            let (mut count, mut bytes) = (0, u64::from(new.size));
+            for one in same.filter(|one| one.origin == new.origin) {
+                (count, bytes) = (count + 1, bytes + u64::from(one.size));
+            }
+            if count >= WANTED_MAX || bytes > 2 * PAYLOAD_MAX as u64 {
                 return Err(Refused::OverQuota);
             }
         }

@@ -133,6 +133,13 @@ impl Invitation {
         }
         let identity = Identity::decode(&encoded.identity)?;
         let (terms, signature) = (encoded.terms, Signature(encoded.signature));
+        // With keys that are none, nobody who took it could write to it.
+        let probe = Secret::from([1; 32]);
+        let are_keys =
+            [&terms.ratchet, identity.agreement()].iter().all(|key| exchange::agree(&probe, key).is_ok());
+        if !are_keys || !kem::is_public_key(&terms.kem) {
+            return Err(CourierError::Malformed);
+        }
         let verified = identity.key().verify(&signed(&identity, &terms), &signature);
         verified.map_err(|_| CourierError::Signature(identity.did()))?;
         Ok(Self { identity, terms, signature })

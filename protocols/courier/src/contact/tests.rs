@@ -193,6 +193,7 @@ fn an_invitation_of_no_device_or_with_other_terms_is_refused() {
 fn an_invitation_with_a_key_that_is_none_is_refused_when_it_is_answered() {
     let (alice, bob) = (Person::new(), Person::new());
     let forged = Invitation::with_keys(&bob.own(), [0; 32], alloc::vec![0; kem::PUBLIC_KEY]);
+    assert_eq!(Invitation::decode(&forged.encode()).unwrap_err(), CourierError::Malformed);
     assert_eq!(greet(&alice.own(), &forged, b"hello", NOW, &mut rng()).unwrap_err(), CourierError::Malformed);
 }
 

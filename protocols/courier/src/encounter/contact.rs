@@ -202,6 +202,7 @@ impl Encounter {
                 None
             }
             Input::Delivered(token) => self.giving.deliver(token),
+            Input::Wanted => self.taking.wanted(here),
             Input::Frame(_) | Input::Tick | Input::Over => None,
         };
         message.into_iter().for_each(|message| self.send(message));
@@ -295,6 +296,10 @@ impl Encounter {
             }
             Message::Idle => {
                 self.taking.idle()?;
+                None
+            }
+            Message::Again(ids) => {
+                self.giving.again(&ids, here.store)?;
                 None
             }
             Message::Hello(_) | Message::Proof(_) | Message::Reconcile(_) | Message::Lacks(..) => {

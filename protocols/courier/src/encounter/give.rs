@@ -133,6 +133,16 @@ impl Giving {
         }
     }
 
+    /// The other side wants to be shown these once more.
+    pub(super) fn again(&mut self, ids: &[Short], store: &Store) -> Result<(), EncounterError> {
+        if ids.is_empty() || ids.len() > BATCH_MAX {
+            return Err(EncounterError::TooMany);
+        }
+        // What is not here any more was told, or expired.
+        ids.iter().filter_map(|id| store.find(*id)).for_each(|id| self.add(id, store));
+        Ok(())
+    }
+
     /// The other side carries something with this tag.
     pub(super) fn is_theirs(&mut self, tag: Tag) {
         self.theirs.insert(tag);

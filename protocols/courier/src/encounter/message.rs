@@ -50,6 +50,8 @@ pub(super) enum Message {
     Token(Token),
     /// All was shown that there is.
     Idle,
+    /// These that were shown are to be shown again: among them are some that are wanted now.
+    Again(Vec<Short>),
 }
 
 /// Why a bundle that came is not kept.
@@ -221,6 +223,7 @@ impl Message {
             Self::Declined(..) => 10,
             Self::Token(_) => 11,
             Self::Idle => 12,
+            Self::Again(_) => 13,
         }
     }
 
@@ -268,6 +271,7 @@ impl Message {
             }
             Self::Token(token) => bytes.extend_from_slice(&token.0),
             Self::Idle => {}
+            Self::Again(ids) => bytes.extend(ids.iter().flatten()),
         }
         bytes
     }
@@ -298,6 +302,7 @@ impl Message {
             10 => Self::Declined(read.array()?, *DECLINED.get(usize::from(read.u8()?))?),
             11 => Self::Token(Token(read.array()?)),
             12 => Self::Idle,
+            13 => Self::Again(read.all(|read| read.array())?),
             _ => return None,
         })
     }

@@ -15,7 +15,9 @@
 //! 4. What was asked for comes in its order, in frames that say where in the bundle they belong. Once it is
 //!    durable, whoever took it says so, and whether it answers for it from now on. Then copies
 //!    are counted here, and not before: if the contact breaks, there are rather too many than none.
-//! 5. While the contact lasts, what is new is shown at once, and so are tokens.
+//! 5. While the contact lasts, what is new is shown at once, and so are tokens. What was declined
+//!    is shown again when it is asked for: opening one message may let others be expected. Among
+//!    those that are wanted then are three times as many that are not.
 //!
 //! What came of a large bundle when the contact breaks is kept as a fragment; the same carrier is
 //! asked for the rest when it is met again.
@@ -88,6 +90,8 @@ pub enum Input {
     New(BundleId),
     /// Something was delivered, as a message that was opened here says ([`Store::tell`]), or another encounter.
     Delivered(Token),
+    /// Other tags may be wanted than before.
+    Wanted,
     /// The [deadline](Encounter::deadline) may have passed.
     Tick,
     /// The link is closed, from here or there.

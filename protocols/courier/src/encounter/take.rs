@@ -1,7 +1,7 @@
 //! The taking side of a contact: which of the bundles that are shown are asked for, and what
 //! becomes of their bytes.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use allod_wire::Instant;
@@ -12,9 +12,13 @@ use super::message::{Answer, Declined, Header, Message, Short};
 use super::{Event, Here, Output};
 use crate::bundle::{Bundle, BundleId, Part, Priority};
 use crate::carry::{Carried, Custody, Origin, Refused, is_cover};
+use crate::ratchet::Tag;
 
 /// The most headers in an hour.
 const SHOWN_MAX: u32 = 1 << 16;
+
+/// Bundles that were declined and are remembered.
+const DECLINED_MAX: usize = 8192;
 
 /// Of a bundle that was broken off, so many bytes are kept as a fragment, and no fewer.
 const FRAGMENT_MIN: usize = 2048;
@@ -35,6 +39,10 @@ pub(super) struct Taking {
     keeping: BTreeMap<BundleId, Keeping>,
     shown: (u32, Instant),
     was_idle: bool,
+    /// What was shown and not asked for, though there might be a use for it later.
+    declined: BTreeMap<Short, Tag>,
+    /// Of these, what is to be shown again, and is then asked for whether it is wanted or not.
+    again: BTreeSet<Short>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +72,8 @@ impl Taking {
             keeping: BTreeMap::new(),
             shown: (0, now),
             was_idle: false,
+            declined: BTreeMap::new(),
+            again: BTreeSet::new(),
         }
     }
 
@@ -136,16 +146,51 @@ impl Taking {
                 here.store.count(why);
                 if matches!(why, Refused::Expired | Refused::Ahead) {
                     faults.out_of_time = faults.out_of_time.saturating_add(1);
+                } else {
+                    self.decline(header);
                 }
                 return Answer::No;
             }
         }
-        if !is_wanted && !is_cover && header.terms.copies == 0 {
+        let is_asked_again = self.again.remove(&header.id);
+        if !is_wanted && !is_cover && !is_asked_again && header.terms.copies == 0 {
+            self.decline(header);
             return Answer::No;
         }
         let custody = header.terms.custody && header.terms.copies > 0 && self.is_friend(here);
         self.expected.insert(header.id, Expected { header: header.clone(), from, is_wanted, custody });
         Answer::Ask { from, custody }
+    }
+
+    fn decline(&mut self, header: &Header) {
+        self.declined.insert(header.id, header.tag);
+        if self.declined.len() > DECLINED_MAX {
+            self.declined.pop_first();
+        }
+    }
+
+    /// Other tags are wanted now: what was declined and is wanted is asked for, hidden among
+    /// others.
+    pub(super) fn wanted(&mut self, here: &Here<'_>) -> Option<Message> {
+        if self.again.len() > DECLINED_MAX {
+            // Whoever does not show them again has lost them.
+            self.again.clear();
+        }
+        let is_wanted = |(_, tag): &(&Short, &Tag)| (here.wants)(tag);
+        let mut ids: Vec<Short> =
+            self.declined.iter().filter(is_wanted).map(|(id, _)| *id).take(BATCH_MAX / 4).collect();
+        // From where the first one is on: ids are as good as drawn.
+        let first = *ids.first()?;
+        let others = self.declined.range(first..).chain(self.declined.range(..first));
+        let hiding: Vec<Short> =
+            others.filter(|one| !is_wanted(one)).map(|(id, _)| *id).take(3 * ids.len()).collect();
+        ids.extend(hiding);
+        ids.sort_unstable();
+        for id in &ids {
+            self.declined.remove(id);
+            self.again.insert(*id);
+        }
+        Some(Message::Again(ids))
     }
 
     /// How much of the beginning of a bundle has come from the same hands before. Fragments

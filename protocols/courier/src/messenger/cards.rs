@@ -33,7 +33,10 @@ impl Messenger {
         let name = log.state().did();
         match self.people.get(&did) {
             Some(person) if person.log.extends(&log) => {}
-            Some(_) => drop(self.update_log(did, &log)),
+            Some(_) => {
+                drop(self.update_log(did, &log));
+                self.is_log_new = true;
+            }
             None => {
                 let name = alloc::string::ToString::to_string(&name);
                 self.people.insert(did, Person::new(log, name, Standing::Contact));
@@ -48,8 +51,10 @@ impl Messenger {
         let enough = Instant(now.0.saturating_add(CARD_LEFT_MS));
         let log = self.own.identity().log();
         let mut current = self.given.values().filter(|given| given.is_card);
-        let found = current
-            .find(|given| given.invitation.expires() >= enough && given.invitation.identity().log() == log);
+        let found = current.find(|given| {
+            let invitation = &given.invitation;
+            given.has_room() && invitation.expires() >= enough && invitation.identity().log() == log
+        });
         let card = match found.map(|given| given.invitation.clone()) {
             Some(card) => card,
             None => self.give(Instant(now.0.saturating_add(CARD_MS)), false, true, rng),
@@ -79,9 +84,10 @@ impl Messenger {
         rng: &mut impl CryptoRng,
     ) -> Result<(), CourierError> {
         let edition = self.edition(now, rng);
-        let is_own = did == self.did();
+        let (is_own, is_member) = (did == self.did(), self.shares_group(&did));
         let Some(person) = self.people.get_mut(&did) else { return Ok(()) };
-        let is_to_know = is_own || person.standing == Standing::Contact;
+        let is_contact = person.standing == Standing::Contact;
+        let is_to_know = is_own || is_contact || is_member && person.standing != Standing::Blocked;
         let Some(device) = person.devices.get_mut(&key) else { return Ok(()) };
         if !is_to_know || device.told == edition {
             return Ok(());
@@ -102,7 +108,7 @@ impl Messenger {
     }
 
     /// Tells all devices that are to know it.
-    fn tell_all(&mut self, now: Instant, rng: &mut impl CryptoRng) -> Result<(), CourierError> {
+    pub(super) fn tell_all(&mut self, now: Instant, rng: &mut impl CryptoRng) -> Result<(), CourierError> {
         for (did, key) in self.all_reachable() {
             self.tell(did, key, now, rng)?;
         }
@@ -139,7 +145,7 @@ impl Messenger {
         for some in known.chunks(PEOPLE_AT_ONCE) {
             self.say(own, key, &Content::People(some.to_vec()), Sending::default(), now, rng)?;
         }
-        Ok(())
+        self.tell_groups(key, now, rng)
     }
 
     /// Takes cards that a device brings of its own person's devices.

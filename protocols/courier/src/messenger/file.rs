@@ -16,8 +16,11 @@ use minicbor::{Decode, Encode};
 
 use crate::ratchet::{Tag, Token};
 
-/// The most chunks of a file: sixteen terabytes of 256 KiB.
-pub const CHUNKS_MAX: u32 = 1 << 26;
+/// The most chunks of a file: a terabyte, of 256 KiB each.
+pub const CHUNKS_MAX: u32 = 1 << 22;
+
+/// The least bytes of a chunk that is not the last one.
+const CHUNK_MIN: u64 = 64 << 10;
 
 /// Ids in one piece of the list.
 pub const LIST_MAX: u32 = 32_000;
@@ -53,7 +56,17 @@ impl Reference {
     }
 
     pub(super) fn is_sound(&self) -> bool {
-        self.chunks <= CHUNKS_MAX
+        // As many as there can be of so many bytes, and not none of some.
+        let most = self.size.div_ceil(CHUNK_MIN);
+        self.chunks <= CHUNKS_MAX && u64::from(self.chunks) <= most && (self.chunks > 0) == (self.size > 0)
+    }
+
+    /// Eight bytes that tell it from others.
+    pub fn short(&self) -> [u8; 8] {
+        let hash = tagged("allod 2026 courier, which file", &[&self.hash(0), &self.list]);
+        let mut short = [0; 8];
+        short.copy_from_slice(&hash[..8]);
+        short
     }
 
     /// What the keys of the parts come from: used for nothing else.

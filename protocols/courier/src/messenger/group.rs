@@ -6,7 +6,7 @@
 //! gives them all changes there are. So all members come to have all changes, whatever was cut
 //! off from what; what is missing all the same is asked for.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -31,6 +31,19 @@ use crate::group::{
     SenderKey, Taken,
 };
 use crate::ratchet::{STORED_MAX, Tag};
+
+/// Bytes of others' cards that go along with changes.
+const CARDS_MAX: usize = 1 << 20;
+
+/// How often somebody is given changes that they ask for, in a day.
+const ASKED_MAX: u32 = 64;
+
+/// Groups that are not known yet, from whom a contact's keys are kept.
+const EARLY_MAX: usize = 64;
+
+/// After so long, another chain is begun, in milliseconds: whoever has the key of one reads
+/// what is sent under it from then on.
+const CHAIN_MS: u64 = 7 * 24 * 3600 * 1000;
 
 /// Changes that are told in one message.
 const CHANGES_AT_ONCE: usize = 256;
@@ -58,8 +71,10 @@ pub(super) struct Group {
     has_key: BTreeSet<[u8; 32]>,
     /// Members who could not be given it yet, with the key as it was for what they have missed.
     owed: BTreeMap<Did, SenderKey>,
-    /// Changes that this device made, and to whom each was told.
-    told: BTreeMap<ChangeId, BTreeSet<Did>>,
+    /// When the chain was begun.
+    begun: Instant,
+    /// How often each was given changes that they asked for, on which day.
+    asked: BTreeMap<Did, (u64, u32)>,
     /// Changes of people whose log is not known yet.
     pending: Vec<Change>,
 }
@@ -77,7 +92,7 @@ struct Stored {
     #[n(4)]
     owed: BTreeMap<Did, SenderKey>,
     #[n(5)]
-    told: BTreeMap<ChangeId, BTreeSet<Did>>,
+    begun: Instant,
 }
 
 impl Wire for Stored {
@@ -107,13 +122,27 @@ impl Group {
             chain: None,
             has_key: BTreeSet::new(),
             owed: BTreeMap::new(),
-            told: BTreeMap::new(),
+            begun: Instant(0),
+            asked: BTreeMap::new(),
             pending: Vec::new(),
         })
     }
 
     pub(super) fn has(&self, did: &Did) -> bool {
         self.membership.has(did)
+    }
+
+    /// Whether somebody who was an admin left.
+    fn left_by_themselves(&self, did: &Did) -> bool {
+        let changes = || self.gathered.changes();
+        let has_left = |change: &Change| change.author() == *did && *change.action() == Action::Leave;
+        let was_admin = |change: &Change| match change.action() {
+            Action::Appoint(appointed) => appointed == did,
+            Action::Found { .. } => change.author() == *did,
+            _ => false,
+        };
+        let was_removed = |change: &Change| *change.action() == Action::Remove(*did);
+        changes().any(has_left) && changes().any(was_admin) && !changes().any(was_removed)
     }
 
     /// Whether authors are told how far their messages came.
@@ -149,7 +178,7 @@ impl Group {
             chain: self.chain.clone(),
             has_key: self.has_key.iter().map(|key| ByteVec::from(key.to_vec())).collect(),
             owed: self.owed.clone(),
-            told: self.told.clone(),
+            begun: self.begun,
         }))
     }
 
@@ -163,7 +192,7 @@ impl Group {
         for key in stored.has_key {
             group.has_key.insert(key.as_slice().try_into().map_err(|_| malformed.clone())?);
         }
-        (group.chain, group.owed, group.told) = (stored.chain, stored.owed, stored.told);
+        (group.chain, group.owed, group.begun) = (stored.chain, stored.owed, stored.begun);
         Ok(group)
     }
 
@@ -188,16 +217,48 @@ impl Group {
         }
     }
 
-    /// Takes a change that was kept.
-    pub(super) fn load_change(
+    /// Takes all changes that were kept, each after those that it had seen.
+    pub(super) fn load_changes(
         &mut self,
-        bytes: &SecretBytes,
+        records: &[&SecretBytes],
         people: &BTreeMap<Did, Person>,
     ) -> Result<(), CourierError> {
-        let change = Change::decode(bytes.expose())?;
-        let author = change.author();
-        self.take(change, author, people);
+        let mut left = BTreeMap::new();
+        for record in records {
+            let change = Change::decode(record.expose())?;
+            left.insert(change.id(), change);
+        }
+        let mut after: BTreeMap<ChangeId, Vec<ChangeId>> = BTreeMap::new();
+        let mut missing = BTreeMap::new();
+        let mut ready = VecDeque::new();
+        for (id, change) in &left {
+            let waits = change.parents().iter().filter(|parent| left.contains_key(parent));
+            let count = waits.inspect(|parent| after.entry(**parent).or_default().push(*id)).count();
+            if count == 0 {
+                ready.push_back(*id);
+            }
+            missing.insert(*id, count);
+        }
+        while let Some(id) = ready.pop_front() {
+            if let Some(change) = left.remove(&id) {
+                let author = change.author();
+                self.take(change, author, people);
+            }
+            for later in after.remove(&id).unwrap_or_default() {
+                let count = missing.entry(later).or_insert(1);
+                *count -= 1;
+                if *count == 0 {
+                    ready.push_back(later);
+                }
+            }
+        }
+        self.settle();
         Ok(())
+    }
+
+    /// Whether somebody belongs to it, or did once, or founded it.
+    fn had(&self, did: &Did) -> bool {
+        self.has(did) || self.gathered.changes().any(|change| named(change).contains(did))
     }
 }
 
@@ -298,9 +359,7 @@ impl Messenger {
         rng.fill_bytes(&mut salt);
         let founding =
             Change::new(Vec::new(), self.did(), Action::Found { name: name.into(), salt }, self.own.key())?;
-        let change = founding.id();
-        let mut group = Group::new(founding).ok_or(CourierError::Malformed)?;
-        group.told.insert(change, BTreeSet::new());
+        let group = Group::new(founding).ok_or(CourierError::Malformed)?;
         let id = group.gathered.id();
         self.groups.insert(id, group);
         self.dirty.insert(Name::Group(id));
@@ -341,21 +400,16 @@ impl Messenger {
             group.settle();
             return Err(CourierError::NotAllowed);
         }
-        group.told.insert(change_id, BTreeSet::new());
         self.dirty.insert(Name::Change(id, change_id));
         self.dirty.insert(Name::Group(id));
+        let group = self.groups.get(&id).map(|group| group.membership.members()).unwrap_or_default();
+        let is: BTreeSet<Did> = group.into_iter().collect();
+        // Whoever is out is told, too.
+        for one in is.union(&was).filter(|one| !matches!(&action, Action::Add(new) if *one == new)) {
+            self.tell_changes(id, *one, &[change_id], now, rng)?;
+        }
         if let Action::Add(new) = action {
             self.introduce(id, new, now, rng)?;
-        }
-        let is: BTreeSet<Did> = self
-            .groups
-            .get(&id)
-            .map(|group| group.membership.members())
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
-        for gone in was.difference(&is).filter(|gone| **gone != did) {
-            self.tell_changes(id, *gone, &[change_id], now, rng)?;
         }
         self.settle_group(id, &was, now, rng)?;
         Ok(())
@@ -371,11 +425,35 @@ impl Messenger {
     ) -> Result<(), CourierError> {
         let Some(group) = self.groups.get_mut(&id) else { return Ok(()) };
         let changes: Vec<ChangeId> = group.gathered.changes().map(Change::id).collect();
-        group.told.values_mut().for_each(|told| {
-            told.insert(new);
-        });
         for some in changes.chunks(CHANGES_AT_ONCE) {
             self.tell_changes(id, new, some, now, rng)?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody is a member of a group of this device's person.
+    pub(super) fn shares_group(&self, did: &Did) -> bool {
+        let own = self.did();
+        self.groups.values().any(|group| group.has(did) && group.has(&own))
+    }
+
+    /// Gives another device of one's own all changes of all groups.
+    pub(super) fn tell_groups(
+        &mut self,
+        key: [u8; 32],
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), CourierError> {
+        let own = self.did();
+        let of = |(id, group): (&GroupId, &Group)| {
+            (*id, group.gathered.changes().map(Change::id).collect::<Vec<ChangeId>>())
+        };
+        for (id, changes) in self.groups.iter().map(of).collect::<Vec<_>>() {
+            for some in changes.chunks(CHANGES_AT_ONCE) {
+                if let Some(content) = self.content_of(id, some, now, rng) {
+                    self.say(own, key, &content, Sending::lasting(), now, rng)?;
+                }
+            }
         }
         Ok(())
     }
@@ -390,7 +468,7 @@ impl Messenger {
         rng: &mut impl CryptoRng,
     ) -> Result<(), CourierError> {
         let Some(content) = self.content_of(id, ids, now, rng) else { return Ok(()) };
-        match self.say_to_all(to, &content, Sending::default(), now, rng) {
+        match self.say_to_all(to, &content, Sending::lasting(), now, rng) {
             Err(CourierError::Nobody(_)) => Ok(()),
             said => said.map(|_| ()),
         }
@@ -412,7 +490,13 @@ impl Messenger {
             true => self.own_cards(now, rng),
             false => Vec::new(),
         };
-        cards.extend(named.iter().filter_map(|did| self.people.get(did)).flat_map(|person| person.cards()));
+        let mut room = CARDS_MAX;
+        for card in named.iter().filter_map(|did| self.people.get(did)).flat_map(|person| person.cards()) {
+            room = room.saturating_sub(card.len());
+            if room > 0 {
+                cards.push(card);
+            }
+        }
         Some(Content::Group { group: id, changes, cards })
     }
 
@@ -433,20 +517,25 @@ impl Messenger {
         if !left.is_empty() {
             group.end_chain();
         }
-        if !is.contains(&own) && !left.contains(&own) {
+        self.dirty.insert(Name::Group(id));
+        if !is.contains(&own) {
             return Ok((joined, left));
         }
-        let mut due: BTreeMap<Did, Vec<ChangeId>> = BTreeMap::new();
-        // One's own other devices are told as well.
-        for (change, told) in &mut group.told {
-            for did in is.iter().filter(|did| told.insert(**did)) {
-                due.entry(*did).or_default().push(*change);
+        // Whoever let them in knew all but what this device did beside it.
+        let own_changes: Vec<ChangeId> =
+            group.gathered.changes().filter(|change| change.author() == own).map(Change::id).collect();
+        let is_admin = group.membership.is_admin(&own);
+        let leavers: Vec<Did> = left.iter().filter(|did| group.left_by_themselves(did)).copied().collect();
+        for did in joined.iter().filter(|did| **did != own) {
+            for some in own_changes.chunks(CHANGES_AT_ONCE) {
+                self.tell_changes(id, *did, some, now, rng)?;
             }
         }
-        self.dirty.insert(Name::Group(id));
-        for (did, changes) in due {
-            for some in changes.chunks(CHANGES_AT_ONCE) {
-                self.tell_changes(id, did, some, now, rng)?;
+        // An admin who left could do something beside their leaving, unless they are put out, too.
+        for did in leavers.into_iter().filter(|did| is_admin && *did != own) {
+            match self.change_group(id, Action::Remove(did), now, rng) {
+                Ok(()) | Err(CourierError::NotAllowed) => {}
+                Err(why) => return Err(why),
             }
         }
         Ok((joined, left))
@@ -468,9 +557,13 @@ impl Messenger {
         for change in changes.iter().take(CHANGES_AT_ONCE) {
             new.push(Change::decode(change)?);
         }
-        if !self.groups.contains_key(&id) {
-            let standing = self.people.get(&from).map(|person| person.standing);
-            let is_contact = from == self.did() || standing == Some(Standing::Contact);
+        let standing = self.people.get(&from).map(|person| person.standing);
+        let is_contact = from == self.did() || standing == Some(Standing::Contact);
+        if let Some(group) = self.groups.get(&id) {
+            if !is_contact && !group.had(&from) {
+                return Err(CourierError::NotAMember);
+            }
+        } else {
             let Some(founding) = new.iter().find(|change| change.id().0 == id.0).filter(|_| is_contact)
             else {
                 return Err(CourierError::NotAMember);
@@ -493,7 +586,7 @@ impl Messenger {
         }
         let Some(group) = self.groups.get_mut(&id) else { return Ok(()) };
         let was: BTreeSet<Did> = group.membership.members().into_iter().collect();
-        new.append(&mut group.pending);
+        new.extend(group.pending.drain(..));
         for change in new {
             let change_id = change.id();
             if group.take(change, from, &self.people) {
@@ -521,9 +614,13 @@ impl Messenger {
         now: Instant,
         rng: &mut impl CryptoRng,
     ) -> Result<(), CourierError> {
-        let is_member = self.groups.get(&id).is_some_and(|group| group.has(&from));
-        if !is_member {
-            return Err(CourierError::NotAMember);
+        let group = self.groups.get_mut(&id).filter(|group| group.has(&from));
+        let group = group.ok_or(CourierError::NotAMember)?;
+        let (day, count) = group.asked.entry(from).or_default();
+        let today = now.0 / (24 * 3600 * 1000);
+        (*day, *count) = if *day == today { (today, *count + 1) } else { (today, 1) };
+        if *count > ASKED_MAX {
+            return Err(CourierError::TooMany);
         }
         let some = &ids[..ids.len().min(CHANGES_AT_ONCE)];
         let Some(content) = self.content_of(id, some, now, rng) else { return Ok(()) };
@@ -532,6 +629,21 @@ impl Messenger {
 
     /// A device gives the key of its chain. It may come before the group is known.
     pub(super) fn take_group_key(&mut self, (did, key): (Did, [u8; 32]), group: GroupId, sender: SenderKey) {
+        let standing = self.people.get(&did).map(|person| person.standing);
+        let is_known = match self.groups.get(&group) {
+            Some(group) => group.had(&did),
+            None => {
+                let early = self.listeners.iter().filter(|((group, _), listeners)| {
+                    listeners.did() == did && !self.groups.contains_key(group)
+                });
+                let is_contact =
+                    did == self.did() || matches!(standing, Some(Standing::Contact | Standing::Known));
+                is_contact && early.count() < EARLY_MAX
+            }
+        };
+        if !is_known {
+            return;
+        }
         if self.listeners.len() >= LISTENERS_MAX && !self.listeners.contains_key(&(group, key)) {
             return;
         }
@@ -556,9 +668,11 @@ impl Messenger {
         if !group.has(&own) {
             return Err(CourierError::NotAMember);
         }
-        if group.chain.as_ref().is_none_or(SenderChain::is_over) {
+        let is_old = now.0.saturating_sub(group.begun.0) > CHAIN_MS;
+        if is_old || group.chain.as_ref().is_none_or(SenderChain::is_over) {
             group.end_chain();
             group.chain = Some(SenderChain::new(id, (own, here), rng));
+            group.begun = now;
         }
         self.give_group_key(id, now, rng)?;
         let content = Content::Said(said.clone());

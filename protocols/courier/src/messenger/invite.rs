@@ -16,13 +16,16 @@ use super::record::Name;
 use super::send::{Sending, plain_of};
 use super::{DEVICES_MAX, MessageId, Messenger, PEOPLE_MAX};
 use crate::CourierError;
-use crate::bundle::{Bundle, unpad};
+use crate::bundle::{Bundle, Lifetime, unpad};
 use crate::contact::{
     Greeted, GreetingId, INVITATION_MAX, Invitation, InvitationId, InvitationSecret, greet, welcome,
 };
 
 /// Greetings that one invitation for many takes.
 const USED_MAX: usize = 4096;
+
+/// The most people who ask to write and were not answered.
+const ASKING_MAX: usize = 256;
 
 /// The most bytes of what somebody is called.
 pub const NAME_MAX: usize = 128;
@@ -62,8 +65,14 @@ impl Given {
         Self { invitation, secret, is_card, used: Vec::new() }
     }
 
+    /// Whether nobody can answer it any more, also not by what was on its way when it expired.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.invitation.expires() < now
+        self.invitation.expires().0.saturating_add(Lifetime::MESSAGE.seconds() * 1000) < now.0
+    }
+
+    /// Whether so many can still answer that it is worth being handed out.
+    pub(super) fn has_room(&self) -> bool {
+        self.used.len() < USED_MAX / 4
     }
 
     pub(super) fn store(&self) -> SecretBytes {
@@ -179,9 +188,11 @@ impl Messenger {
         rng: &mut impl CryptoRng,
     ) -> Result<Received, CourierError> {
         let message = bundle.message().ok_or(CourierError::Malformed)?;
+        // It was answered in time, however long that was on its way.
+        let answered = bundle.terms.created.instant().min(now);
         let given = self.given.get_mut(&id).ok_or(CourierError::NotExpected)?;
         let Greeted { id: greeting, identity, ratchet, plain } =
-            welcome(&self.own, &given.invitation, &given.secret, &message, now)?;
+            welcome(&self.own, &given.invitation, &given.secret, &message, answered)?;
         if given.used.contains(&greeting) {
             return Err(CourierError::NotExpected);
         }
@@ -194,6 +205,10 @@ impl Messenger {
         let is_meant = given.invitation.is_for_one();
         let standing = if is_meant { Standing::Contact } else { Standing::Asking };
         let is_new = !self.people.contains_key(&did);
+        let asking = self.people.values().filter(|person| person.standing == Standing::Asking).count();
+        if is_new && !is_meant && asking >= ASKING_MAX {
+            return Err(CourierError::TooMany);
+        }
         self.meet(identity.log(), None, standing)?;
         if !self.people.get(&did).is_some_and(|person| person.has(&key)) {
             return Err(CourierError::NotADevice(did));
@@ -215,7 +230,8 @@ impl Messenger {
             Some(content) => self.handle((did, key), content, now, rng, &mut received),
             None => received.news.push(News::Unreadable { from: did }),
         }
-        self.tell(did, key, now, rng)?;
+        // It is read, whether they can be told or not.
+        let _ = self.tell(did, key, now, rng);
         Ok(received)
     }
 
@@ -246,9 +262,6 @@ impl Messenger {
         let becomes_contact = standing == Standing::Contact && person.standing != Standing::Blocked;
         if becomes_contact && person.standing != Standing::Contact {
             person.standing = Standing::Contact;
-        } else if standing == Standing::Asking && person.standing == Standing::Known {
-            // A member of a common group who writes.
-            person.standing = Standing::Asking;
         }
         if let Some(name) = name {
             person.name = name.to_string();

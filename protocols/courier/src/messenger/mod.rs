@@ -70,9 +70,9 @@ pub const DEVICES_MAX: usize = 64;
 /// The most people who are known, members of groups with them.
 pub const PEOPLE_MAX: usize = 10_000;
 
-/// For how long keys of messages that are late are kept, in milliseconds: as long as most
-/// messages are carried, and some.
-const LATE_MS: u64 = 45 * 24 * 3600 * 1000;
+/// For how long keys of messages that are late are kept, in milliseconds: as long as any message
+/// is carried.
+const LATE_MS: u64 = 366 * 24 * 3600 * 1000;
 
 /// One device's messages, sessions, contacts and groups.
 #[derive(Clone, Debug)]
@@ -89,6 +89,8 @@ pub struct Messenger {
     owed: BTreeMap<Did, Vec<MessageId>>,
     dirty: BTreeSet<Name>,
     written: Vec<RecordChange>,
+    /// This person's log is another one than was kept.
+    is_log_new: bool,
 }
 
 impl Messenger {
@@ -112,6 +114,7 @@ impl Messenger {
             owed: BTreeMap::new(),
             dirty: BTreeSet::new(),
             written: Vec::new(),
+            is_log_new: false,
         };
         let (mut devices, mut changes) = (Vec::new(), Vec::new());
         for (name, record) in records {
@@ -146,12 +149,15 @@ impl Messenger {
                 person.devices.insert(key, device);
             }
         }
+        let mut of_groups: BTreeMap<GroupId, Vec<_>> = BTreeMap::new();
         for (group, record) in changes {
-            if let Some(group) = messenger.groups.get_mut(&group) {
-                group.load_change(record, &messenger.people)?;
+            of_groups.entry(group).or_default().push(record);
+        }
+        for (id, records) in of_groups {
+            if let Some(group) = messenger.groups.get_mut(&id) {
+                group.load_changes(&records, &messenger.people)?;
             }
         }
-        messenger.groups.values_mut().for_each(Group::settle);
         messenger.know_oneself();
         Ok(messenger)
     }

@@ -45,6 +45,8 @@ pub struct Person {
     pub(super) standing: Standing,
     pub(super) is_verified: bool,
     pub(super) devices: BTreeMap<[u8; 32], Peer>,
+    /// Messages that came before they were admitted.
+    pub(super) asked: u32,
 }
 
 #[derive(Encode, Decode)]
@@ -59,6 +61,8 @@ struct StoredPerson {
     standing: Standing,
     #[n(4)]
     is_verified: bool,
+    #[n(5)]
+    asked: u32,
 }
 
 impl Wire for StoredPerson {
@@ -69,7 +73,7 @@ const VERSION: u8 = 1;
 
 impl Person {
     pub(super) fn new(log: Log, name: String, standing: Standing) -> Self {
-        Self { log, name, standing, is_verified: false, devices: BTreeMap::new() }
+        Self { log, name, standing, is_verified: false, devices: BTreeMap::new(), asked: 0 }
     }
 
     /// What this person is called here.
@@ -136,6 +140,7 @@ impl Person {
             name: self.name.clone(),
             standing: self.standing,
             is_verified: self.is_verified,
+            asked: self.asked,
         }))
     }
 
@@ -146,7 +151,7 @@ impl Person {
         }
         let log = Log::decode(&stored.log).map_err(CourierError::Log)?;
         let mut person = Self::new(log, stored.name, stored.standing);
-        person.is_verified = stored.is_verified;
+        (person.is_verified, person.asked) = (stored.is_verified, stored.asked);
         Ok(person)
     }
 }

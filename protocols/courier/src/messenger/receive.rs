@@ -20,8 +20,15 @@ use crate::contact::InvitationId;
 use crate::group::GroupId;
 use crate::ratchet::{Tag, Token};
 
-/// The most files that one person can have coming here.
-const COMING_MAX: usize = 256;
+/// The most files that one person can have coming here, and all together.
+const COMING_MAX: usize = 64;
+const ALL_COMING_MAX: usize = 512;
+
+/// Of one file, so many parts are awaited at a time.
+const AWAITED_MAX: usize = 4096;
+
+/// The most messages of somebody who asks and was not admitted.
+const ASKED_MAX: u32 = 32;
 
 /// The most bytes of a piece that a contact keeps for somebody.
 const PIECE_MAX: usize = 4096;
@@ -126,7 +133,8 @@ impl ComingFile {
 
     fn expecting(&self, tag: &Tag) -> Option<u32> {
         let reference = &self.coming.reference;
-        let tags = || self.coming.missing().map(|part| (reference.tag(part), part)).collect();
+        let next = || self.coming.missing().take(AWAITED_MAX);
+        let tags = || next().map(|part| (reference.tag(part), part)).collect();
         self.tags.get_or_init(tags).get(tag).copied()
     }
 
@@ -157,6 +165,10 @@ impl Messenger {
             return Some(Whose::Invitation(*id));
         }
         for ((group, key), listeners) in &self.listeners {
+            // What comes before the group is known waits until it is.
+            if !self.groups.contains_key(group) {
+                continue;
+            }
             if let Some(at) = listeners.expecting(tag) {
                 return Some(Whose::Group { group: *group, key: *key, at });
             }
@@ -200,7 +212,8 @@ impl Messenger {
                     Some(content) => self.handle((did, key), content, now, rng, &mut received),
                     None => received.news.push(News::Unreadable { from: did }),
                 }
-                self.tell(did, key, now, rng)?;
+                // It is read, whether they can be told or not.
+                let _ = self.tell(did, key, now, rng);
                 Ok(received)
             }
             Whose::Group { group, key, at } => {
@@ -223,8 +236,12 @@ impl Messenger {
         let key = (part.from, part.id);
         let file = self.coming.get_mut(&key)?;
         file.coming.set(part.number);
-        if let Some(tags) = file.tags.get_mut() {
+        let awaits_more = file.tags.get_mut().is_some_and(|tags| {
             tags.remove(&file.coming.reference.tag(part.number));
+            !tags.is_empty()
+        });
+        if !awaits_more {
+            file.tags.take();
         }
         let token = file.coming.reference.token(part.number);
         let is_whole = file.coming.missing().next().is_none();
@@ -273,6 +290,7 @@ impl Messenger {
                 self.said(did, said, standing, now, received);
                 Ok(())
             }
+            Content::Reached(..) if standing == Standing::Asking && !self.shares_group(&did) => Ok(()),
             Content::Reached(reached, ids) => {
                 for id in ids.into_iter().take(REACHED_MAX) {
                     self.written.push((reached_name(id, &did, reached), Some(reached_at(now))));
@@ -315,6 +333,16 @@ impl Messenger {
     }
 
     fn said(&mut self, from: Did, said: Said, standing: Standing, now: Instant, received: &mut Received) {
+        // A member of a common group who writes to oneself asks, too.
+        if matches!(standing, Standing::Asking | Standing::Known) {
+            let Some(person) = self.people.get_mut(&from) else { return };
+            person.standing = Standing::Asking;
+            person.asked = person.asked.saturating_add(1);
+            if person.asked > ASKED_MAX {
+                return;
+            }
+            self.dirty.insert(Name::Person(from));
+        }
         let to = Whom::Person(self.did());
         if self.keep(from, to, said, false, now, received) && standing == Standing::Contact {
             self.owe(from, received);
@@ -334,9 +362,9 @@ impl Messenger {
         if is_blocked || !self.keep(from, Whom::Group(group), said, !is_member, now, received) {
             return;
         }
-        if self.people.contains_key(&from)
-            && self.groups.get(&group).is_some_and(super::group::Group::is_small)
-        {
+        let is_small = self.groups.get(&group).is_some_and(super::group::Group::is_small);
+        // Whoever is out is told nothing, and one's own devices know.
+        if is_member && is_small && from != self.did() {
             self.owe(from, received);
         }
     }
@@ -364,9 +392,12 @@ impl Messenger {
         }
         let latest = Instant(now.0.saturating_add(AHEAD_MAX));
         let at = said.at().instant().min(latest);
+        let is_asking = self.people.get(&from).is_some_and(|person| person.standing == Standing::Asking);
         if let Body::File { reference, .. } = &said.body {
-            let all = self.coming.range((from, MessageId([0; 8]))..=(from, MessageId([255; 8]))).count();
-            if all < COMING_MAX {
+            let of_them = self.coming.range((from, MessageId([0; 8]))..=(from, MessageId([255; 8]))).count();
+            let has_room = of_them < COMING_MAX && self.coming.len() < ALL_COMING_MAX;
+            // Nobody has another file come in the place of one, or any before they are admitted.
+            if has_room && !is_asking && !self.coming.contains_key(&(from, said.id)) {
                 self.coming.insert((from, said.id), ComingFile::new(reference.clone()));
                 self.dirty.insert(Name::Coming(from, said.id));
             }
@@ -377,7 +408,7 @@ impl Messenger {
         if from != self.did() {
             self.written.push((kept.unread_name(), Some(SecretBytes::from(Vec::new()))));
         }
-        received.news.push(News::Came(kept));
+        received.news.push(if from == self.did() { News::Sent(kept) } else { News::Came(kept) });
         true
     }
 }

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use allod_crypto::SecretBytes;
+use allod_crypto::hash::tagged;
 use allod_did::Did;
 use allod_wire::{Instant, Wire};
 use minicbor::{Decode, Encode};
@@ -133,8 +134,12 @@ impl Kept {
         self.named(UNREAD)
     }
 
+    /// With a hash of what it says, so that nobody says something else in the place of what
+    /// was read.
     fn named(&self, kind: u8) -> Vec<u8> {
-        [&[kind][..], &self.at.0.to_be_bytes(), self.from.as_bytes(), &self.id.0].concat()
+        let hash =
+            tagged("allod 2026 courier, what a message says", &[&allod_wire::encode(&(self.to, &self.body))]);
+        [&[kind][..], &self.at.0.to_be_bytes(), self.from.as_bytes(), &self.id.0, &hash[..8]].concat()
     }
 
     /// The name of the record of the message whose unread record this is.

@@ -31,6 +31,13 @@ pub struct Sending {
     pub custody: bool,
 }
 
+impl Sending {
+    /// Keys and changes of groups: for as long as any message that needs them.
+    pub(super) fn lasting() -> Self {
+        Self { lifetime: Lifetime::at_least(u64::MAX), ..Self::default() }
+    }
+}
+
 impl Default for Sending {
     /// What people write: for a month.
     fn default() -> Self {
@@ -154,6 +161,17 @@ impl Messenger {
         Ok(())
     }
 
+    /// What is due whatever else is done: that one's own devices are others now is told.
+    ///
+    /// # Errors
+    /// None that others cause.
+    pub fn settle(&mut self, now: Instant, rng: &mut impl CryptoRng) -> Result<(), CourierError> {
+        match core::mem::take(&mut self.is_log_new) {
+            true => self.tell_all(now, rng),
+            false => Ok(()),
+        }
+    }
+
     fn say_reached(
         &mut self,
         did: Did,
@@ -205,14 +223,19 @@ impl Messenger {
         let sealed = device.sessions.first_mut().map(|session| session.ratchet.seal(&plain, rng));
         let message = match sealed {
             Some(Ok(message)) => message,
-            Some(Err(CourierError::Unanswered)) | None => match device.card.clone() {
-                Some(card) if card.expires() >= now => {
-                    let (ratchet, greeting) = greet(&self.own, &card, &plain, now, rng)?;
-                    device.add(ratchet);
-                    greeting
-                }
-                _ => return Ok(None),
-            },
+            Some(Err(CourierError::Unanswered)) | None => {
+                let Some(card) = device.card.clone().filter(|card| card.expires() >= now) else {
+                    return Ok(None);
+                };
+                let Ok((ratchet, greeting)) = greet(&self.own, &card, &plain, now, rng) else {
+                    // Nobody is to be kept from writing to all others by one card that is broken.
+                    device.card = None;
+                    self.dirty.insert(Name::Device(did, key));
+                    return Ok(None);
+                };
+                device.add(ratchet);
+                greeting
+            }
             Some(Err(why)) => return Err(why),
         };
         self.dirty.insert(Name::Device(did, key));

@@ -12,7 +12,7 @@ use allod_crypto::sign::SigningKey;
 use allod_links::p2p::{Config, P2p};
 use allod_links::tcpcl::{Connection, Listener, Settings};
 use allod_post::bag::Bag;
-use allod_post::{Carrier, Contact, Happened, PostError, Signal, meet, now};
+use allod_post::{Carrier, Contact, Happened, Met, PostError, Signal, meet, now};
 use hardy_bpa::cla::{Cla as _, ClaAddress, Result, Sink};
 use hardy_bpa::{Bytes, async_trait};
 use hardy_bpv7::eid::NodeId;
@@ -185,8 +185,9 @@ impl Meeting {
                 Happened::Settled => drop(settled.take().map(|settled| settled.send(()))),
                 _ => {}
             };
-            if let Err(why) = meet(&carrier, contact, &mut rng(), tell).await {
-                eprintln!("the contact ended: {why}");
+            match meet(&carrier, contact, &mut rng(), tell).await {
+                Ok(Met { fault: None, .. }) => {}
+                ended => eprintln!("the contact ended: {ended:?}"),
             }
         });
         (bundles, is_settled)

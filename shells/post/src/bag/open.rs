@@ -89,10 +89,10 @@ impl<'a> Open<'a> {
     /// Writes a bundle that the store has taken.
     ///
     /// # Errors
-    /// [`PostError::File`]. The store does not have it then.
+    /// [`PostError::Refused`] where it has given way already, [`PostError::File`]. The store does not have it then.
     pub fn keep(&mut self, bundle: &Bundle) -> Result<(), PostError> {
         let id = bundle.id();
-        let Some(carried) = self.bag.store.get(&id) else { return Ok(()) };
+        let carried = self.bag.store.get(&id).ok_or(PostError::Refused(Refused::NoRoom))?;
         let meta = entry::encode(carried);
         let path = self.bag.path(&id);
         let folder = path.parent().unwrap_or(&self.bag.folder).to_owned();

@@ -36,11 +36,15 @@ impl Peers {
         self.0.retain(|_, met| now.0.saturating_sub(met.last.0) / DAY_MS < FORGOTTEN_DAYS);
         if self.0.len() >= PEERS_MAX
             && !self.0.contains_key(peer)
-            && let Some(oldest) = self.0.iter().min_by_key(|(_, met)| met.last).map(|(peer, _)| *peer)
+            && let Some(oldest) =
+                // Those of one day first: anybody can be many of these.
+                self.0.iter().min_by_key(|(_, met)| (met.days > 1, met.last)).map(|(peer, _)| *peer)
         {
             self.0.remove(&oldest);
         }
         let met = self.0.entry(*peer).or_insert(Met { days: 0, last: Instant(0) });
+        // A clock that was wrong once does not hold for ever.
+        met.last = if met.last.0 > now.0 + DAY_MS { now } else { met.last };
         if now.0 / DAY_MS > met.last.0 / DAY_MS {
             met.days = met.days.saturating_add(1);
         }

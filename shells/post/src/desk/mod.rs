@@ -6,7 +6,6 @@
 
 mod sweep;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +14,7 @@ use allod_courier::carry::Refused;
 use allod_courier::contact::Own;
 use allod_courier::messenger::{Messenger, RecordChange};
 use allod_courier::ratchet::Tag;
-use allod_crypto::SecretBytes;
+use allod_crypto::{CryptoRng, SecretBytes};
 use allod_wire::Instant;
 
 use crate::bag::Bag;
@@ -59,7 +58,7 @@ pub struct Desk<R> {
     own: Own,
     inside: Mutex<Inside<R>>,
     /// The messenger as of the last change, for contacts, which hold the bag when they ask it.
-    wanted: Mutex<Option<Messenger>>,
+    wanted: Mutex<Option<(u64, Messenger)>>,
     bag: Arc<Mutex<Bag>>,
     parts: Parts,
 }
@@ -96,9 +95,10 @@ impl<R: Records> Desk<R> {
     /// What it says, and [`PostError`].
     pub fn with<T>(
         &self,
+        rng: &mut impl CryptoRng,
         act: impl FnOnce(&mut Messenger) -> Result<T, CourierError>,
     ) -> Result<T, PostError> {
-        match self.transact(|messenger| Ok(act(messenger)?))? {
+        match self.transact(rng, |messenger, _| Ok(act(messenger)?))? {
             (done, None) => Ok(done),
             (_, Some(why)) => Err(PostError::NotLeft(Box::new(why))),
         }
@@ -110,14 +110,18 @@ impl<R: Records> Desk<R> {
     /// [`PostError::Records`].
     pub fn look<T>(&self, look: impl FnOnce(&Messenger) -> T) -> Result<T, PostError> {
         let mut inside = self.inside();
-        inside.held(|inside| Ok(look(inside.messenger(&self.own)?.1)))
+        inside.held(|inside| {
+            let (number, messenger) = inside.messenger(&self.own)?;
+            self.show(number, messenger);
+            Ok(look(messenger))
+        })
     }
 
     /// Whether a message with this tag is for this device, as far as was known when something was
     /// last done here, or [looked at](Self::refresh).
     pub fn wants(&self, tag: &Tag) -> bool {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.as_ref().is_some_and(|messenger| messenger.wants(tag))
+        wanted.as_ref().is_some_and(|(_, messenger)| messenger.wants(tag))
     }
 
     /// Sees what other processes changed. Whether they did.
@@ -126,18 +130,19 @@ impl<R: Records> Desk<R> {
     /// [`PostError::Records`].
     pub fn refresh(&self) -> Result<bool, PostError> {
         self.inside().held(|inside| {
-            let before = inside.cached.as_ref().map(|(number, _)| *number);
             let (number, messenger) = inside.messenger(&self.own)?;
-            let is_new = before != Some(number);
-            if is_new {
-                self.show(messenger);
-            }
-            Ok(is_new)
+            Ok(self.show(number, messenger))
         })
     }
 
-    fn show(&self, messenger: &Messenger) {
-        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(messenger.clone());
+    /// Lets contacts see what is wanted now. Whether that is something else.
+    fn show(&self, number: u64, messenger: &Messenger) -> bool {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = wanted.as_ref().is_none_or(|(shown, _)| *shown != number);
+        if is_new {
+            *wanted = Some((number, messenger.clone()));
+        }
+        is_new
     }
 
     /// The records that are there, messages among them.
@@ -152,15 +157,19 @@ impl<R: Records> Desk<R> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was done, and why something that it lets leave could not, if so.
-    fn transact<T>(
+    /// What was done, and why what is to leave could not, if so.
+    fn transact<T, G: CryptoRng>(
         &self,
-        act: impl FnOnce(&mut Messenger) -> Result<T, PostError>,
+        rng: &mut G,
+        act: impl FnOnce(&mut Messenger, &mut G) -> Result<T, PostError>,
     ) -> Result<(T, Option<PostError>), PostError> {
         self.inside().held(|inside| {
             let (_, messenger) = inside.messenger(&self.own)?;
-            let before: BTreeSet<u64> = messenger.outgoing().map(|(number, _)| number).collect();
-            let done = match act(messenger) {
+            let acted = act(messenger, rng).and_then(|done| {
+                messenger.settle(now(), rng)?;
+                Ok(done)
+            });
+            let done = match acted {
                 Ok(done) => done,
                 Err(why) => {
                     // Something of it may have been done in memory.
@@ -170,51 +179,47 @@ impl<R: Records> Desk<R> {
             };
             let changes = messenger.changes();
             inside.change(&changes)?;
-            let waits = self.let_leave(inside, &before);
-            if let Some((_, messenger)) = &inside.cached {
-                self.show(messenger);
+            let waits = self.let_leave(inside).err();
+            if let Some((number, messenger)) = &inside.cached {
+                self.show(*number, messenger);
             }
             Ok((done, waits))
         })
     }
 
     /// Puts into the bag what is to leave. The records say that it has left with the next change:
-    /// until then it would be put there again, where it is already. What cannot leave now stays in the
-    /// records, and the reason is given of what was not to leave `before`.
-    fn let_leave(&self, inside: &mut Inside<R>, before: &BTreeSet<u64>) -> Option<PostError> {
-        let Some((_, messenger)) = &mut inside.cached else { return None };
-        messenger.outgoing().next()?;
-        let (mut left, mut waits) = (Vec::new(), None);
+    /// until then it would be put there again, where it is already.
+    fn let_leave(&self, inside: &mut Inside<R>) -> Result<(), PostError> {
+        let Some((_, messenger)) = &mut inside.cached else { return Ok(()) };
+        if messenger.outgoing().next().is_none() {
+            return Ok(());
+        }
         let now = now();
-        let put = self.bag().with(|bag| {
+        let left = self.bag().with(|bag| {
+            let mut left = Vec::new();
             for (number, bundle) in messenger.outgoing() {
                 match bag.put_own(bundle, now) {
-                    // It was to leave long ago.
+                    // One was to leave long ago.
                     Ok(()) | Err(PostError::Refused(Refused::Expired)) => left.push(number),
-                    Err(PostError::Refused(_)) if before.contains(&number) => {}
-                    Err(why) => drop(waits.get_or_insert(why)),
+                    // There is no room for it now; it is tried again with whatever is done next.
+                    Err(PostError::Refused(_)) => {}
+                    Err(why) => return Err(why),
                 }
             }
-            Ok::<_, PostError>(())
-        });
-        match put {
-            Ok(()) => {
-                messenger.has_left(&left);
-                waits
-            }
-            // Nothing of it is sure to be there.
-            Err(why) => messenger.outgoing().any(|(number, _)| !before.contains(&number)).then_some(why),
-        }
+            Ok(left)
+        })?;
+        messenger.has_left(&left);
+        Ok(())
     }
 
     /// Keys of messages that are late for too long go, and what has expired.
     ///
     /// # Errors
     /// [`PostError`].
-    pub fn forget(&self, now: Instant) -> Result<(), PostError> {
+    pub fn forget(&self, now: Instant, rng: &mut impl CryptoRng) -> Result<(), PostError> {
         // There may be room then for what is to leave.
         self.bag().with(|bag| bag.expire(now).map(|_| ()))?;
-        self.with(|messenger| {
+        self.with(rng, |messenger| {
             messenger.forget(now);
             Ok(())
         })
@@ -224,6 +229,8 @@ impl<R: Records> Desk<R> {
 impl<R: Records> Inside<R> {
     /// Does something while no other process changes the records.
     fn held<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, PostError>) -> Result<T, PostError> {
+        // What a panic left held is let go first.
+        self.records.release();
         self.records.hold()?;
         let done = act(self);
         self.records.release();

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use allod_courier::bundle::{Bundle, BundleId, Reassembly};
 use allod_courier::carry::{Carried, Origin};
-use allod_courier::messenger::{Messenger, News, Part, Received};
+use allod_courier::messenger::{Messenger, News, Part, Received, Reference};
 use allod_courier::ratchet::{Tag, Token};
 use allod_crypto::CryptoRng;
 use allod_did::Did;
 use allod_vault::Compress;
 use allod_wire::Instant;
+use data_encoding::HEXLOWER;
 
 use super::{Desk, Records};
 use crate::bag::Open;
@@ -48,9 +49,8 @@ struct Taken {
 }
 
 /// What a file's parts are kept under.
-pub fn name_of(from: &Did, id: &allod_courier::messenger::MessageId) -> String {
-    use data_encoding::HEXLOWER;
-    format!("{}-{}", HEXLOWER.encode(&from.0[..8]), HEXLOWER.encode(&id.0))
+pub fn name_of(from: &Did, reference: &Reference) -> String {
+    format!("{}-{}", HEXLOWER.encode(&from.0[..8]), HEXLOWER.encode(&reference.short()))
 }
 
 impl<R: Records> Desk<R> {
@@ -76,7 +76,7 @@ impl<R: Records> Desk<R> {
         }
         let tags: BTreeSet<Tag> = brought.iter().map(|(_, carried)| carried.tag).collect();
         let mut done = Done::default();
-        let ((), not_left) = self.transact(|messenger| {
+        let ((), not_left) = self.transact(rng, |messenger, rng| {
             let mut left: BTreeSet<Tag> = tags;
             loop {
                 let wanted: Vec<Tag> = left.iter().filter(|tag| messenger.wants(tag)).copied().collect();
@@ -105,11 +105,11 @@ impl<R: Records> Desk<R> {
                     None => ids.iter().try_for_each(|id| bag.pass_on(id))?,
                 }
             }
-            // Others have the tag as well that came another way, or that somebody made up.
+            // What else has the tag came another way, or somebody made it up.
             for tag in &done.spent {
                 for id in bag.store().with_tag(tag).to_vec() {
-                    if is_wanted(bag, &id) {
-                        bag.pass_on(&id)?;
+                    if bag.store().get(&id).is_some_and(|carried| carried.is_wanted) {
+                        bag.erase(&[id])?;
                     }
                 }
             }
@@ -214,14 +214,10 @@ impl<R: Records> Desk<R> {
         compress: &impl Compress,
     ) -> Result<Option<Option<Token>>, PostError> {
         let Some(reference) = messenger.reference(&part.from, &part.id) else { return Ok(None) };
-        let name = name_of(&part.from, &part.id);
+        let name = name_of(&part.from, reference);
         let is_kept = self.parts.keep(&name, reference, part.number, &part.bytes, compress)?;
         Ok(is_kept.then(|| messenger.part_is_here(part)))
     }
-}
-
-fn is_wanted(bag: &mut Open<'_>, id: &BundleId) -> bool {
-    bag.store().get(id).is_some_and(|carried| carried.is_wanted)
 }
 
 /// What others brought.

@@ -113,7 +113,11 @@ impl Person {
 
     pub fn write(&self, to: &Self, text: &str) -> Result<(), PostError> {
         let (to, body) = (Whom::Person(to.did()), Body::Text(text.into()));
-        self.desk.with(|messenger| messenger.send(to, body, Sending::default(), now(), &mut rng()).map(drop))
+        self.write_as(to, body, Sending::default())
+    }
+
+    pub fn write_as(&self, to: Whom, body: Body, sending: Sending) -> Result<(), PostError> {
+        self.desk.with(&mut rng(), |messenger| messenger.send(to, body, sending, now(), &mut rng()).map(drop))
     }
 
     pub fn sweep(&self) -> Result<Swept, PostError> {
@@ -190,14 +194,14 @@ pub fn carry(people: [&Person; 2], size_max: usize) {
 
 /// An invitation of the first, for one or for many.
 pub fn invitation(of: &Person, is_for_one: bool) -> allod_courier::contact::Invitation {
-    of.desk.with(|messenger| Ok(messenger.invite(Instant(now().0 + DAY), is_for_one, &mut rng()))).unwrap()
+    of.desk.with(&mut rng(), |messenger| Ok(messenger.invite(Instant(now().0 + DAY), is_for_one, &mut rng()))).unwrap()
 }
 
 pub fn accept(who: &Person, invitation: &allod_courier::contact::Invitation, text: &str) {
     let accepted = |messenger: &mut allod_courier::messenger::Messenger| {
         messenger.accept(invitation, "friend", Some(text), now(), &mut rng()).map(drop)
     };
-    who.desk.with(accepted).unwrap();
+    who.desk.with(&mut rng(), accepted).unwrap();
 }
 
 /// Two who know each other.

@@ -86,7 +86,7 @@ impl Office {
         &self,
         act: impl FnOnce(&mut Messenger) -> Result<T, allod_courier::CourierError>,
     ) -> Result<T, Failure> {
-        Ok(self.desk.with(act)?)
+        Ok(self.desk.with(&mut allod_node::entropy(), act)?)
     }
 
     /// Looks at the messenger.

@@ -120,7 +120,7 @@ fn missing(messenger: &Messenger, office: &Office, kept: &Kept) -> u32 {
     match (coming, &kept.body) {
         (Some((_, _, missing, _)), _) => missing,
         (None, Body::File { reference, .. }) => {
-            let is_whole = office.desk.parts().is_whole(&name_of(&kept.from, &kept.id), reference);
+            let is_whole = office.desk.parts().is_whole(&name_of(&kept.from, reference), reference);
             if is_whole { 0 } else { reference.parts() }
         }
         (None, Body::Text(_)) => 0,
@@ -138,7 +138,7 @@ fn save(office: &Office, kept: &Kept, folder: &Path, screen: &Screen) -> Result<
     let path = free_name(folder, name);
     let line = Waiting::new(screen);
     let told = |done| line.say(&format!("{name}: {} of {}", amount(done), amount(reference.size())));
-    let done = office.desk.parts().bring_out(&name_of(&kept.from, &kept.id), reference, &path, &Zstd, told);
+    let done = office.desk.parts().bring_out(&name_of(&kept.from, reference), reference, &path, &Zstd, told);
     line.end();
     done?;
     Ok(Some(path))

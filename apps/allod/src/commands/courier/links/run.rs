@@ -95,6 +95,10 @@ struct Shared {
     /// Bundles that contacts were told of.
     announced: BTreeSet<BundleId>,
     image: Option<SystemTime>,
+    /// The bag's number when contacts were last told what is in it.
+    number: Option<u64>,
+    /// What went wrong last.
+    wrong: Option<String>,
 }
 
 async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> Result<(), Failure> {
@@ -108,7 +112,16 @@ async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> 
         signals,
     });
     let (came, mut to_open) = mpsc::channel(1);
-    let mut shared = Shared { office, carrier, tell, came, announced: BTreeSet::new(), image: None };
+    let mut shared = Shared {
+        office,
+        carrier,
+        tell,
+        came,
+        announced: BTreeSet::new(),
+        image: None,
+        number: None,
+        wrong: None,
+    };
     shared.look(true)?;
     shared.open().await?;
     let (p2p, mut contacts) = shared.begin(&chosen)?;
@@ -126,20 +139,23 @@ async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> 
             },
             Some(()) = to_open.recv() => {
                 tokio::time::sleep(MORE).await;
-                shared.open().await?;
+                let opened = shared.open().await;
+                shared.warn(opened).await;
             }
             event = events.recv() => if let Ok(event) = event {
                 shared.event(&event).await;
             },
             _ = look.tick() => {
-                if shared.look(false)? {
-                    shared.open().await?;
-                }
+                let looked = shared.look_and_open().await;
+                shared.warn(looked).await;
             }
             _ = look_at_folders.tick() => for folder in &mut folders {
                 folder.look(&mut shared).await?;
             },
-            _ = forget.tick() => shared.office.desk.forget(allod_node::now())?,
+            _ = forget.tick() => {
+                let forgotten = shared.office.desk.forget(allod_node::now(), &mut allod_node::entropy());
+                shared.warn(forgotten.map_err(Failure::from)).await;
+            }
         }
     }
 }
@@ -189,13 +205,28 @@ impl Shared {
         };
     }
 
+    /// Says what went wrong, once as long as it stays the same; it is tried again.
+    async fn warn(&mut self, done: Result<(), Failure>) {
+        let why = done.err().map(|why| why.to_string());
+        if why != self.wrong {
+            self.wrong.clone_from(&why);
+            if let Some(why) = why {
+                let _ = self.tell.send(Told::Warning(why)).await;
+            }
+        }
+    }
+
+    async fn look_and_open(&mut self) -> Result<(), Failure> {
+        if self.look(false)? { self.open().await } else { Ok(()) }
+    }
+
     /// Opens what came, says so, and lets contacts know what leaves.
     async fn open(&mut self) -> Result<(), Failure> {
-        let office = Arc::clone(&self.office);
+        let (office, image) = (Arc::clone(&self.office), self.image_changed());
         let swept = tokio::task::spawn_blocking(move || office.sweep()).await;
         let swept =
             swept.map_err(|why| Failure::new(Kind::Failed, format!("opening what came: {why}")))??;
-        for signal in swept.signals {
+        for signal in swept.signals.into_iter().chain([Signal::Wanted]) {
             let _ = self.carrier.signals.send(signal);
         }
         self.announce()?;
@@ -205,7 +236,8 @@ impl Shared {
         for line in lines {
             let _ = self.tell.send(Told::News(line)).await;
         }
-        self.image = self.image_changed();
+        // What is written meanwhile, by whomever, is looked at once more.
+        self.image = image;
         Ok(())
     }
 
@@ -215,11 +247,16 @@ impl Shared {
         let has_changed = is_first || image != self.image;
         if has_changed {
             self.image = image;
-            self.office.desk.refresh()?;
+            if self.office.desk.refresh()? {
+                let _ = self.carrier.signals.send(Signal::Wanted);
+            }
         }
-        let is_behind = self.office.desk.bag().is_behind()?;
-        if is_first || is_behind {
+        // Also what a contact saw first.
+        let number = self.office.desk.bag().number()?;
+        let is_behind = self.number != Some(number);
+        if is_behind {
             self.announce()?;
+            self.number = Some(number);
         }
         Ok(has_changed || is_behind)
     }
