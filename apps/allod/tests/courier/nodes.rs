@@ -110,8 +110,14 @@ async fn what_another_node_gives_is_taken_once_if_it_is_the_couriers_and_else_re
     assert_eq!(give(bundle.to_full()).await, Err(Refusal::Completed));
     let old = Bundle::new(&[6; 300], Terms { created: Seconds(1), ..terms(2) }).unwrap();
     assert_eq!(give(old.to_full()).await, not_ours);
-    let carried = lives[0].rows(&["carry"])[0]["of_others"]["bundles"].as_u64();
-    assert_eq!(carried, Some(1));
+    let carried = lives[0].rows(&["carry"])[0].clone();
+    assert_eq!(carried["of_others"]["bundles"].as_u64(), Some(1));
+    let refused = |why: &str| carried["refused"][why].as_u64();
+    assert_eq!(
+        ["for another kind of endpoint", "no bundle", "known already", "expired"].map(refused),
+        [Some(1); 4],
+        "{carried}"
+    );
     drop(node);
     run.said("dtn://another/ has gone", PATIENCE);
 

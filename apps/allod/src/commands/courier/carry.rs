@@ -35,7 +35,7 @@ pub(crate) async fn run(home: &Home, args: Carry, screen: &Screen) -> Result<(),
 }
 
 fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
-    let (own, others, delivered, limits, peers) = office.desk.bag().with(|bag| {
+    let (own, others, delivered, limits, peers, refused) = office.desk.bag().with(|bag| {
         let sum = |bag: &mut Open<'_>, is_own: bool| {
             let of = bag.store().iter().filter(|(_, carried)| (carried.origin == Origin::Own) == is_own);
             of.fold((0_u64, 0_u64), |(count, bytes), (_, carried)| {
@@ -44,14 +44,19 @@ fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
         };
         let (own, others) = (sum(bag, true), sum(bag, false));
         let delivered = bag.store().delivered().count();
-        Ok::<_, PostError>((own, others, delivered, bag.limits(), bag.peers().count()))
+        let refused = bag.counts()?.named();
+        Ok::<_, PostError>((own, others, delivered, bag.limits(), bag.peers().count(), refused))
     })?;
+    let refused: Vec<_> = refused.into_iter().filter(|(_, count)| *count > 0).collect();
+    let refused_data: serde_json::Map<_, _> =
+        refused.iter().map(|(why, count)| ((*why).to_owned(), json!(count))).collect();
     let data = json!({
         "own": { "bundles": own.0, "bytes": own.1 },
         "of_others": { "bundles": others.0, "bytes": others.1 },
         "delivered_remembered": delivered, "bytes_max": limits.bytes, "met": peers,
+        "refused": refused_data,
     });
-    let text = format!(
+    let mut text = format!(
         "of your own   {}, {}\nof others     {}, {}\nat most       {}\nmet           {}",
         count(own.0, "bundle", "bundles"),
         amount(own.1),
@@ -60,6 +65,10 @@ fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
         amount(limits.bytes),
         count(peers as u64, "carrier", "carriers"),
     );
+    for (at, (why, count)) in refused.iter().enumerate() {
+        let label = if at == 0 { "refused" } else { "" };
+        text.push_str(&format!("\n{label:13} {count}: {why}"));
+    }
     screen.result(&data, &text);
     Ok(())
 }
@@ -277,7 +286,10 @@ fn take_parcel<R: Read>(
                     bag.erase(&gone)?;
                     bag.has_tokens();
                 }
-                Ok(Some(Record::Refused(_))) => taken.refuse("no bundle"),
+                Ok(Some(Record::Refused(why))) => {
+                    bag.refuse(why);
+                    taken.refuse("no bundle");
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok::<_, PostError>(None),
                 // What came before it was signed, and stays.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use allod_courier::bundle::Bundle;
+use allod_courier::bundle::{Bundle, BundleError};
 use allod_courier::carry::{Origin, Refused};
 use allod_crypto::hash::tagged;
 use allod_post::{PostError, Signal};
@@ -44,6 +44,17 @@ impl Side {
             Err(PostError::Refused(why)) => Ok(Err(why)),
             Err(why) => Err(why),
         }
+    }
+
+    /// Counts what is no bundle of the courier's.
+    ///
+    /// # Errors
+    /// [`PostError`] of the disk.
+    pub(super) fn refuse(&self, why: BundleError) -> Result<(), PostError> {
+        self.office.desk.bag().with(|bag| {
+            bag.refuse(why);
+            Ok(())
+        })
     }
 
     /// The bag's number: another one when something changed.

@@ -188,6 +188,7 @@ fn keep(side: &Side, incoming: Incoming, known: &Known) -> Result<Option<BundleE
         Ok(bundle) => bundle,
         Err(why) => {
             incoming.refuse(Refusal::NotAcceptable);
+            side.refuse(why)?;
             return Ok(Some(why));
         }
     };
