@@ -35,6 +35,8 @@ static PROGRAMS: &[Program] = &[
     Program { name: "reconcile", package: "allod-vault" },
     Program { name: "carry", package: "allod-courier" },
     Program { name: "reconcile-bundles", package: "allod-courier" },
+    Program { name: "sealed-messages", package: "allod-courier" },
+    Program { name: "bundle-round-trip", package: "allod-links" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

@@ -165,6 +165,13 @@ static TABLE: &[Need] = &[
         tasks: &[Task::Test],
     },
     Need {
+        name: "python3 with venv",
+        presence: Presence::Runs("python3", &["-c", "import ensurepip, venv"]),
+        source: Source::Debian("python3-venv"),
+        why: "one test runs an independent implementation of bundles that is written in Python",
+        tasks: &[Task::Test],
+    },
+    Need {
         name: "ssh-keygen",
         presence: Presence::OnPath("ssh-keygen"),
         source: Source::Debian("openssh-client"),

@@ -7,6 +7,7 @@ pub(crate) mod ledger;
 pub(crate) mod share;
 pub(crate) mod sync;
 pub(crate) mod vault;
+pub(crate) mod vouch;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -281,6 +282,14 @@ pub(crate) enum Command {
         allod links folder ~/Sync/courier\n  allod links serial /dev/ttyUSB0 --baud 57600"
     )]
     Links(courier::Links),
+    /// Have people stand in for your recovery card, and stand in for theirs
+    #[command(
+        after_help = "Examples:\n  allod vouch deal --with Ann Ben Cy --need 2\n  allod vouch list\n\n\
+        Who lost everything:\n  allod vouch ask --did did:allod:z… --out me.request\n  \
+        allod vouch take ann.answer cy.answer --card card.txt\n  allod recover --card card.txt\n\n\
+        Who keeps a piece:\n  allod vouch release me.request --out ann.answer"
+    )]
+    Vouch(vouch::Vouch),
     /// Print a shell's completions
     #[command(
         after_help = "Examples:\n  allod completions bash > ~/.local/share/bash-completion/completions/allod"
@@ -296,6 +305,9 @@ pub(crate) struct Up {
     /// Print a line for each change instead of a live table
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Do not use the links over which messages come and go
+    #[arg(long)]
+    pub(crate) no_links: bool,
     /// The port that the first guardian of a new network tries; 0 for any
     #[arg(long, value_name = "PORT", default_value_t = PORT_BASE, hide = true)]
     pub(crate) port_base: u16,

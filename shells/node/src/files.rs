@@ -79,8 +79,11 @@ pub fn write_public(path: &Path, content: &[u8]) -> Result<(), FileError> {
 }
 
 /// Replaces a file's content: afterwards the new content is durable, and at no
-/// moment is there anything but the old or the new.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+/// moment is there anything but the old or the new. Only its owner can read it.
+///
+/// # Errors
+/// [`FileError`].
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

@@ -32,7 +32,7 @@ mod record_keys;
 pub mod storage;
 
 pub use clock::now;
-pub use files::{FileError, write_private, write_public};
+pub use files::{FileError, replace, write_private, write_public};
 
 /// The operating system's entropy, in the form that protocols take.
 ///

@@ -27,6 +27,9 @@ pub enum PostError {
     /// What is to leave is not carried.
     #[error("{}", because(*.0))]
     Refused(Refused),
+    /// It is written, and leaves as soon as it can.
+    #[error("it is written, and will leave later: {0}")]
+    NotLeft(Box<Self>),
     /// The records of this device's messages cannot be used.
     #[error("{0}")]
     Records(String),

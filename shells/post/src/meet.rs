@@ -156,6 +156,10 @@ pub async fn meet(
     }
     // What came before the end is kept.
     work(carrier, &mut encounter, Vec::new(), &mut met, &mut tell)?;
+    carrier.bag().with(|bag| {
+        bag.blame(&encounter.faults(), met.fault.is_some());
+        Ok::<_, PostError>(())
+    })?;
     Ok(met)
 }
 

@@ -1,5 +1,7 @@
 //! Files as parts that are carried on their own: sealed objects of a vault, under keys from a
-//! secret of the file's own. A part is the object's id (32 bytes) and its sealed bytes.
+//! secret of the file's own. A part is its place (16 bytes, a keyed hash of its number and of what is
+//! there), the object's id (32 bytes) and its sealed bytes. Without the place, whoever carries two parts
+//! could give each the other's tag, and both would open.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 use allod_courier::bundle::{Bundle, Lifetime, Priority, Seconds, Terms};
 use allod_courier::carry::{COPIES, SPREAD};
 use allod_courier::messenger::{CHUNKS_MAX, LIST_MAX, Reference};
+use allod_crypto::hash::blake3_keyed;
 use allod_crypto::{CryptoRng, Secret};
 use allod_vault::Compress;
 use allod_vault::object::{CONTENT_MAX, Keys, Kind, ObjectId, SEALED_MAX, Sealed};
@@ -15,7 +18,9 @@ use allod_vault::object::{CONTENT_MAX, Keys, Kind, ObjectId, SEALED_MAX, Sealed}
 use crate::{PostError, disk, now};
 
 /// The most bytes of a part.
-pub const PART_MAX: usize = 32 + SEALED_MAX;
+pub const PART_MAX: usize = PLACE + 32 + SEALED_MAX;
+
+const PLACE: usize = 16;
 
 /// Where files that are coming are kept until they are whole, and then until they are brought out.
 #[derive(Clone, Debug)]
@@ -54,7 +59,8 @@ pub fn divide(
             copies: if is_for_many { SPREAD } else { COPIES },
             custody: false,
         };
-        leave(Bundle::new(&[&tags.tag(number).0[..], &object.id.0, &object.bytes].concat(), terms)?)
+        let place = place(&tags, number, &object.id);
+        leave(Bundle::new(&[&tags.tag(number).0[..], &place, &object.id.0, &object.bytes].concat(), terms)?)
     };
     let (mut ids, mut buffer, mut size) = (Vec::new(), Vec::with_capacity(2 * CONTENT_MAX), 0_u64);
     loop {
@@ -203,6 +209,15 @@ impl Parts {
     }
 }
 
+/// What shows that a part belongs where it is.
+fn place(reference: &Reference, number: u32, id: &ObjectId) -> [u8; PLACE] {
+    let what = [b"allod 2026 post, place of a part".as_slice(), &number.to_le_bytes(), &id.0];
+    let hash = blake3_keyed(&reference.keys(), &what);
+    let mut place = [0; PLACE];
+    place.copy_from_slice(&hash[..PLACE]);
+    place
+}
+
 /// A part's id and its content.
 fn open(
     keys: &Keys,
@@ -212,7 +227,12 @@ fn open(
     compress: &impl Compress,
 ) -> Option<(ObjectId, Vec<u8>)> {
     let kind = if number < reference.chunks() { Kind::Data } else { Kind::Node };
-    let (id, sealed) = bytes.split_first_chunk()?;
-    let object = Sealed { id: ObjectId(*id), kind, keys: 0, bytes: sealed.to_vec() };
+    let (there, rest) = bytes.split_first_chunk::<PLACE>()?;
+    let (id, sealed) = rest.split_first_chunk()?;
+    let id = ObjectId(*id);
+    if place(reference, number, &id) != *there {
+        return None;
+    }
+    let object = Sealed { id, kind, keys: 0, bytes: sealed.to_vec() };
     keys.check(&object, compress).ok().map(|content| (object.id, content))
 }

@@ -293,6 +293,12 @@ pub(crate) enum LinksCommand {
         #[arg(long)]
         to: bool,
     },
+    /// Say on the desktop that something came: not at all, without what it says, or with that
+    Notify {
+        /// How much of it
+        #[arg(value_parser = ["off", "on", "text"])]
+        what: String,
+    },
     /// Use a link no longer
     Remove {
         /// Its number in the list

@@ -10,6 +10,7 @@ use allod_node::person::{Check, GuardianCheck, Heal, Home, PersonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
+use super::courier::links::run::{self as links, Told};
 use super::ending::Ending;
 use super::ledger::waiting;
 use super::local::{self, View};
@@ -38,6 +39,9 @@ const AUDIT_LOOK: Duration = Duration::from_secs(3600);
 
 /// Faults of one peer that an audit tells.
 const FAULTS_TOLD: usize = 3;
+
+/// How long is waited before links that failed are used again.
+const LINKS_AGAIN: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether the identity changed.
 const LOOK: Duration = Duration::from_secs(1);
@@ -72,6 +76,8 @@ pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), F
     let (tell, mut told) = mpsc::channel(16);
     let back = Arc::new(Notify::new());
     let node = tokio::spawn(look_after(home.clone(), Arc::clone(&back), tell));
+    let (tell_links, mut of_links) = mpsc::channel(64);
+    let link_task = (!args.no_links).then(|| tokio::spawn(use_links(home.clone(), tell_links)));
     let mut running = vec![true; network.statuses().len()];
     loop {
         tokio::select! {
@@ -89,14 +95,47 @@ pub(super) async fn run(home: &Home, args: &Up, screen: &Screen) -> Result<(), F
                 News::Well(text) | News::Healed(text) => view.say("node", &text),
                 News::Warning(text) => view.warn("node", &text),
             },
+            Some(told) = of_links.recv() => match told {
+                Told::News(text) => view.say("message", &text),
+                Told::Link(text) => view.say("link", &text),
+                Told::Warning(text) => view.warn("link", &text),
+            },
             () = ending.wait() => break,
         }
+    }
+    if let Some(task) = link_task {
+        task.abort();
+        let _ = task.await;
     }
     node.abort();
     view.end();
     network.stop().await;
     screen.note("All guardians have ended. Their state and your identity are kept.");
     Ok(())
+}
+
+/// Uses the links, as soon as there is an identity. What goes wrong with them is told once, and
+/// tried again: it ends nothing else.
+async fn use_links(home: Home, tell: mpsc::Sender<Told>) {
+    let identity = home.folder().join("identity");
+    let mut said = String::new();
+    loop {
+        if identity.exists() {
+            let why = match links::of_home(&home, tell.clone()).await {
+                Ok(()) => "they ended".to_owned(),
+                Err(why) => why.to_string(),
+            };
+            if why != said {
+                let text = format!("the links are not used now: {why}; it is tried again");
+                if tell.send(Told::Warning(text)).await.is_err() {
+                    return;
+                }
+                said = why;
+            }
+            sleep(LINKS_AGAIN).await;
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// What the node has to say.

@@ -1,6 +1,7 @@
 //! People, each with a home of their own, and what they do by the command.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use allod_crypto::Secret;
 use allod_crypto::sign::SigningKey;
@@ -45,6 +46,18 @@ impl Life {
     pub fn reads(&self) -> Vec<String> {
         let rows = self.rows(&["read"]);
         rows.iter().filter_map(|row| row["text"].as_str().map(ToOwned::to_owned)).collect()
+    }
+
+    /// The command that uses the links which were chosen.
+    pub fn using_links(&self) -> Command {
+        let args = ["links", "run", "--until-stdin-closes"];
+        home::command(&self.home, self.home.parent().unwrap(), &args)
+    }
+
+    /// Who they are.
+    pub fn did(&self) -> String {
+        let person = allod_node::person::Home::new(self.home.clone()).load().unwrap().unwrap();
+        person.log.state().did().to_string()
     }
 
     /// Invites somebody: the invitation's text.

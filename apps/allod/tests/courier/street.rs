@@ -70,15 +70,17 @@ impl Street {
     /// Uses the links of a home in a house.
     pub fn run(&self, house: usize, home: &Path) -> Running {
         let place = self.house(house);
-        let mut child = Command::new("ip")
-            .args(["netns", "exec", &place, ALLOD, "--home"])
-            .arg(home)
-            .args(["links", "run", "--until-stdin-closes"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &place, ALLOD, "--home"]).arg(home);
+        Running::begin(command.args(["links", "run", "--until-stdin-closes"]))
+    }
+}
+
+impl Running {
+    /// Begins a process that uses links.
+    pub fn begin(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&lines);
@@ -87,7 +89,7 @@ impl Street {
                 heard.lock().unwrap().push((Instant::now(), line));
             }
         });
-        Running { child, began: Instant::now(), lines }
+        Self { child, began: Instant::now(), lines }
     }
 }
 

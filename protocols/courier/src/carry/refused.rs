@@ -17,7 +17,7 @@ pub enum Refused {
     OverQuota,
 }
 
-/// How many bundles were refused, by why.
+/// How many bundles were refused, by why, or gave way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// [`Refused::Expired`].
@@ -32,6 +32,8 @@ pub struct Counts {
     pub no_room: u64,
     /// [`Refused::OverQuota`].
     pub over_quota: u64,
+    /// Bundles that were carried until others were taken in their place.
+    pub gave_way: u64,
 }
 
 impl Counts {

@@ -84,6 +84,7 @@ impl Store {
         let new = Carried::new(bundle, origin, now);
         let fits = self.fit(bundle.id(), new, days, now);
         let gone = fits.inspect_err(|why| self.counts.add(*why))?;
+        self.counts.gave_way = self.counts.gave_way.saturating_add(gone.len() as u64);
         Ok(Took { dropped: gone.into_iter().map(|(id, _, _)| id).collect() })
     }
 
@@ -97,6 +98,7 @@ impl Store {
         let new = Carried { is_wanted: true, ..Carried::new(bundle, origin, now) };
         let fits = self.fit(bundle.id(), new, 0, now);
         let gone = fits.inspect_err(|why| self.counts.add(*why))?;
+        self.counts.gave_way = self.counts.gave_way.saturating_add(gone.len() as u64);
         Ok(Took { dropped: gone.into_iter().map(|(id, _, _)| id).collect() })
     }
 

@@ -144,6 +144,11 @@ impl Listener {
         self.skipped.tags().chain(self.key.chain.expected())
     }
 
+    /// The tags of those that come soonest: so many, and as many late ones.
+    pub fn expected_next(&self, each: usize) -> impl Iterator<Item = Tag> + '_ {
+        self.key.chain.expected().take(each).chain(self.skipped.tags().take(each))
+    }
+
     /// Forgets keys of messages that were overtaken before this.
     pub fn forget(&mut self, before: Instant) {
         self.skipped.forget(before);

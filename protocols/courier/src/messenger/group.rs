@@ -300,6 +300,10 @@ impl Listeners {
         self.chains.iter().position(|(chain, tags)| tags.have(tag, || chain.expected()))
     }
 
+    pub(super) fn expected_next(&self, each: usize) -> impl Iterator<Item = Tag> + '_ {
+        self.chains.iter().flat_map(move |(chain, _)| chain.expected_next(each))
+    }
+
     pub(super) fn open(
         &mut self,
         at: usize,

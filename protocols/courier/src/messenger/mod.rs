@@ -37,6 +37,7 @@ mod send;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod vouch;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -58,6 +59,7 @@ pub use person::{Person, Standing};
 pub use receive::{News, Part, Received};
 pub use record::{Kept, RecordChange, reached_name, reached_of};
 pub use send::Sending;
+pub use vouch::Dealt;
 
 use group::{Group, Listeners};
 use invite::Given;
@@ -84,6 +86,7 @@ pub struct Messenger {
     listeners: BTreeMap<(GroupId, [u8; 32]), Listeners>,
     coming: BTreeMap<(Did, MessageId), ComingFile>,
     pieces: BTreeMap<Did, SecretBytes>,
+    dealt: Option<Dealt>,
     outgoing: BTreeMap<u64, Bundle>,
     /// Messages of others that they are to be told have come.
     owed: BTreeMap<Did, Vec<MessageId>>,
@@ -110,6 +113,7 @@ impl Messenger {
             listeners: BTreeMap::new(),
             coming: BTreeMap::new(),
             pieces: BTreeMap::new(),
+            dealt: None,
             outgoing: BTreeMap::new(),
             owed: BTreeMap::new(),
             dirty: BTreeSet::new(),
@@ -137,6 +141,7 @@ impl Messenger {
                     messenger.coming.insert((did, id), ComingFile::load(record)?);
                 }
                 Some(Name::Piece(did)) => drop(messenger.pieces.insert(did, record.clone())),
+                Some(Name::Dealt) => messenger.dealt = Some(Dealt::load(record)?),
                 Some(Name::Outgoing(number)) => {
                     let bundle = Bundle::from_compact(record.expose());
                     messenger.outgoing.insert(number, bundle.map_err(|_| CourierError::Malformed)?);
@@ -185,6 +190,19 @@ impl Messenger {
     /// Whether a message with this tag is for this device, as far as it knows.
     pub fn wants(&self, tag: &Tag) -> bool {
         self.whose(tag).is_some()
+    }
+
+    /// Tags of messages for this device that may come soonest, for links on which one has to ask: so
+    /// many of each session and each member of a group, and those of answers to invitations. The
+    /// session that was used last with each device is first. Parts of files are not among them.
+    pub fn expected_next(&self, each: usize) -> impl Iterator<Item = Tag> + '_ {
+        let devices = || self.people.values().flat_map(|person| person.devices.values());
+        let used = devices().filter_map(|device| device.sessions.first());
+        let others = devices().flat_map(|device| device.sessions.iter().skip(1));
+        let invitations = self.given.keys().map(InvitationId::tag);
+        let groups = self.listeners.values().flat_map(move |listeners| listeners.expected_next(each));
+        let of = move |session: &'_ person::Session| session.ratchet.expected_next(each).collect::<Vec<_>>();
+        used.flat_map(of).chain(invitations).chain(groups).chain(others.flat_map(of))
     }
 
     /// What is to be made durable, as one, before anything leaves: records that are set, or
@@ -249,6 +267,7 @@ impl Messenger {
             Name::Listeners(group, key) => self.listeners.get(&(*group, *key)).map(Listeners::store),
             Name::Coming(did, id) => self.coming.get(&(*did, *id)).map(ComingFile::store),
             Name::Piece(did) => self.pieces.get(did).cloned(),
+            Name::Dealt => self.dealt.as_ref().map(Dealt::store),
             Name::Outgoing(number) => {
                 self.outgoing.get(number).map(|bundle| SecretBytes::from(bundle.to_compact()))
             }

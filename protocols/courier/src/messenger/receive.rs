@@ -30,9 +30,6 @@ const AWAITED_MAX: usize = 4096;
 /// The most messages of somebody who asks and was not admitted.
 const ASKED_MAX: u32 = 32;
 
-/// The most bytes of a piece that a contact keeps for somebody.
-const PIECE_MAX: usize = 4096;
-
 /// How far ahead of the clock here a message may say that it was written, in milliseconds.
 const AHEAD_MAX: u64 = 24 * 3600 * 1000;
 
@@ -317,11 +314,9 @@ impl Messenger {
                 Ok(())
             }
             Content::People(known) if is_own => self.take_people(known),
-            Content::Piece(piece) if is_trusted && piece.len() <= PIECE_MAX => {
-                self.pieces.insert(did, SecretBytes::from(piece.to_vec()));
-                self.dirty.insert(Name::Piece(did));
-                received.news.push(News::Piece { from: did });
-                Ok(())
+            Content::Piece(piece) if is_trusted => {
+                let is_new = self.take_piece(did, &SecretBytes::from(piece.to_vec()));
+                is_new.map(|is_new| received.news.extend(is_new.then_some(News::Piece { from: did })))
             }
             Content::Copy(..) | Content::People(_) | Content::Piece(_) => Err(CourierError::Malformed),
         };

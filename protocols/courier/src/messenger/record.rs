@@ -29,6 +29,7 @@ pub(super) enum Name {
     Listeners(GroupId, [u8; 32]),
     Coming(Did, MessageId),
     Piece(Did),
+    Dealt,
     Outgoing(u64),
 }
 
@@ -48,6 +49,7 @@ impl Name {
             Self::Listeners(group, key) => (b'l', [&group.0, key]),
             Self::Coming(did, id) => (b'f', [did.as_bytes(), &id.0]),
             Self::Piece(did) => (b'v', [did.as_bytes(), &[]]),
+            Self::Dealt => (b'w', [&[], &[]]),
             Self::Outgoing(number) => (b'o', [&number.to_be_bytes(), &[]]),
         };
         let [first, second] = parts;
@@ -59,6 +61,9 @@ impl Name {
         let (kind, rest) = bytes.split_first()?;
         if *kind == b'o' {
             return Some(Self::Outgoing(u64::from_be_bytes(rest.try_into().ok()?)));
+        }
+        if bytes == b"w" {
+            return Some(Self::Dealt);
         }
         let (first, second) = rest.split_first_chunk::<32>()?;
         let one = |name| second.is_empty().then_some(name);

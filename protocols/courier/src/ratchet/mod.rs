@@ -247,6 +247,13 @@ impl Ratchet {
         self.skipped.tags().chain(current).chain(self.next_receiving.expected(0))
     }
 
+    /// The tags of those that come soonest: so many of each chain, and as many late ones.
+    pub fn expected_next(&self, each: usize) -> impl Iterator<Item = Tag> + '_ {
+        let current = self.receiving.iter().flat_map(move |chain| chain.expected().take(each));
+        let next = self.next_receiving.expected(0).take(each);
+        current.chain(next).chain(self.skipped.tags().take(each))
+    }
+
     /// Forgets keys of messages that were overtaken before this.
     pub fn forget(&mut self, before: Instant) {
         self.skipped.forget(before);

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use qrcode::bits::Bits;
 use qrcode::render::svg;
 use qrcode::{Color, EcLevel, QrCode, Version};
 
@@ -32,8 +33,12 @@ impl Code {
     /// # Errors
     /// [`NarrowError::TooLong`].
     pub fn new(text: &str, size: Size) -> Result<Self, NarrowError> {
-        let version = Version::Normal(size.version());
-        let code = QrCode::with_version(text, version, EcLevel::L);
+        let mut bits = Bits::new(Version::Normal(size.version()));
+        // All of it as one segment. Left to itself, the encoder begins others where there are some
+        // digits, as there are of zeros, and what fits does not any more.
+        let pushed =
+            bits.push_alphanumeric_data(text.as_bytes()).and_then(|()| bits.push_terminator(EcLevel::L));
+        let code = pushed.and_then(|()| QrCode::with_bits(bits, EcLevel::L));
         code.map(Self).map_err(|_| NarrowError::TooLong(text.len()))
     }
 

@@ -239,3 +239,22 @@ proptest! {
         Gray { width: 64, height: 64, pixels: noise }.codes();
     }
 }
+
+#[test]
+fn bytes_with_runs_of_zeros_fit_into_codes_of_every_size() {
+    let mut chance = Chance(2);
+    let bytes: Vec<u8> =
+        (0..4000).map(|place| if place / 5 % 2 == 0 { 0 } else { chance.below(256) as u8 }).collect();
+    for size in Size::ALL {
+        let mut collector = Collector::new();
+        let done = Frames::new(&bytes, size).unwrap().take(40).find_map(|text| {
+            let codes = Code::new(&text, size).unwrap().to_gray(4).codes();
+            assert_eq!(codes, [text]);
+            match collector.take(&codes[0]) {
+                Seen::Done(all) => Some(all),
+                _ => None,
+            }
+        });
+        assert_eq!(done.as_deref(), Some(&bytes[..]));
+    }
+}

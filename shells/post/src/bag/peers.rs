@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use allod_courier::carry::{Origin, PeerId};
 use allod_wire::Instant;
 
+use super::rows;
+
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Whom one has not met for so many days is forgotten.
@@ -75,17 +77,16 @@ impl Peers {
         let row = |(peer, met): (&PeerId, &Met)| {
             [&peer.0[..], &met.days.to_le_bytes(), &met.last.0.to_le_bytes()].concat()
         };
-        self.0.iter().flat_map(row).collect()
+        rows::encode(self.0.iter().map(row))
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Self {
-        let (rows, _) = bytes.as_chunks::<ROW>();
         let row = |row: &[u8; ROW]| {
             let (peer, rest) = row.split_first_chunk()?;
             let (days, last) = rest.split_first_chunk()?;
             let last = Instant(u64::from_le_bytes(last.try_into().ok()?));
             Some((PeerId(*peer), Met { days: u32::from_le_bytes(*days), last }))
         };
-        Self(rows.iter().filter_map(row).collect())
+        Self(rows::decode(bytes).filter_map(row).collect())
     }
 }

@@ -5,8 +5,6 @@
 //! was to leave is in the records until the bag has it.
 
 mod sweep;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,7 +89,7 @@ impl<R: Records> Desk<R> {
     }
 
     /// Does something with the messenger. What changed is durable, and what is to leave is in the
-    /// bag, when this returns; where it failed, nothing changed.
+    /// bag, when this returns; where it failed, nothing changed, but for [`PostError::NotLeft`].
     ///
     /// # Errors
     /// What it says, and [`PostError`].
@@ -100,7 +98,10 @@ impl<R: Records> Desk<R> {
         rng: &mut impl CryptoRng,
         act: impl FnOnce(&mut Messenger) -> Result<T, CourierError>,
     ) -> Result<T, PostError> {
-        self.transact(rng, |messenger, _| Ok(act(messenger)?))
+        match self.transact(rng, |messenger, _| Ok(act(messenger)?))? {
+            (done, None) => Ok(done),
+            (_, Some(why)) => Err(PostError::NotLeft(Box::new(why))),
+        }
     }
 
     /// Looks at the messenger as it is now.
@@ -121,6 +122,13 @@ impl<R: Records> Desk<R> {
     pub fn wants(&self, tag: &Tag) -> bool {
         let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.as_ref().is_some_and(|(_, messenger)| messenger.wants(tag))
+    }
+
+    /// Tags that may come soonest, of each session so many, and at most so many in all; as far as
+    /// [`Self::wants`] knows.
+    pub fn expected_next(&self, each: usize, most: usize) -> Vec<Tag> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.iter().flat_map(|(_, messenger)| messenger.expected_next(each)).take(most).collect()
     }
 
     /// Sees what other processes changed. Whether they did.
@@ -156,11 +164,12 @@ impl<R: Records> Desk<R> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was done, and why what is to leave could not, if so.
     fn transact<T, G: CryptoRng>(
         &self,
         rng: &mut G,
         act: impl FnOnce(&mut Messenger, &mut G) -> Result<T, PostError>,
-    ) -> Result<T, PostError> {
+    ) -> Result<(T, Option<PostError>), PostError> {
         self.inside().held(|inside| {
             let (_, messenger) = inside.messenger(&self.own)?;
             let acted = act(messenger, rng).and_then(|done| {
@@ -177,11 +186,11 @@ impl<R: Records> Desk<R> {
             };
             let changes = messenger.changes();
             inside.change(&changes)?;
-            self.let_leave(inside)?;
+            let waits = self.let_leave(inside).err();
             if let Some((number, messenger)) = &inside.cached {
                 self.show(*number, messenger);
             }
-            Ok(done)
+            Ok((done, waits))
         })
     }
 
@@ -215,11 +224,12 @@ impl<R: Records> Desk<R> {
     /// # Errors
     /// [`PostError`].
     pub fn forget(&self, now: Instant, rng: &mut impl CryptoRng) -> Result<(), PostError> {
+        // There may be room then for what is to leave.
+        self.bag().with(|bag| bag.expire(now).map(|_| ()))?;
         self.with(rng, |messenger| {
             messenger.forget(now);
             Ok(())
-        })?;
-        self.bag().with(|bag| bag.expire(now).map(|_| ()))
+        })
     }
 }
 

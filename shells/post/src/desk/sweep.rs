@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use allod_courier::bundle::{Bundle, BundleId, Reassembly};
-use allod_courier::carry::Origin;
+use allod_courier::carry::{Carried, Origin};
 use allod_courier::messenger::{Messenger, News, Part, Received, Reference};
 use allod_courier::ratchet::{Tag, Token};
 use allod_crypto::CryptoRng;
@@ -13,6 +13,7 @@ use allod_wire::Instant;
 use data_encoding::HEXLOWER;
 
 use super::{Desk, Records};
+use crate::bag::Open;
 use crate::meet::Signal;
 use crate::{PostError, now};
 
@@ -27,6 +28,17 @@ pub struct Swept {
     pub false_ones: u64,
     /// What contacts are to be told.
     pub signals: Vec<Signal>,
+    /// Why something that was to be said of it has not left yet, if so. It leaves later.
+    pub not_left: Option<PostError>,
+}
+
+/// What is to become of bundles, once what they said is durable.
+#[derive(Default)]
+struct Done {
+    taken: Vec<Taken>,
+    refused: BTreeSet<BundleId>,
+    /// Tags that nothing more is expected with.
+    spent: Vec<Tag>,
 }
 
 /// A message that was taken out.
@@ -49,35 +61,40 @@ impl<R: Records> Desk<R> {
     /// [`PostError`].
     pub fn sweep(&self, compress: &impl Compress, rng: &mut impl CryptoRng) -> Result<Swept, PostError> {
         let now = now();
-        let tags = self.bag().with(|bag| Ok::<_, PostError>(tags(bag)))?;
+        let brought = self.bag().with(|bag| Ok::<_, PostError>(brought(bag)))?;
         let mut swept = Swept::default();
-        let is_any = self.look(|messenger| {
-            messenger.outgoing().next().is_some() || tags.iter().any(|tag| messenger.wants(tag))
+        let (is_any, waits, over) = self.look(|messenger| {
+            let over = |(_, carried): &&(BundleId, Carried)| carried.is_wanted && !messenger.wants(&carried.tag);
+            let over: Vec<BundleId> = brought.iter().filter(over).map(|(id, _)| *id).collect();
+            let is_any = brought.iter().any(|(_, carried)| messenger.wants(&carried.tag));
+            (is_any, messenger.outgoing().next().is_some(), over)
         })?;
-        if !is_any {
+        // What has come of it is in the records already, and only telling that was left out.
+        self.bag().with(|bag| over.iter().try_for_each(|id| bag.pass_on(id)))?;
+        if !is_any && !waits {
             return Ok(swept);
         }
-        let (mut taken, mut refused) = (Vec::new(), BTreeSet::new());
-        let over = self.transact(rng, |messenger, rng| {
-            let (mut left, mut opened): (BTreeSet<Tag>, Vec<Tag>) = (tags, Vec::new());
+        let tags: BTreeSet<Tag> = brought.iter().map(|(_, carried)| carried.tag).collect();
+        let mut done = Done::default();
+        let ((), not_left) = self.transact(rng, |messenger, rng| {
+            let mut left: BTreeSet<Tag> = tags;
             loop {
                 let wanted: Vec<Tag> = left.iter().filter(|tag| messenger.wants(tag)).copied().collect();
                 if wanted.is_empty() {
                     break;
                 }
-                opened.extend(wanted.iter().copied());
                 for tag in wanted {
                     left.remove(&tag);
-                    self.open(messenger, tag, now, compress, rng, &mut swept, &mut taken, &mut refused)?;
+                    self.open(messenger, tag, now, compress, rng, &mut swept, &mut done)?;
                 }
             }
             messenger.acknowledge(now, rng)?;
-            opened.retain(|tag| !messenger.wants(tag));
-            Ok(opened)
+            Ok(())
         })?;
+        swept.not_left = not_left;
         // All of it is durable: now carriers may be told.
         self.bag().with(|bag| {
-            for Taken { ids, token } in &taken {
+            for Taken { ids, token } in &done.taken {
                 match token {
                     Some((token, until)) => {
                         bag.tell(*token, *until, now)?;
@@ -88,22 +105,22 @@ impl<R: Records> Desk<R> {
                     None => ids.iter().try_for_each(|id| bag.pass_on(id))?,
                 }
             }
-            for tag in &over {
-                // What else is said to be of it is not.
+            // What else has the tag came another way, or somebody made it up.
+            for tag in &done.spent {
                 for id in bag.store().with_tag(tag).to_vec() {
                     if bag.store().get(&id).is_some_and(|carried| carried.is_wanted) {
                         bag.erase(&[id])?;
                     }
                 }
             }
-            let refused: Vec<BundleId> = refused.iter().copied().collect();
-            bag.erase(&refused)
+            bag.forged(done.refused.len() as u64);
+            bag.erase(&done.refused.iter().copied().collect::<Vec<_>>())
         })?;
-        swept.false_ones = refused.len() as u64;
+        swept.false_ones = done.refused.len() as u64;
         Ok(swept)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what goes in, and the three that come out")]
+    #[expect(clippy::too_many_arguments, reason = "what goes in, and the two that come out")]
     fn open(
         &self,
         messenger: &mut Messenger,
@@ -112,16 +129,17 @@ impl<R: Records> Desk<R> {
         compress: &impl Compress,
         rng: &mut impl CryptoRng,
         swept: &mut Swept,
-        taken: &mut Vec<Taken>,
-        refused: &mut BTreeSet<BundleId>,
+        done: &mut Done,
     ) -> Result<(), PostError> {
         let (whole, fragments) = self.bundles(&tag)?;
+        // With the tag of an invitation for many there may be several that open.
         for bundle in whole {
-            let ids = vec![bundle.id()];
+            if !messenger.wants(&tag) {
+                break;
+            }
             match self.receive(messenger, &bundle, now, compress, rng, swept)? {
-                // There may be more: all who answer one invitation for many have its tag.
-                Some(token) => taken.push(Taken { ids, token }),
-                None => refused.extend(ids),
+                Some(token) => done.taken.push(Taken { ids: vec![bundle.id()], token }),
+                None => drop(done.refused.insert(bundle.id())),
             }
         }
         let mut groups: BTreeMap<_, Vec<Bundle>> = BTreeMap::new();
@@ -135,12 +153,18 @@ impl<R: Records> Desk<R> {
                 let _ = reassembly.add(fragment);
             }
             for bundle in reassembly.whole() {
+                if !messenger.wants(&tag) {
+                    break;
+                }
                 if let Some(token) = self.receive(messenger, &bundle, now, compress, rng, swept)? {
                     let ids = fragments.iter().map(Bundle::id).collect();
-                    taken.push(Taken { ids, token });
+                    done.taken.push(Taken { ids, token });
                     break;
                 }
             }
+        }
+        if !messenger.wants(&tag) {
+            done.spent.push(tag);
         }
         Ok(())
     }
@@ -196,8 +220,8 @@ impl<R: Records> Desk<R> {
     }
 }
 
-/// Tags of what others brought.
-fn tags(bag: &mut crate::bag::Open<'_>) -> BTreeSet<Tag> {
+/// What others brought.
+fn brought(bag: &mut Open<'_>) -> Vec<(BundleId, Carried)> {
     let brought = bag.store().iter().filter(|(_, carried)| carried.origin != Origin::Own);
-    brought.map(|(_, carried)| carried.tag).collect()
+    brought.map(|(id, carried)| (*id, *carried)).collect()
 }

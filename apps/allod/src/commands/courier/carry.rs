@@ -1,35 +1,41 @@
 //! `allod carry`: what is carried for oneself and for others, and ways that take files.
 
+use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use allod_courier::bundle::Bundle;
 use allod_courier::carry::{Carried, Giving, Origin, PeerId, Refused, giving};
+use allod_links::NarrowError;
 use allod_links::folder::{Arrived, Folder, Given, Taken};
-use allod_links::parcel::{Entry, Reader, Record, Writer};
+use allod_links::parcel::{Entry, Head, Reader, Record, Writer};
 use allod_node::person::Home;
 use allod_post::PostError;
 use allod_post::bag::Open;
 use serde_json::json;
 
-use super::{Office, told};
+use super::{Office, codes, told};
 use crate::cli::courier::{Carry, CarryCommand};
 use crate::commands::vault::meter::{amount, count};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
-pub(crate) fn run(home: &Home, args: Carry, screen: &Screen) -> Result<(), Failure> {
+pub(crate) async fn run(home: &Home, args: Carry, screen: &Screen) -> Result<(), Failure> {
     let office = Office::open(home)?;
     match args.command.unwrap_or(CarryCommand::Status) {
         CarryCommand::Status => status(&office, screen),
-        CarryCommand::Out { file, at_most, .. } => out(&office, &screen.path(&file), at_most, screen),
-        CarryCommand::In { file, .. } => take_in(&office, &screen.path(&file), screen),
+        CarryCommand::Out { file, qr, screen: is_shown, at_most } => {
+            let pictures = qr.map(|folder| screen.path(&folder));
+            out(&office, &screen.path(&file), pictures.as_deref(), is_shown, at_most, screen).await
+        }
+        CarryCommand::In { file, qr } => take_in(&office, &screen.path(&file), qr, screen),
         CarryCommand::Folder { folder } => once(&office, &screen.path(&folder), screen),
         CarryCommand::Empty => empty(&office, screen),
     }
 }
 
 fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
-    let (own, others, delivered, limits, peers) = office.desk.bag().with(|bag| {
+    let (own, others, delivered, limits, peers, refused) = office.desk.bag().with(|bag| {
         let sum = |bag: &mut Open<'_>, is_own: bool| {
             let of = bag.store().iter().filter(|(_, carried)| (carried.origin == Origin::Own) == is_own);
             of.fold((0_u64, 0_u64), |(count, bytes), (_, carried)| {
@@ -38,14 +44,19 @@ fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
         };
         let (own, others) = (sum(bag, true), sum(bag, false));
         let delivered = bag.store().delivered().count();
-        Ok::<_, PostError>((own, others, delivered, bag.limits(), bag.peers().count()))
+        let refused = bag.counts()?.named();
+        Ok::<_, PostError>((own, others, delivered, bag.limits(), bag.peers().count(), refused))
     })?;
+    let refused: Vec<_> = refused.into_iter().filter(|(_, count)| *count > 0).collect();
+    let refused_data: serde_json::Map<_, _> =
+        refused.iter().map(|(why, count)| ((*why).to_owned(), json!(count))).collect();
     let data = json!({
         "own": { "bundles": own.0, "bytes": own.1 },
         "of_others": { "bundles": others.0, "bytes": others.1 },
         "delivered_remembered": delivered, "bytes_max": limits.bytes, "met": peers,
+        "refused": refused_data,
     });
-    let text = format!(
+    let mut text = format!(
         "of your own   {}, {}\nof others     {}, {}\nat most       {}\nmet           {}",
         count(own.0, "bundle", "bundles"),
         amount(own.1),
@@ -54,12 +65,25 @@ fn status(office: &Office, screen: &Screen) -> Result<(), Failure> {
         amount(limits.bytes),
         count(peers as u64, "carrier", "carriers"),
     );
+    for (at, (why, count)) in refused.iter().enumerate() {
+        let label = if at == 0 { "refused" } else { "" };
+        text.push_str(&format!("\n{label:13} {count}: {why}"));
+    }
     screen.result(&data, &text);
     Ok(())
 }
 
+/// The copies that go along to somebody of whom nothing is known, and how many fewer stay here: none
+/// of what is copied to everybody.
+pub(super) fn copies(carried: &Carried) -> (u8, u8) {
+    match giving(&carried.terms, carried.size as usize, 1, 1) {
+        Giving::Copies(given, left) => (given, carried.terms.copies.saturating_sub(left)),
+        Giving::Nothing => (0, 0),
+    }
+}
+
 /// Whether a bundle is given to a way of which nobody knows who takes it.
-fn is_given(carried: &Carried) -> bool {
+pub(super) fn is_given(carried: &Carried) -> bool {
     !carried.is_wanted && (carried.origin == Origin::Own || carried.terms.copies > 0)
 }
 
@@ -67,25 +91,60 @@ fn is_given(carried: &Carried) -> bool {
 fn with_copies(bag: &mut Open<'_>, id: &allod_courier::bundle::BundleId) -> Option<Bundle> {
     let mut bundle = bag.load(id).ok().flatten()?;
     let carried = *bag.store().get(id)?;
-    let given = match giving(&carried.terms, carried.size as usize, 1, 1) {
-        Giving::Copies(given, _) => given,
-        Giving::Nothing => 0,
-    };
+    let (given, spent) = copies(&carried);
     bundle.terms.copies = given;
-    // Those that are copied to everybody are not counted.
-    let counted = if giving(&carried.terms, carried.size as usize, 1, 1) == Giving::Copies(given, given) {
-        0
-    } else {
-        given
-    };
-    bag.store().gave(id, counted, false);
+    bag.store().gave(id, spent, false);
     bag.update(id).ok()?;
     Some(bundle)
 }
 
-fn out(office: &Office, path: &Path, at_most: Option<u64>, screen: &Screen) -> Result<(), Failure> {
+async fn out(
+    office: &Office,
+    path: &Path,
+    pictures: Option<&Path>,
+    is_shown: bool,
+    at_most: Option<u64>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    if is_shown {
+        codes::check_screen(screen)?;
+    }
+    pictures.map(codes::check_folder).transpose()?;
+    let at_most = match is_shown || pictures.is_some() {
+        true => Some(at_most.unwrap_or(codes::SHOWN).min(codes::SHOWN_MAX)),
+        false => at_most,
+    };
+    let head = write(office, path, at_most)?;
+    let mut data =
+        json!({ "file": path, "bundles": head.bundles, "bytes": head.length, "delivered": head.tokens });
+    let mut text = format!(
+        "Wrote {}: {}, {}. Whoever takes it in learns sizes, times and urgency, and nothing else that is not theirs.",
+        path.display(),
+        count(head.bundles.into(), "bundle", "bundles"),
+        amount(head.length),
+    );
+    let read =
+        || fs::read(path).map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", path.display())));
+    if let Some(folder) = pictures {
+        let drawn = codes::draw(&read()?, folder)?;
+        data["codes"] = json!(drawn);
+        text.push_str(&format!(
+            "\nDrew {} into {}: two of three are enough.",
+            count(drawn as u64, "code", "codes"),
+            folder.display()
+        ));
+    }
+    if is_shown {
+        codes::show(&read()?).await?;
+    }
+    screen.result(&data, &text);
+    Ok(())
+}
+
+/// Writes a parcel of what may be given.
+fn write(office: &Office, path: &Path, at_most: Option<u64>) -> Result<Head, Failure> {
     let (now, key) = (allod_node::now(), office.carrier_key());
-    let head = office.desk.bag().with(|bag| {
+    office.desk.bag().with(|bag| {
         bag.expire(now)?;
         let mut writer = Writer::create(path, &key, now)?;
         let tokens: Vec<_> = bag.store().delivered().collect();
@@ -101,17 +160,7 @@ fn out(office: &Office, path: &Path, at_most: Option<u64>, screen: &Screen) -> R
             }
         }
         Ok::<_, Failure>(writer.finish()?)
-    })?;
-    let data =
-        json!({ "file": path, "bundles": head.bundles, "bytes": head.length, "delivered": head.tokens });
-    let text = format!(
-        "Wrote {}: {}, {}. Whoever takes it in learns sizes, times and urgency, and nothing else that is not theirs.",
-        path.display(),
-        count(head.bundles.into(), "bundle", "bundles"),
-        amount(head.length),
-    );
-    screen.result(&data, &text);
-    Ok(())
+    })
 }
 
 /// What came of something that was taken in.
@@ -183,36 +232,17 @@ fn because(why: Refused) -> &'static str {
     }
 }
 
-fn take_in(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure> {
+fn take_in(office: &Office, path: &Path, are_pictures: bool, screen: &Screen) -> Result<(), Failure> {
     office.desk.refresh()?;
-    let mut reader = Reader::open(path)?;
-    let head = *reader.head();
-    screen.note(&format!(
-        "{}: {}, {}, written {}",
-        path.display(),
-        count(head.bundles.into(), "bundle", "bundles"),
-        amount(head.length),
-        told::time(head.made),
-    ));
-    let mut taken = TakenIn::default();
-    let damage = office.desk.bag().with(|bag| {
-        loop {
-            match reader.read() {
-                Ok(Some(Record::Bundle(bundle))) => drop(taken.bundle(office, bag, head.carrier, &bundle)?),
-                Ok(Some(Record::Delivered(token, _))) => {
-                    let gone = bag.store().deliver(token, allod_node::now());
-                    taken.delivered += gone.len() as u64;
-                    bag.erase(&gone)?;
-                    bag.has_tokens();
-                }
-                Ok(Some(Record::Refused(_))) => taken.refuse("no bundle"),
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok::<_, PostError>(None),
-                // What came before it was signed, and stays.
-                Err(why) => return Ok(Some(why)),
-            }
+    let (mut taken, mut damage) = (TakenIn::default(), None);
+    if are_pictures {
+        for parcel in codes::read(path)? {
+            let found = take_parcel(office, Reader::new(&parcel[..])?, path, &mut taken, screen)?;
+            damage = damage.or(found);
         }
-    })?;
+    } else {
+        damage = take_parcel(office, Reader::open(path)?, path, &mut taken, screen)?;
+    }
     let news = office.sweep()?;
     let (data, text) = taken.told();
     say_news(office, &news.news, screen)?;
@@ -228,6 +258,46 @@ fn take_in(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure>
         .next("have it brought again: what is here already is not taken twice")
         .data(data)),
     }
+}
+
+/// Takes what is in a parcel. What is wrong with it, if something is.
+fn take_parcel<R: Read>(
+    office: &Office,
+    mut reader: Reader<R>,
+    path: &Path,
+    taken: &mut TakenIn,
+    screen: &Screen,
+) -> Result<Option<NarrowError>, Failure> {
+    let head = *reader.head();
+    screen.note(&format!(
+        "{}: {}, {}, written {}",
+        path.display(),
+        count(head.bundles.into(), "bundle", "bundles"),
+        amount(head.length),
+        told::time(head.made),
+    ));
+    let damage = office.desk.bag().with(|bag| {
+        loop {
+            match reader.read() {
+                Ok(Some(Record::Bundle(bundle))) => drop(taken.bundle(office, bag, head.carrier, &bundle)?),
+                Ok(Some(Record::Delivered(token, _))) => {
+                    let gone = bag.store().deliver(token, allod_node::now());
+                    taken.delivered += gone.len() as u64;
+                    bag.erase(&gone)?;
+                    bag.has_tokens();
+                }
+                Ok(Some(Record::Refused(why))) => {
+                    bag.refuse(why);
+                    taken.refuse("no bundle");
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok::<_, PostError>(None),
+                // What came before it was signed, and stays.
+                Err(why) => return Ok(Some(why)),
+            }
+        }
+    })?;
+    Ok(damage)
 }
 
 fn once(office: &Office, path: &Path, screen: &Screen) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Messages: people, groups, what is carried, and the links over which it goes.
 
 pub(crate) mod carry;
+mod codes;
 pub(crate) mod contact;
 mod conversation;
 pub(crate) mod group;
@@ -11,6 +12,7 @@ pub(crate) mod read;
 mod records;
 pub(crate) mod send;
 mod told;
+pub(crate) mod vouch;
 mod who;
 
 pub(crate) use office::Office;

@@ -7,6 +7,7 @@ mod files;
 mod groups;
 mod people;
 mod thieves;
+mod vouch;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};

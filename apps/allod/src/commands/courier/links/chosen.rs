@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::notify::Notify;
 use crate::failure::{Failure, Kind};
 
 /// The links of this device.
@@ -26,6 +27,9 @@ pub(super) struct Chosen {
     pub(super) serial: Vec<Serial>,
     #[serde(default)]
     pub(super) tcpcl: Vec<Tcpcl>,
+    /// What is shown on the desktop.
+    #[serde(default)]
+    pub(super) notify: Notify,
 }
 
 /// A radio modem.
@@ -55,6 +59,7 @@ impl Default for Chosen {
             folders: Vec::new(),
             serial: Vec::new(),
             tcpcl: Vec::new(),
+            notify: Notify::default(),
         }
     }
 }
@@ -71,7 +76,7 @@ impl Chosen {
 
     pub(super) fn save(&self, folder: &Path) -> Result<(), Failure> {
         let bytes = serde_json::to_vec_pretty(self).map_err(|why| failed(folder, &why))?;
-        allod_node::write_private(&file(folder), &bytes).map_err(|why| failed(folder, &why))
+        allod_node::replace(&file(folder), &bytes).map_err(|why| failed(folder, &why))
     }
 
     /// A line for each; those that can be removed have a number.
@@ -82,11 +87,17 @@ impl Chosen {
             Some(addresses) if addresses.is_empty() => "nowhere".into(),
             Some(addresses) => addresses.join(", "),
         };
+        let notify = match self.notify {
+            Notify::Off => "off",
+            Notify::On => "on, without what messages say",
+            Notify::Text => "on, with what messages say",
+        };
         let mut rows = vec![
             (None, "listen", listen),
             (None, "lan", on(self.lan)),
             (None, "relay", on(self.relay)),
             (None, "directory", on(self.directory)),
+            (None, "notify", notify.into()),
         ];
         let dial = self.dial.iter().map(|address| ("dial", address.clone()));
         let folders = self.folders.iter().map(|path| ("folder", path.display().to_string()));

@@ -1,7 +1,11 @@
 //! `allod links`: the ways that this device uses.
 
 mod chosen;
+mod notify;
 pub(crate) mod run;
+mod serial;
+mod side;
+mod tcpcl;
 
 use allod_node::person::Home;
 use serde_json::json;
@@ -11,6 +15,7 @@ use crate::cli::courier::{Links, LinksCommand};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 use chosen::{Chosen, Serial, Tcpcl};
+use notify::Notify;
 
 pub(crate) async fn run(home: &Home, args: Links, screen: &Screen) -> Result<(), Failure> {
     let office = Office::open(home)?;
@@ -37,6 +42,13 @@ pub(crate) async fn run(home: &Home, args: Links, screen: &Screen) -> Result<(),
             chosen.serial.push(Serial { device, baud, bits_per_second: rate, duty_per_mille: duty });
         }
         LinksCommand::Tcpcl { address, to } => chosen.tcpcl.push(Tcpcl { address, is_called: to }),
+        LinksCommand::Notify { what } => {
+            chosen.notify = match what.as_str() {
+                "off" => Notify::Off,
+                "text" => Notify::Text,
+                _ => Notify::On,
+            };
+        }
         LinksCommand::Remove { number } => {
             if !chosen.remove(number) {
                 return Err(Failure::usage(format!("there is no link {number}; `allod links` lists them")));

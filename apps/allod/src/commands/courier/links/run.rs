@@ -1,20 +1,26 @@
 //! Using the links: contacts come and go, and what is for this device is taken out of the bag.
 
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use allod_courier::bundle::BundleId;
+use allod_courier::messenger::{News, Standing};
 use allod_crypto::Secret;
 use allod_links::Contact as LinkContact;
 use allod_links::folder::Folder;
 use allod_links::p2p::{Config, Event, P2p, RelayLimits};
 use allod_post::{Carrier, Contact, Happened, PostError, Signal, meet};
 use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::chosen::Chosen;
+use super::notify::Notifier;
+use super::side::Side;
+use super::{serial, tcpcl};
 use crate::commands::courier::{Office, carry, told};
 use crate::commands::ending::Ending;
 use crate::failure::{Failure, Kind};
@@ -99,9 +105,24 @@ struct Shared {
     number: Option<u64>,
     /// What went wrong last.
     wrong: Option<String>,
+    notifier: Notifier,
+}
+
+/// Has the links for this process, until the result is dropped.
+fn hold(office: &Office) -> Result<File, Failure> {
+    let path = office.folder.join("using");
+    let failed = |why: std::io::Error| Failure::new(Kind::Failed, format!("{}: {why}", path.display()));
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(Kind::Failed, "another process uses the links")
+            .next("`allod up` uses them as well, unless it was begun with --no-links")),
+        Err(TryLockError::Error(why)) => Err(failed(why)),
+    }
 }
 
 async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> Result<(), Failure> {
+    let _held = hold(&office)?;
     let (signals, _) = broadcast::channel(SIGNALS);
     let desk = Arc::clone(&office.desk);
     let carrier = Arc::new(Carrier {
@@ -112,6 +133,7 @@ async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> 
         signals,
     });
     let (came, mut to_open) = mpsc::channel(1);
+    let notifier = Notifier::new(chosen.notify);
     let mut shared = Shared {
         office,
         carrier,
@@ -121,10 +143,12 @@ async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> 
         image: None,
         number: None,
         wrong: None,
+        notifier,
     };
     shared.look(true)?;
     shared.open().await?;
     let (p2p, mut contacts) = shared.begin(&chosen)?;
+    let _beside = shared.beside(&chosen);
     let mut events = p2p.events();
     let mut folders: Vec<Watched> = chosen.folders.iter().map(|path| Watched::new(path)).collect();
     let (mut look, mut look_at_folders, mut forget) = (interval(LOOK), interval(FOLDERS), interval(FORGET));
@@ -146,6 +170,7 @@ async fn work(office: Arc<Office>, chosen: Chosen, tell: mpsc::Sender<Told>) -> 
                 shared.event(&event).await;
             },
             _ = look.tick() => {
+                shared.notifier.show();
                 let looked = shared.look_and_open().await;
                 shared.warn(looked).await;
             }
@@ -171,6 +196,24 @@ impl Shared {
         config.relay = chosen.relay.then(RelayLimits::default);
         config.kad = chosen.directory;
         Ok(P2p::start(config, allod_node::entropy())?)
+    }
+
+    /// Uses links on which whole bundles come and go, until the result is dropped.
+    fn beside(&self, chosen: &Chosen) -> JoinSet<()> {
+        let side = Side {
+            office: Arc::clone(&self.office),
+            signals: self.carrier.signals.clone(),
+            came: self.came.clone(),
+            tell: self.tell.clone(),
+        };
+        let mut all = JoinSet::new();
+        for line in &chosen.serial {
+            all.spawn(serial::serve(line.clone(), side.clone()));
+        }
+        for node in &chosen.tcpcl {
+            all.spawn(tcpcl::serve(node.clone(), side.clone()));
+        }
+        all
     }
 
     /// Meets somebody, beside all else.
@@ -230,10 +273,12 @@ impl Shared {
             let _ = self.carrier.signals.send(signal);
         }
         self.announce()?;
-        let lines: Vec<String> = self
-            .office
-            .look(|messenger| swept.news.iter().filter_map(|one| told::news(messenger, one)).collect())?;
-        for line in lines {
+        let lines: Vec<(bool, String)> = self.office.look(|messenger| {
+            let line = |one: &News| Some((is_for_people(one), told::news(messenger, one)?));
+            swept.news.iter().filter_map(line).collect()
+        })?;
+        self.notifier.add(lines.iter().filter(|(is_shown, _)| *is_shown).map(|(_, line)| line.clone()));
+        for (_, line) in lines {
             let _ = self.tell.send(Told::News(line)).await;
         }
         // What is written meanwhile, by whomever, is looked at once more.
@@ -277,6 +322,16 @@ impl Shared {
         }
         self.announced = ids;
         Ok(())
+    }
+}
+
+/// Whether it is worth interrupting somebody for.
+fn is_for_people(news: &News) -> bool {
+    let is_asking = |standing: &Standing| *standing == Standing::Asking;
+    match news {
+        News::Came(_) | News::Piece { .. } | News::Fork { .. } => true,
+        News::Met { standing, .. } => is_asking(standing),
+        _ => false,
     }
 }
 
