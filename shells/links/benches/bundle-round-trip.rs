@@ -16,16 +16,20 @@ mod ways;
 
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use allod_courier::bundle::{Bundle, Lifetime, Priority, Seconds, Terms};
 use figure::{Figure, percentile};
+use tokio::time::timeout;
 use ways::{Hardy, Meeting, Tcpcl};
 
 const ROUNDS: usize = 240;
 
 /// Rounds before those that count.
 const FIRST: usize = 20;
+
+/// Longer than any round takes.
+const LONG: Duration = Duration::from_secs(10);
 
 type Done<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -63,12 +67,16 @@ async fn measure(json: bool) -> Done<()> {
             for turn in 0..4 {
                 let way = (turn + number) % 4;
                 let begun = Instant::now();
-                match way {
-                    0 => tcpcl.round(&full).await?,
-                    1 => hardy.round(&full).await?,
-                    2 => light.round(&there, &back).await?,
-                    _ => whole.round(&there, &back).await?,
-                }
+                let round = async {
+                    match way {
+                        0 => tcpcl.round(&full).await,
+                        1 => hardy.round(&full).await,
+                        2 => light.round(&there, &back).await,
+                        _ => whole.round(&there, &back).await,
+                    }
+                };
+                let done = timeout(LONG, round).await;
+                done.map_err(|_| format!("{name}, way {way}, round {number}: it does not come back"))??;
                 times[way] = begun.elapsed().as_secs_f64() * 1000.0;
                 match way {
                     2 => light.clear(&there, &back)?,
