@@ -10,7 +10,7 @@
 //! medians.
 #![allow(missing_docs)]
 
-#[path = "../../../shells/node/benches/figure/mod.rs"]
+#[path = "../../shells/node/benches/figure/mod.rs"]
 mod figure;
 mod ways;
 
