@@ -115,6 +115,8 @@ fn steps(full: bool, nextest: bool, fuzz: bool) -> Vec<Step> {
     steps.push(cargo("doctests", &["test", "--workspace", "--doc"]));
     if fuzz {
         steps.push(cargo("fuzz corpora", &["test", "--manifest-path", "fuzz/Cargo.toml"]));
+        let interop = ["test", "--manifest-path", "interop/Cargo.toml", "--target-dir", "target"];
+        steps.push(cargo("others' programs", &interop));
     }
     if full {
         steps.push(if nextest {
@@ -145,7 +147,7 @@ mod tests {
     #[test]
     fn corpora_are_replayed_when_there_are_any_and_long_tests_come_last() {
         let all = names(&steps(true, true, true));
-        assert_eq!(all[6..], ["fuzz corpora", "long tests"]);
+        assert_eq!(all[6..], ["fuzz corpora", "others' programs", "long tests"]);
     }
 
     #[test]

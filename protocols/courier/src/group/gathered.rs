@@ -135,9 +135,10 @@ impl Gathered {
         self.ordered(|_| true).into_iter().map(|(_, change)| change)
     }
 
-    /// A change that is here.
+    /// A change that is here, also one that waits.
     pub fn get(&self, id: &ChangeId) -> Option<&Change> {
-        self.changes.get(id).map(|kept| &kept.change)
+        let waiting = || self.waiting.get(id).map(|one| &one.change);
+        self.changes.get(id).map(|kept| &kept.change).or_else(waiting)
     }
 
     /// What those that wait had seen and what is missing here.

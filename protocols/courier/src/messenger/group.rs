@@ -38,8 +38,10 @@ const CARDS_MAX: usize = 1 << 20;
 /// How often somebody is given changes that they ask for, in a day.
 const ASKED_MAX: u32 = 64;
 
-/// Groups that are not known yet, from whom a contact's keys are kept.
-const EARLY_MAX: usize = 64;
+/// Keys of one person that are kept though they are not known to belong to the group, and of
+/// all.
+const EARLY_MAX: usize = 16;
+const ALL_EARLY_MAX: usize = 4096;
 
 /// After so long, another chain is begun, in milliseconds: whoever has the key of one reads
 /// what is sent under it from then on.
@@ -65,6 +67,8 @@ const SMALL: usize = 32;
 pub(super) struct Group {
     gathered: Gathered,
     membership: Membership,
+    /// Whom changes name: who is or was a member is among them.
+    named: BTreeSet<Did>,
     /// What this device sends under; none until it sends something.
     chain: Option<SenderChain>,
     /// Devices that have the chain's key.
@@ -116,9 +120,11 @@ impl Group {
     fn new(founding: Change) -> Option<Self> {
         let gathered = Gathered::new(founding)?;
         let membership = gathered.membership();
+        let named = gathered.changes().flat_map(named).collect();
         Some(Self {
             gathered,
             membership,
+            named,
             chain: None,
             has_key: BTreeSet::new(),
             owed: BTreeMap::new(),
@@ -164,6 +170,7 @@ impl Group {
     /// Works out the membership anew, after changes were loaded.
     pub(super) fn settle(&mut self) {
         self.membership = self.gathered.membership();
+        self.named = self.gathered.changes().flat_map(named).collect();
     }
 
     fn find(&self, id: &ChangeId) -> Option<&Change> {
@@ -256,9 +263,9 @@ impl Group {
         Ok(())
     }
 
-    /// Whether somebody belongs to it, or did once, or founded it.
-    fn had(&self, did: &Did) -> bool {
-        self.has(did) || self.gathered.changes().any(|change| named(change).contains(did))
+    /// Whether somebody belongs to it, or may have once.
+    pub(super) fn had(&self, did: &Did) -> bool {
+        self.named.contains(did)
     }
 }
 
@@ -486,7 +493,11 @@ impl Messenger {
         rng: &mut impl CryptoRng,
     ) -> Option<Content> {
         let group = self.groups.get(&id)?;
-        let changes: Vec<&Change> = ids.iter().filter_map(|id| group.find(id)).collect();
+        // With the founding, so that it does not matter which message comes first.
+        let founding = ChangeId(id.0);
+        let others = ids.iter().filter(|id| **id != founding);
+        let changes: Vec<&Change> =
+            core::iter::once(&founding).chain(others).filter_map(|id| group.find(id)).collect();
         let mut named: BTreeSet<Did> = changes.iter().flat_map(|change| named(change)).collect();
         let changes = changes.iter().map(|change| ByteVec::from(change.encode())).collect();
         let own = self.did();
@@ -531,6 +542,14 @@ impl Messenger {
         let is_admin = group.membership.is_admin(&own);
         let leavers: Vec<Did> = left.iter().filter(|did| group.left_by_themselves(did)).copied().collect();
         for did in joined.iter().filter(|did| **did != own) {
+            if let Some(person) = self.people.get_mut(did)
+                && person.standing == Standing::Asking
+                && person.asked == 0
+            {
+                // They greeted before it was known that they belong to the group.
+                person.standing = Standing::Known;
+                self.dirty.insert(Name::Person(*did));
+            }
             for some in own_changes.chunks(CHANGES_AT_ONCE) {
                 self.tell_changes(id, *did, some, now, rng)?;
             }
@@ -558,7 +577,7 @@ impl Messenger {
         received: &mut Received,
     ) -> Result<(), CourierError> {
         let mut new = Vec::new();
-        for change in changes.iter().take(CHANGES_AT_ONCE) {
+        for change in changes.iter().take(CHANGES_AT_ONCE + 1) {
             new.push(Change::decode(change)?);
         }
         let standing = self.people.get(&from).map(|person| person.standing);
@@ -590,7 +609,7 @@ impl Messenger {
         }
         let Some(group) = self.groups.get_mut(&id) else { return Ok(()) };
         let was: BTreeSet<Did> = group.membership.members().into_iter().collect();
-        new.extend(group.pending.drain(..));
+        new.append(&mut group.pending);
         for change in new {
             let change_id = change.id();
             if group.take(change, from, &self.people) {
@@ -633,20 +652,16 @@ impl Messenger {
 
     /// A device gives the key of its chain. It may come before the group is known.
     pub(super) fn take_group_key(&mut self, (did, key): (Did, [u8; 32]), group: GroupId, sender: SenderKey) {
-        let standing = self.people.get(&did).map(|person| person.standing);
-        let is_known = match self.groups.get(&group) {
-            Some(group) => group.had(&did),
-            None => {
-                let early = self.listeners.iter().filter(|((group, _), listeners)| {
-                    listeners.did() == did && !self.groups.contains_key(group)
-                });
-                let is_contact =
-                    did == self.did() || matches!(standing, Some(Standing::Contact | Standing::Known));
-                is_contact && early.count() < EARLY_MAX
-            }
+        // A key may come before what says that its owner belongs to the group, or that there is one.
+        let is_early = |(group, _): &(GroupId, [u8; 32]), did: &Did| {
+            self.groups.get(group).is_none_or(|group| !group.had(did))
         };
-        if !is_known {
-            return;
+        if is_early(&(group, key), &did) {
+            let early = || self.listeners.iter().filter(|(id, listeners)| is_early(id, &listeners.did()));
+            let of_them = early().filter(|(_, listeners)| listeners.did() == did).count();
+            if of_them >= EARLY_MAX || early().count() >= ALL_EARLY_MAX {
+                return;
+            }
         }
         if self.listeners.len() >= LISTENERS_MAX && !self.listeners.contains_key(&(group, key)) {
             return;

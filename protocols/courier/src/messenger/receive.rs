@@ -162,8 +162,8 @@ impl Messenger {
             return Some(Whose::Invitation(*id));
         }
         for ((group, key), listeners) in &self.listeners {
-            // What comes before the group is known waits until it is.
-            if !self.groups.contains_key(group) {
+            // What comes before it is known that its author belongs to the group waits until it is.
+            if !self.groups.get(group).is_some_and(|group| group.had(&listeners.did())) {
                 continue;
             }
             if let Some(at) = listeners.expecting(tag) {
@@ -323,7 +323,9 @@ impl Messenger {
         match done {
             Ok(()) => {}
             Err(CourierError::Fork(did)) => received.news.push(News::Fork { did }),
-            Err(_) => received.news.push(News::Unreadable { from: did }),
+            Err(CourierError::Malformed) => received.news.push(News::Unreadable { from: did }),
+            // Somebody who is out of a group, or asks for too much: nothing of it was taken.
+            Err(_) => {}
         }
     }
 

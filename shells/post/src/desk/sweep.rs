@@ -31,7 +31,6 @@ pub struct Swept {
 
 /// A message that was taken out.
 struct Taken {
-    tag: Tag,
     ids: Vec<BundleId>,
     /// What is to be told to carriers, and until when it is remembered.
     token: Option<(Token, Instant)>,
@@ -59,24 +58,26 @@ impl<R: Records> Desk<R> {
             return Ok(swept);
         }
         let (mut taken, mut refused) = (Vec::new(), BTreeSet::new());
-        self.transact(rng, |messenger, rng| {
-            let mut left: BTreeSet<Tag> = tags;
+        let over = self.transact(rng, |messenger, rng| {
+            let (mut left, mut opened): (BTreeSet<Tag>, Vec<Tag>) = (tags, Vec::new());
             loop {
                 let wanted: Vec<Tag> = left.iter().filter(|tag| messenger.wants(tag)).copied().collect();
                 if wanted.is_empty() {
                     break;
                 }
+                opened.extend(wanted.iter().copied());
                 for tag in wanted {
                     left.remove(&tag);
                     self.open(messenger, tag, now, compress, rng, &mut swept, &mut taken, &mut refused)?;
                 }
             }
             messenger.acknowledge(now, rng)?;
-            Ok(())
+            opened.retain(|tag| !messenger.wants(tag));
+            Ok(opened)
         })?;
         // All of it is durable: now carriers may be told.
         self.bag().with(|bag| {
-            for Taken { tag, ids, token } in &taken {
+            for Taken { ids, token } in &taken {
                 match token {
                     Some((token, until)) => {
                         bag.tell(*token, *until, now)?;
@@ -86,6 +87,8 @@ impl<R: Records> Desk<R> {
                     // What is for many is carried on for the others.
                     None => ids.iter().try_for_each(|id| bag.pass_on(id))?,
                 }
+            }
+            for tag in &over {
                 // What else is said to be of it is not.
                 for id in bag.store().with_tag(tag).to_vec() {
                     if bag.store().get(&id).is_some_and(|carried| carried.is_wanted) {
@@ -116,7 +119,8 @@ impl<R: Records> Desk<R> {
         for bundle in whole {
             let ids = vec![bundle.id()];
             match self.receive(messenger, &bundle, now, compress, rng, swept)? {
-                Some(token) => return Ok(taken.push(Taken { tag, ids, token })),
+                // There may be more: all who answer one invitation for many have its tag.
+                Some(token) => taken.push(Taken { ids, token }),
                 None => refused.extend(ids),
             }
         }
@@ -133,7 +137,8 @@ impl<R: Records> Desk<R> {
             for bundle in reassembly.whole() {
                 if let Some(token) = self.receive(messenger, &bundle, now, compress, rng, swept)? {
                     let ids = fragments.iter().map(Bundle::id).collect();
-                    return Ok(taken.push(Taken { tag, ids, token }));
+                    taken.push(Taken { ids, token });
+                    break;
                 }
             }
         }

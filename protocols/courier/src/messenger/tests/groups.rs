@@ -256,3 +256,23 @@ fn a_group_reaches_all_devices_of_a_member() {
     assert!(second.texts().contains(&"to all of yours".into()));
     assert!(one[0].1.texts().contains(&"to all of yours".into()));
 }
+
+#[test]
+fn whatever_comes_first_a_new_member_comes_to_know_the_whole_group() {
+    let mut people = star(4);
+    let (group, _) = people[0].1.act(|m| m.found_group("walkers", &mut rng()).unwrap());
+    let mut bundles = Vec::new();
+    for other in 1..4 {
+        let did = people[other].0.did();
+        bundles.extend(change(&mut people[0].1, group, Action::Add(did)));
+    }
+    // One at a time, the last one first.
+    for bundle in bundles.into_iter().rev() {
+        among(&mut people, &[0, 1, 2, 3], alloc::vec![bundle]);
+    }
+    let everybody: BTreeSet<Did> = people.iter().map(|(human, _)| human.did()).collect();
+    for (_, device) in &people {
+        assert_eq!(members(device, group), everybody);
+        assert!(!device.news.iter().any(|news| matches!(news, News::Unreadable { .. })));
+    }
+}
