@@ -1,5 +1,6 @@
 //! Messages by the command, on processes: between people who never meet, on a network without a
 //! way out, in groups.
+
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod codes;
