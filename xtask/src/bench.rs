@@ -36,7 +36,6 @@ static PROGRAMS: &[Program] = &[
     Program { name: "carry", package: "allod-courier" },
     Program { name: "reconcile-bundles", package: "allod-courier" },
     Program { name: "sealed-messages", package: "allod-courier" },
-    Program { name: "bundle-round-trip", package: "allod-links" },
     Program { name: "password", package: "allod-crypto" },
 ];
 

@@ -113,7 +113,8 @@ fn speed(json: bool) -> Done<()> {
     for (name, in_turn) in [("one way", false), ("in turn", true)] {
         let (mut of_ours, mut of_olm, mut added) = (Vec::new(), Vec::new(), [0.0; 2]);
         for _ in 0..ROUNDS {
-            let ([here, longer], [there, olm_longer]) = (round(&mut ours, in_turn)?, round(&mut olm, in_turn)?);
+            let ([here, longer], [there, olm_longer]) =
+                (round(&mut ours, in_turn)?, round(&mut olm, in_turn)?);
             of_ours.push(here);
             of_olm.push(there);
             added = [longer, olm_longer];

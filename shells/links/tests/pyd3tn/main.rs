@@ -35,7 +35,8 @@ fn python() -> PathBuf {
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().expect("this test needs python3 with venv (on Debian: apt install python3-venv)");
+    let output =
+        command.output().expect("this test needs python3 with venv (on Debian: apt install python3-venv)");
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
@@ -163,7 +164,8 @@ fn we_read_what_pyd3tn_makes_whole_and_in_fragments() {
         pieces.extend(read);
     }
     // Its fragments come together here.
-    let large: Vec<Bundle> = pieces.into_iter().filter(|one| one.part.total == 70_000 && !one.is_whole()).collect();
+    let large: Vec<Bundle> =
+        pieces.into_iter().filter(|one| one.part.total == 70_000 && !one.is_whole()).collect();
     let mut together = Reassembly::new(&large[0]);
     assert!(large.iter().all(|one| together.add(one).is_ok()));
     let payloads: Vec<Vec<u8>> = together.whole().map(|bundle| bundle.payload).collect();

@@ -80,8 +80,22 @@ impl Counts {
         let Self { malformed, foreign, too_large, inconsistent, .. } = *self;
         let Self { corrupt, unknown, made_up, forged, contacts, .. } = *self;
         [
-            expired, ahead, known, delivered, no_room, over_quota, gave_way, malformed, foreign, too_large,
-            inconsistent, corrupt, unknown, made_up, forged, contacts,
+            expired,
+            ahead,
+            known,
+            delivered,
+            no_room,
+            over_quota,
+            gave_way,
+            malformed,
+            foreign,
+            too_large,
+            inconsistent,
+            corrupt,
+            unknown,
+            made_up,
+            forged,
+            contacts,
         ]
     }
 

@@ -226,7 +226,8 @@ impl<'a> Open<'a> {
     /// # Errors
     /// [`PostError::File`].
     pub fn counts(&self) -> Result<Counts, PostError> {
-        let counts = Counts::read(&self.bag.refused).map_err(PostError::at(&self.bag.folder.join("refused")))?;
+        let counts =
+            Counts::read(&self.bag.refused).map_err(PostError::at(&self.bag.folder.join("refused")))?;
         Ok(counts.plus(&self.uncounted()))
     }
 

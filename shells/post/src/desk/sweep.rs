@@ -64,7 +64,8 @@ impl<R: Records> Desk<R> {
         let brought = self.bag().with(|bag| Ok::<_, PostError>(brought(bag)))?;
         let mut swept = Swept::default();
         let (is_any, waits, over) = self.look(|messenger| {
-            let over = |(_, carried): &&(BundleId, Carried)| carried.is_wanted && !messenger.wants(&carried.tag);
+            let over =
+                |(_, carried): &&(BundleId, Carried)| carried.is_wanted && !messenger.wants(&carried.tag);
             let over: Vec<BundleId> = brought.iter().filter(over).map(|(id, _)| *id).collect();
             let is_any = brought.iter().any(|(_, carried)| messenger.wants(&carried.tag));
             (is_any, messenger.outgoing().next().is_some(), over)

@@ -32,7 +32,11 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &to) } else { assert!(fs::copy(entry.path(), to).is_ok()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            assert!(fs::copy(entry.path(), to).is_ok())
+        }
     }
 }
 
@@ -99,9 +103,8 @@ fn a_file_that_is_cut_anywhere_or_has_any_bit_turned_is_dropped_or_harmless() {
         bag.put(&one, SOMEBODY, false, now()).unwrap();
         bag.put(&other, SOMEBODY, false, now()).unwrap();
     });
-    let name = |folder: &Path| {
-        files(folder).into_iter().find(|path| path.ends_with(data(&one.id()))).unwrap()
-    };
+    let name =
+        |folder: &Path| files(folder).into_iter().find(|path| path.ends_with(data(&one.id()))).unwrap();
     let whole = fs::read(name(first.path())).unwrap();
     let cuts = (0..whole.len()).map(|at| whole[..at].to_vec());
     let turns = (0..whole.len()).map(|at| {

@@ -6,9 +6,9 @@ use std::fs;
 use allod_courier::bundle::{Bundle, Part, Priority, fragments};
 use allod_courier::carry::Limits;
 use allod_courier::messenger::{Body, News, Sending, Whom};
+use allod_post::PostError;
 use allod_post::desk::name_of;
 use allod_post::parts::divide;
-use allod_post::PostError;
 use allod_zstd::PureZstd;
 
 use super::people::*;
@@ -37,7 +37,11 @@ fn false_fragments_and_bundles_with_a_tag_of_ours_go_and_the_right_one_comes() {
     let false_one = |number: u8| {
         let mut payload = right.payload.clone();
         payload[3] ^= number;
-        Bundle { payload, terms: allod_courier::bundle::Terms { sequence: number.into(), ..right.terms }, ..right.clone() }
+        Bundle {
+            payload,
+            terms: allod_courier::bundle::Terms { sequence: number.into(), ..right.terms },
+            ..right.clone()
+        }
     };
     let pieces = |bundle: Bundle| fragments(bundle, 60).unwrap();
     let mut brought: Vec<Bundle> = (1..20).map(false_one).collect();
@@ -193,10 +197,13 @@ fn a_bag_without_room_for_ones_own_keeps_nobody_from_reading() {
     for _ in 0..8 {
         b.brought(&a.leaving());
         b.sweep().unwrap();
-        a.desk.bag().with(|bag| {
-            let ids: Vec<_> = bag.store().iter().map(|(id, _)| *id).collect();
-            bag.erase(&ids)
-        }).unwrap();
+        a.desk
+            .bag()
+            .with(|bag| {
+                let ids: Vec<_> = bag.store().iter().map(|(id, _)| *id).collect();
+                bag.erase(&ids)
+            })
+            .unwrap();
         a.sweep().unwrap();
     }
     assert_eq!(b.texts().len(), 1 + 12 + 1 + 1);

@@ -24,7 +24,9 @@ async fn lied_to(carrier: &Arc<Carrier>, liar: &mut Liar, link: Link) -> Met {
     let (to_us, receive) = mpsc::channel(4096);
     let (send, to_them) = mpsc::channel(1 << 16);
     let mut here = rng();
-    let us = async { meet(carrier, Contact { known: None, link, send, receive }, &mut here, |_| {}).await.unwrap() };
+    let us = async {
+        meet(carrier, Contact { known: None, link, send, receive }, &mut here, |_| {}).await.unwrap()
+    };
     soon(async { tokio::join!(us, liar.meet(None, link, to_us, to_them)) }).await.0
 }
 
@@ -78,24 +80,25 @@ fn what_comes_over_a_link_on_which_nobody_answers_is_counted_by_why() {
     let folder = folder();
     let us = carrier(folder.path(), 1, SMALL);
     let stranger = Origin::Peer(PeerId([3; 32]));
-    let put = |bundle: &Bundle| {
-        us.bag().with(|bag| bag.put(bundle, stranger, (us.wants)(&bundle.tag), now()))
-    };
+    let put =
+        |bundle: &Bundle| us.bag().with(|bag| bag.put(bundle, stranger, (us.wants)(&bundle.tag), now()));
     let refused = |put: Result<(), PostError>| match put {
         Err(PostError::Refused(why)) => Some(why),
         _ => None,
     };
     // A flood, in pieces.
     for piece in 0..100 {
-        us.bag().with(|bag| {
-            for number in 0..1000 {
-                match bag.put(&bundle(7, piece * 1000 + number, 300), stranger, false, now()) {
-                    Ok(()) | Err(PostError::Refused(Refused::OverQuota)) => {}
-                    Err(why) => return Err(why),
+        us.bag()
+            .with(|bag| {
+                for number in 0..1000 {
+                    match bag.put(&bundle(7, piece * 1000 + number, 300), stranger, false, now()) {
+                        Ok(()) | Err(PostError::Refused(Refused::OverQuota)) => {}
+                        Err(why) => return Err(why),
+                    }
                 }
-            }
-            Ok(())
-        }).unwrap();
+                Ok(())
+            })
+            .unwrap();
         assert!(on_disk(folder.path()).0 <= 50);
     }
     assert!(counts(&us).over_quota > 90_000);
@@ -240,7 +243,9 @@ async fn frames_of_noise_end_a_contact_by_name_and_nothing_else() {
     let (to_us, receive) = mpsc::channel(8);
     let (send, _to_them) = mpsc::channel(64);
     to_us.send(vec![1; LINK.mtu + 1]).await.unwrap();
-    let met = soon(meet(&us, Contact { known: None, link: LINK, send, receive }, &mut rng(), |_| {})).await.unwrap();
+    let met = soon(meet(&us, Contact { known: None, link: LINK, send, receive }, &mut rng(), |_| {}))
+        .await
+        .unwrap();
     assert_eq!(met.fault, Some(EncounterError::FrameTooLong { size_max: LINK.mtu }));
     assert_eq!(counts(&us).contacts, count + 1);
     a_friend_gets_through(&us, 4).await;
@@ -303,15 +308,13 @@ async fn a_flood_over_quic_leaves_room_for_a_friend() {
     there.dial(&address).await.unwrap();
     let (ours, theirs) = soon(async { tokio::join!(met_here.recv(), met_there.recv()) }).await;
     let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
-    let contact =
-        Contact { known: Some(ours.peer), link: ours.link, send: ours.send, receive: ours.receive };
+    let contact = Contact { known: Some(ours.peer), link: ours.link, send: ours.send, receive: ours.receive };
     let lies = async {
         liar.meet(Some(theirs.peer), theirs.link, theirs.send, theirs.receive).await;
     };
     let mut random = rng();
     let us_too = &us;
-    let (met, ()) =
-        soon(async { tokio::join!(meet(us_too, contact, &mut random, |_| {}), lies) }).await;
+    let (met, ()) = soon(async { tokio::join!(meet(us_too, contact, &mut random, |_| {}), lies) }).await;
     let met = met.unwrap();
     assert_eq!((met.came, met.fault), (0, None));
     assert!(on_disk(folder.path()).0 <= 50);

@@ -47,8 +47,7 @@ impl Liar {
         send: mpsc::Sender<Vec<u8>>,
         mut receive: mpsc::Receiver<Vec<u8>>,
     ) {
-        let mut encounter =
-            Encounter::new(Some(&self.key), link, known, 7, self.clock, &mut rng()).unwrap();
+        let mut encounter = Encounter::new(Some(&self.key), link, known, 7, self.clock, &mut rng()).unwrap();
         let mut inputs = VecDeque::new();
         loop {
             let mut frames = Vec::new();

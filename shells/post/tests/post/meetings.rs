@@ -1,7 +1,7 @@
 //! Tests: two carriers who meet, with much to give, and with links that break.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use allod_courier::link::Link;
 
@@ -66,7 +66,8 @@ async fn a_contact_that_is_cut_at_any_frame_goes_on_the_next_time() {
         assert!(met.iter().all(|met| met.fault.is_none()), "{cut}: {met:?}");
         // Whole, or all of it in fragments.
         for (carrier, mine) in [(&a, 1), (&b, 2)] {
-            for wanted in [bundle(mine, 1, 300), bundle(mine, 5, 5000), bundle(7, 3 - u32::from(mine), 6000)] {
+            for wanted in [bundle(mine, 1, 300), bundle(mine, 5, 5000), bundle(7, 3 - u32::from(mine), 6000)]
+            {
                 let have = within(carrier, |bag| {
                     let ids = bag.store().with_tag(&wanted.tag).to_vec();
                     ids.iter().map(|id| bag.load(id).unwrap().unwrap()).collect::<Vec<_>>()

@@ -35,7 +35,8 @@ fn sent(content: Vec<u8>, is_for_many: bool) -> Sent {
         Ok(())
     };
     let reference =
-        divide(&path, is_for_many, Lifetime::MESSAGE, &PureZstd, &mut rng(), leave, |size| begun = size).unwrap();
+        divide(&path, is_for_many, Lifetime::MESSAGE, &PureZstd, &mut rng(), leave, |size| begun = size)
+            .unwrap();
     assert_eq!((begun, reference.size()), (content.len() as u64, content.len() as u64));
     assert_eq!(bundles.len() as u32, reference.parts());
     Sent { folder, content, reference, bundles }
@@ -118,7 +119,9 @@ fn a_part_that_is_harmed_swapped_or_of_another_file_is_not_kept() {
     assert!(!foreign.into_iter().any(|kept| kept));
     // A list is none of the chunks.
     let last = one.reference.parts() - 1;
-    assert!(!one.keep(|number, _| (number != last).then(|| payload(&one, last))).into_iter().any(|kept| kept));
+    assert!(
+        !one.keep(|number, _| (number != last).then(|| payload(&one, last))).into_iter().any(|kept| kept)
+    );
     assert!(one.is_clean());
 }
 

@@ -160,7 +160,8 @@ impl Person {
         self.desk.refresh().unwrap();
         for bundle in bundles {
             let is_wanted = self.desk.wants(&bundle.tag);
-            let put = self.desk.bag().with(|bag| bag.put(bundle, Origin::Peer(PeerId([5; 32])), is_wanted, now()));
+            let put =
+                self.desk.bag().with(|bag| bag.put(bundle, Origin::Peer(PeerId([5; 32])), is_wanted, now()));
             assert!(matches!(put, Ok(()) | Err(PostError::Refused(_))), "{put:?}");
         }
     }
@@ -184,8 +185,11 @@ fn desk(own: &Own, records: &Memory, folder: &TempDir, limits: Limits) -> Desk<M
 pub fn carry(people: [&Person; 2], size_max: usize) {
     for _ in 0..4 {
         for (from, to) in [(0, 1), (1, 0)] {
-            let pieces: Vec<Bundle> =
-                people[from].leaving().into_iter().flat_map(|one| fragments(one, size_max).unwrap()).collect();
+            let pieces: Vec<Bundle> = people[from]
+                .leaving()
+                .into_iter()
+                .flat_map(|one| fragments(one, size_max).unwrap())
+                .collect();
             people[to].brought(&pieces);
             people[to].sweep().unwrap();
         }
@@ -194,7 +198,9 @@ pub fn carry(people: [&Person; 2], size_max: usize) {
 
 /// An invitation of the first, for one or for many.
 pub fn invitation(of: &Person, is_for_one: bool) -> allod_courier::contact::Invitation {
-    of.desk.with(&mut rng(), |messenger| Ok(messenger.invite(Instant(now().0 + DAY), is_for_one, &mut rng()))).unwrap()
+    of.desk
+        .with(&mut rng(), |messenger| Ok(messenger.invite(Instant(now().0 + DAY), is_for_one, &mut rng())))
+        .unwrap()
 }
 
 pub fn accept(who: &Person, invitation: &allod_courier::contact::Invitation, text: &str) {

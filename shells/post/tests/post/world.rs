@@ -137,7 +137,10 @@ pub async fn meeting(two: [&Arc<Carrier>; 2], link: Link, mut tamper: Tamper<'_>
         async move {
             let mut is_new = true;
             let tell = |happened| {
-                if happened == Happened::Settled && std::mem::take(&mut is_new) && settled.fetch_add(1, Ordering::SeqCst) == 1 {
+                if happened == Happened::Settled
+                    && std::mem::take(&mut is_new)
+                    && settled.fetch_add(1, Ordering::SeqCst) == 1
+                {
                     all.notify_one();
                 }
             };
