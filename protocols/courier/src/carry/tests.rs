@@ -66,7 +66,7 @@ fn whoever_uses_most_of_their_share_gives_way_first() {
     assert_eq!(store.size(), (2, 10_000));
     assert_eq!(store.take(&bundle(11, 1, Priority::Urgent), Origin::Own, 0, NOW), Err(Refused::NoRoom));
     assert!(store.get(&own.id()).is_some());
-    assert_eq!(store.counts(), Counts { over_quota: 1, no_room: 1, ..Counts::default() });
+    assert_eq!(store.counts(), Counts { over_quota: 1, no_room: 1, gave_way: 8, ..Counts::default() });
 }
 
 #[test]
