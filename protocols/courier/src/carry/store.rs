@@ -21,6 +21,9 @@ const AHEAD_MAX: u64 = 24 * 3600 * 1000;
 /// have seen the tag.
 const WANTED_MAX: usize = 256;
 
+/// Bytes of what all bring that is said to be for one tag.
+const WANTED_BYTES_MAX: u64 = 32 * PAYLOAD_MAX as u64;
+
 /// How much is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -195,12 +198,15 @@ impl Store {
         if new.is_wanted {
             // Whoever has seen a tag can make up what is said to be for it: nobody keeps what others
             // bring from coming.
-            let same = self.with_tag(&new.tag).iter().filter_map(|id| self.carried.get(id));
-            let (mut count, mut bytes) = (0, u64::from(new.size));
-            for one in same.filter(|one| one.origin == new.origin) {
-                (count, bytes) = (count + 1, bytes + u64::from(one.size));
+            let (mut count, mut bytes, mut all) = (0, u64::from(new.size), u64::from(new.size));
+            for one in self.with_tag(&new.tag).iter().filter_map(|id| self.carried.get(id)) {
+                all += u64::from(one.size);
+                if one.origin == new.origin {
+                    (count, bytes) = (count + 1, bytes + u64::from(one.size));
+                }
             }
-            if count >= WANTED_MAX || bytes > 2 * PAYLOAD_MAX as u64 {
+            let most = PAYLOAD_MAX as u64;
+            if count >= WANTED_MAX || bytes > 2 * most || all > WANTED_BYTES_MAX {
                 return Err(Refused::OverQuota);
             }
         }

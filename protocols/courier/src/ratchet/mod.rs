@@ -210,7 +210,11 @@ impl Ratchet {
             self.skipped.remove(tag);
             return Ok(Opened { plain, token, is_turn: false });
         }
-        let current = self.receiving.as_ref().and_then(|chain| Some((chain, chain.find(tag)?)));
+        // The first one of another chain, which is what comes when both write in turn, is not looked
+        // for among a thousand of this one.
+        let is_turn = self.next_receiving.token(0).tag() == tag;
+        let receiving = self.receiving.as_ref().filter(|_| !is_turn);
+        let current = receiving.and_then(|chain| Some((chain, chain.find(tag)?)));
         if let Some((chain, number)) = current {
             let mut chain = chain.clone();
             let token = chain.token(number);
