@@ -144,6 +144,34 @@ fn what_is_new_is_shown_at_once_while_a_contact_lasts() {
 }
 
 #[test]
+fn what_was_declined_is_asked_for_once_it_is_wanted_hidden_among_others() {
+    let mut homes = homes();
+    let spent = |number| {
+        let one = bundle(number, 50, Priority::Normal);
+        Bundle { terms: Terms { copies: 1, ..one.terms }, ..one }
+    };
+    let all: Vec<_> = (0..200).map(spent).collect();
+    all.iter().for_each(|one| {
+        homes[0].write(one);
+    });
+    let mut contact = Contact::new(&mut homes, LINK);
+    contact.run(&mut homes);
+    let before = homes[1].ids();
+    let late = all.iter().find(|one| !before.contains(&one.id())).unwrap();
+    // Opening something else lets it be expected.
+    homes[1].wants.insert(late.tag);
+    homes[1].handle(&mut contact.ends[1], Input::Wanted).unwrap();
+    contact.drive(&mut homes, 1);
+    contact.run(&mut homes);
+    assert_eq!(homes[1].opened, [late.tag]);
+    assert_eq!(homes[1].ids().difference(&before).count(), 3, "and three that are not");
+    // There is nothing more to ask for.
+    homes[1].handle(&mut contact.ends[1], Input::Wanted).unwrap();
+    let (frames, _) = homes[1].drive(&mut contact.ends[1]);
+    assert!(frames.is_empty());
+}
+
+#[test]
 fn what_is_urgent_overtakes_what_was_asked_for_before() {
     let mut homes = homes();
     for number in 0..100 {
