@@ -157,15 +157,14 @@ impl Parts {
                 false => Err(PostError::NotWhatWasSent("a part is another one")),
             }
         };
-        let (parent, file_name) = (to.parent().unwrap_or(Path::new("")), to.file_name().unwrap_or_default());
-        if to.exists() {
+        let parent = to.parent().unwrap_or(Path::new(""));
+        if to.symlink_metadata().is_ok() {
             return Err(PostError::at(to)(io::ErrorKind::AlreadyExists.into()));
         }
-        let mut new_name = std::ffi::OsString::from(".");
-        new_name.push(file_name);
-        new_name.push(".part");
-        let new = parent.join(new_name);
-        let mut out = File::create(&new).map_err(PostError::at(&new))?;
+        // What another one that was interrupted left is made anew, and nothing else is followed.
+        let new = parent.join(format!(".allod-{name}.part"));
+        let _ = fs::remove_file(&new);
+        let mut out = File::create_new(&new).map_err(PostError::at(&new))?;
         let mut write = || -> Result<(), PostError> {
             let (mut size, mut number, mut piece) = (0_u64, 0, ObjectId(*reference.list()));
             for at in 0..reference.pieces() {
@@ -189,7 +188,12 @@ impl Parts {
             }
             out.sync_all().map_err(PostError::at(&new))?;
             // Another program may have made one meanwhile.
-            fs::hard_link(&new, to).map_err(PostError::at(to))
+            match fs::hard_link(&new, to) {
+                Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Err(PostError::at(to)(why)),
+                // A file system without links, as sticks have.
+                Err(_) => copy(&new, to).map_err(PostError::at(to)),
+                Ok(()) => Ok(()),
+            }
         };
         let written = write();
         let _ = fs::remove_file(&new);
@@ -207,6 +211,13 @@ impl Parts {
             _ => Ok(()),
         }
     }
+}
+
+/// Puts a copy in the place of nothing.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut from, mut out) = (File::open(from)?, File::create_new(to)?);
+    io::copy(&mut from, &mut out)?;
+    out.sync_all()
 }
 
 /// What shows that a part belongs where it is.

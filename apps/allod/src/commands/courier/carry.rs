@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use allod_courier::bundle::Bundle;
+use allod_courier::bundle::{Bundle, BundleId};
 use allod_courier::carry::{Carried, Giving, Origin, PeerId, Refused, giving};
 use allod_links::NarrowError;
 use allod_links::folder::{Arrived, Folder, Given, Taken};
@@ -87,15 +87,27 @@ pub(super) fn is_given(carried: &Carried) -> bool {
     !carried.is_wanted && (carried.origin == Origin::Own || carried.terms.copies > 0)
 }
 
-/// A bundle with the copies that go along, which are counted here.
-fn with_copies(bag: &mut Open<'_>, id: &allod_courier::bundle::BundleId) -> Option<Bundle> {
-    let mut bundle = bag.load(id).ok().flatten()?;
-    let carried = *bag.store().get(id)?;
-    let (given, spent) = copies(&carried);
-    bundle.terms.copies = given;
-    bag.store().gave(id, spent, false);
-    bag.update(id).ok()?;
-    Some(bundle)
+/// Bundles that go along, each with the copies that are fewer here once it is really there.
+#[derive(Default)]
+struct Going(Vec<(BundleId, u8)>);
+
+impl Going {
+    /// A bundle with the copies that go along.
+    fn load(&mut self, bag: &mut Open<'_>, id: &BundleId) -> Option<Bundle> {
+        let mut bundle = bag.load(id).ok().flatten()?;
+        let (given, spent) = copies(bag.store().get(id)?);
+        bundle.terms.copies = given;
+        self.0.push((*id, spent));
+        Some(bundle)
+    }
+
+    /// They are there.
+    fn went(self, bag: &mut Open<'_>) -> Result<(), PostError> {
+        self.0.iter().try_for_each(|(id, spent)| {
+            bag.store().gave(id, *spent, false);
+            bag.update(id)
+        })
+    }
 }
 
 async fn out(
@@ -146,7 +158,7 @@ fn write(office: &Office, path: &Path, at_most: Option<u64>) -> Result<Head, Fai
     let (now, key) = (allod_node::now(), office.carrier_key());
     office.desk.bag().with(|bag| {
         bag.expire(now)?;
-        let mut writer = Writer::create(path, &key, now)?;
+        let (mut writer, mut going) = (Writer::create(path, &key, now)?, Going::default());
         let tokens: Vec<_> = bag.store().delivered().collect();
         tokens.into_iter().try_for_each(|(token, until)| writer.delivered(token, until))?;
         let ids: Vec<_> =
@@ -155,11 +167,13 @@ fn write(office: &Office, path: &Path, at_most: Option<u64>) -> Result<Head, Fai
             if at_most.is_some_and(|most| writer.size() + u64::from(carried.size) > most) {
                 continue;
             }
-            if let Some(bundle) = with_copies(bag, &id) {
+            if let Some(bundle) = going.load(bag, &id) {
                 writer.add(&bundle)?;
             }
         }
-        Ok::<_, Failure>(writer.finish()?)
+        let head = writer.finish()?;
+        going.went(bag)?;
+        Ok::<_, Failure>(head)
     })
 }
 
@@ -363,7 +377,13 @@ pub(super) fn give_to(office: &Office, folder: &mut Folder) -> Result<Given, Fai
             .map(|(id, carried)| Entry { id, size: carried.size, expires: carried.terms.expires() })
             .collect();
         let tokens: Vec<_> = bag.store().delivered().collect();
-        Ok(folder.give(&entries, &mut |id| with_copies(bag, id), &tokens, now)?)
+        let mut going = Going::default();
+        let given = folder.give(&entries, &mut |id| going.load(bag, id), &tokens, now)?;
+        // Of a full one it is not known which of them are there.
+        if !given.is_full && !given.is_read_only {
+            going.went(bag)?;
+        }
+        Ok(given)
     })
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn run(home: &Home, args: &Inbox, screen: &Screen) -> Result<(), Fail
                 });
                 let news = if *unread > 0 { format!("{unread} new") } else { String::new() };
                 let from = if kept.from == own { "me: " } else { "" };
+                let with = if kind == "group" { format!("{with} (group)") } else { with };
                 let text = format!(
                     "{:24} {news:8} {}  {from}{}",
                     printable(&with),

@@ -100,7 +100,7 @@ fn told(
             let state = match (saved, missing) {
                 (Some(path), _) => {
                     data["file"]["saved"] = json!(path);
-                    format!("brought out to {}", path.display())
+                    format!("brought out to {}", printable(&path.display().to_string()))
                 }
                 (None, _) if kept.from == own => "sent".into(),
                 (None, 0) => "here: --save DIR brings it out".into(),
@@ -137,15 +137,26 @@ fn save(office: &Office, kept: &Kept, folder: &Path, screen: &Screen) -> Result<
         .map_err(|why| Failure::new(Kind::Failed, format!("{}: {why}", folder.display())))?;
     let path = free_name(folder, name);
     let line = Waiting::new(screen);
-    let told = |done| line.say(&format!("{name}: {} of {}", amount(done), amount(reference.size())));
+    let told =
+        |done| line.say(&format!("{}: {} of {}", printable(name), amount(done), amount(reference.size())));
     let done = office.desk.parts().bring_out(&name_of(&kept.from, reference), reference, &path, &Zstd, told);
     line.end();
     done?;
     Ok(Some(path))
 }
 
-/// A name that no file in the folder has.
+/// The most bytes of a name that a file is brought out under, so that there is room for a number.
+const NAME_MAX: usize = 200;
+
+/// A name that no file in the folder has: none that hides it, moves letters about, or is too long.
 fn free_name(folder: &Path, name: &str) -> PathBuf {
+    let name = printable(name).replacen('.', if name.starts_with('.') { "_" } else { "." }, 1);
+    let (start, ending) =
+        name.split_at(name.rfind('.').filter(|at| name.len() - at <= 16).unwrap_or(name.len()));
+    let shortened: String =
+        start.char_indices().take_while(|(at, _)| *at < NAME_MAX).map(|(_, letter)| letter).collect();
+    let name = format!("{shortened}{ending}");
+    let name = name.as_str();
     let (stem, ending) = match name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() => (stem, format!(".{ending}")),
         _ => (name, String::new()),
