@@ -3,8 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use allod_crypto::CryptoRng;
 use allod_did::Did;
-use allod_wire::Wire;
+use allod_wire::{Instant, Wire};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
@@ -95,6 +96,13 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// Something that is said now.
+    pub(super) fn new(body: Body, now: Instant, rng: &mut impl CryptoRng) -> Self {
+        let mut id = MessageId([0; 8]);
+        rng.fill_bytes(&mut id.0);
+        Self { id, at: Seconds::at(now).0, body }
+    }
+
     pub(super) fn at(&self) -> Seconds {
         Seconds(self.at)
     }

@@ -9,7 +9,7 @@ use allod_wire::{Instant, Wire};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-use super::content::{Body, Content};
+use super::content::{Body, Content, Said};
 use super::person::{Peer, Person, Standing};
 use super::receive::{News, Received};
 use super::record::Name;
@@ -160,23 +160,25 @@ impl Messenger {
         if now > invitation.expires() {
             return Err(CourierError::Expired);
         }
-        let content = Content::Cards(self.own_cards(now, rng));
+        // The text is in the greeting, which is all that has to get through a narrow link; cards
+        // follow.
+        let said = body.map(|body| Said::new(body, now, rng));
+        let content = said.clone().map_or(Content::Cards(Vec::new()), Content::Said);
         let (ratchet, greeting) = greet(&self.own, invitation, &plain_of(&content), now, rng)?;
         self.meet(identity.log(), Some(name), Standing::Contact)?;
-        let edition = self.edition(now, rng);
         let device = self.device_of(did, key).ok_or(CourierError::NotADevice(did))?;
         device.add(ratchet);
-        device.told = edition;
         if !invitation.is_for_one() {
             device.card = Some(invitation.clone());
         }
         self.dirty.insert(Name::Device(did, key));
-        self.dispatch(&greeting, Sending::default(), now, rng)?;
-        let message = match body {
-            Some(body) => Some(self.send(super::Whom::Person(did), body, Sending::default(), now, rng)?),
-            None => None,
-        };
-        Ok((did, message))
+        let bundle = self.dispatch(&greeting, Sending::default(), now, rng)?;
+        let id = said.as_ref().map(|said| said.id);
+        if let Some(said) = said {
+            self.keep_own(super::Whom::Person(did), said, Vec::from([bundle]), Sending::default(), now, rng)?;
+        }
+        self.tell(did, key, now, rng)?;
+        Ok((did, id))
     }
 
     /// Somebody answered an invitation of this device's.

@@ -76,21 +76,34 @@ impl Messenger {
         if !body.is_sound() {
             return Err(CourierError::TooLarge);
         }
-        let mut id = MessageId([0; 8]);
-        rng.fill_bytes(&mut id.0);
-        let said = Said { id, at: Seconds::at(now).0, body: body.clone() };
+        let said = Said::new(body, now, rng);
         let bundles = match to {
             Whom::Person(did) => self.send_to_person(did, &said, sending, now, rng)?,
             Whom::Group(group) => self.send_to_group(group, &said, sending, now, rng)?,
         };
+        let id = said.id;
+        self.keep_own(to, said, bundles, sending, now, rng)?;
+        Ok(id)
+    }
+
+    /// Keeps what leaves in these bundles, and tells one's own other devices.
+    pub(super) fn keep_own(
+        &mut self,
+        to: Whom,
+        said: Said,
+        bundles: Vec<BundleId>,
+        sending: Sending,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), CourierError> {
         let own = self.did();
         if to != Whom::Person(own) && matches!(to, Whom::Person(_)) {
             self.say_to_all(own, &Content::Copy(to, said.clone()), sending, now, rng)?;
         }
-        let mut kept = Kept::new(id, (own, to), (said.at().instant(), now), body);
+        let mut kept = Kept::new(said.id, (own, to), (said.at().instant(), now), said.body);
         kept.bundles = bundles;
         self.written.push(kept.change());
-        Ok(id)
+        Ok(())
     }
 
     fn send_to_person(
