@@ -19,6 +19,9 @@ struct Program {
     package: &'static str,
 }
 
+/// The package that is not a part of the workspace.
+const OUTSIDE: &str = "allod-interop";
+
 /// All of them; a new one is added here and to the help text.
 static PROGRAMS: &[Program] = &[
     Program { name: "partials", package: "allod-threshold" },
@@ -36,6 +39,7 @@ static PROGRAMS: &[Program] = &[
     Program { name: "carry", package: "allod-courier" },
     Program { name: "reconcile-bundles", package: "allod-courier" },
     Program { name: "sealed-messages", package: "allod-courier" },
+    Program { name: "bundle-round-trip", package: OUTSIDE },
     Program { name: "password", package: "allod-crypto" },
 ];
 
@@ -47,8 +51,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let mut figures = Vec::new();
     let mut failed = Vec::new();
     for program in programs {
-        let command =
-            Invocation::cargo(&["bench", "-p", program.package, "--bench", program.name, "--", "--json"]);
+        let outside = ["--manifest-path", "interop/Cargo.toml", "--target-dir", "target"];
+        let place: &[&str] = if program.package == OUTSIDE { &outside } else { &["-p", program.package] };
+        let what = ["--bench", program.name, "--", "--json"];
+        let command = Invocation::cargo(&[&["bench"], place, &what].concat());
         eprintln!("{} {}", paint::strong("running:"), command.shown());
         let (text, failure) = match command.output(&root) {
             Ok(text) => (text, None),

@@ -85,7 +85,7 @@ Usage: cargo xtask bench [--json] [name...]
 
 Without names all of them run: partials, dealing, groups, proofs, recovery,
 ordering, chain, evaluation, backup, mounted, shards, reconcile, carry, reconcile-bundles,
-sealed-messages, password. Nothing is written into the checkout. A missed aim is shown and does
+sealed-messages, bundle-round-trip, password. Nothing is written into the checkout. A missed aim is shown and does
 not fail the run, since figures vary with the machine; a benchmark that cannot run does.
 
 A benchmark program started with `-- --json` prints one object on each line:

@@ -297,9 +297,12 @@ impl Session {
         if self.state == State::Contact && !self.contact() {
             return;
         }
-        while self.deciding.is_none() && matches!(self.state, State::Init | State::Open) {
+        while matches!(self.state, State::Init | State::Open) {
             match Message::decode(&self.buffer, SEGMENT_MAX) {
                 Ok(None) => break,
+                // Only the next bundle waits for a decision: not what is said of this side's own, for
+                // which whoever decides may wait.
+                Ok(Some((Message::Segment { .. }, _))) if self.deciding.is_some() => break,
                 Ok(Some((message, length))) => {
                     self.buffer.drain(..length);
                     self.hear(now, message);
